@@ -1,0 +1,227 @@
+//! Every counter, declared once: its name here is its name on the wire.
+//!
+//! Two kinds, by who adds. [`Counters`] and [`ClassCounters`] belong to one thread each,
+//! which alone adds, with a load and a store; anyone may read. [`ListEvents`] belong to
+//! whoever holds the lock of an LRU list. `stats` sums each kind, and `stats reset` only
+//! moves the baseline that is subtracted, so no counter ever has a second writer.
+
+#![forbid(unsafe_code)]
+
+use crate::store::CLASSES_MAX;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// One number with one writer.
+#[derive(Default, Debug)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// A load and a store, no locked instruction: there is only one writer.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.get().wrapping_add(n), Relaxed);
+    }
+
+    /// The value now.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// Declares a struct of counters, and the plain struct that holds sums of it.
+macro_rules! counters {
+    ($(#[$meta:meta])* $Name:ident of $cell:ty, summed in $Sum:ident {
+        $(#[doc = $doc:literal] $name:ident;)*
+    }) => {
+        $(#[$meta])*
+        #[derive(Default)]
+        pub struct $Name { $(#[doc = $doc] pub $name: $cell,)* }
+
+        /// Sums at one moment.
+        #[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $Sum { $(#[doc = $doc] pub $name: u64,)* }
+
+        impl $Sum {
+            /// The names, in the order of declaration.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+
+            /// Adds what `more` holds now.
+            pub fn add(&mut self, more: &$Name) { $(self.$name = self.$name.wrapping_add(more.$name.value());)* }
+
+            /// Adds another sum.
+            pub fn merge(&mut self, more: &$Sum) { $(self.$name = self.$name.wrapping_add(more.$name);)* }
+
+            /// What has been counted since `baseline`.
+            #[must_use]
+            pub fn since(&self, baseline: &$Sum) -> $Sum {
+                $Sum { $($name: self.$name.wrapping_sub(baseline.$name),)* }
+            }
+        }
+    };
+}
+
+/// What a counter's cell holds, however it is kept.
+trait Value {
+    fn value(&self) -> u64;
+}
+
+impl Value for Counter {
+    fn value(&self) -> u64 {
+        self.get()
+    }
+}
+
+impl Value for u64 {
+    fn value(&self) -> u64 {
+        *self
+    }
+}
+
+counters! {
+    /// What a thread counts for the whole server.
+    ThreadCounters of Counter, summed in ThreadTotals {
+        /// Connections made, listeners included.
+        total_connections;
+        /// Clients refused because the limit was reached.
+        rejected_connections;
+        /// Times that accepting was switched off for want of descriptors.
+        listen_disabled_num;
+        /// Microseconds that it stayed off.
+        time_in_listen_disabled_us;
+        /// Keys asked for, found or not.
+        cmd_get;
+        /// Flushes asked for.
+        cmd_flush;
+        /// Keys touched, found or not.
+        cmd_touch;
+        /// Keys asked for and not found.
+        get_misses;
+        /// Look-ups that met an expired item.
+        get_expired;
+        /// Look-ups that met an item from before a flush.
+        get_flushed;
+        /// Deletes of keys that are not there.
+        delete_misses;
+        /// Increments of keys that are not there.
+        incr_misses;
+        /// Decrements of keys that are not there.
+        decr_misses;
+        /// Compare-and-swaps of keys that are not there.
+        cas_misses;
+        /// Touches of keys that are not there.
+        touch_misses;
+        /// Values refused because they can never fit.
+        store_too_large;
+        /// Values refused because there was no memory.
+        store_no_memory;
+        /// Payload bytes received.
+        bytes_read;
+        /// Payload bytes sent.
+        bytes_written;
+        /// Connections that used up their turn with requests left.
+        conn_yields;
+        /// Items linked.
+        total_items;
+        /// Accounted bytes of linked items: grows and shrinks, modulo 2^64.
+        bytes;
+    }
+}
+
+counters! {
+    /// What a thread counts for a slab class.
+    ClassCounters of Counter, summed in ClassTotals {
+        /// Keys found and sent.
+        get_hits;
+        /// Values that memory was found for.
+        cmd_set;
+        /// Keys deleted.
+        delete_hits;
+        /// Values incremented.
+        incr_hits;
+        /// Values decremented.
+        decr_hits;
+        /// Compare-and-swaps that stored.
+        cas_hits;
+        /// Compare-and-swaps that found another id.
+        cas_badval;
+        /// Keys touched.
+        touch_hits;
+        /// Accounted bytes of linked items: grows and shrinks, modulo 2^64.
+        mem_requested;
+        /// Free chunks in the thread's magazine: grows and shrinks.
+        in_magazine;
+    }
+}
+
+counters! {
+    /// What happens to the items of an LRU list.
+    ListEvents of u64, summed in ListTotals {
+        /// Live items given up to make room.
+        evicted;
+        /// Of those, items that would have expired one day.
+        evicted_nonzero;
+        /// Of those, items that nobody had read.
+        evicted_unfetched;
+        /// Of those, items in use.
+        evicted_active;
+        /// Allocations that found nothing to give up.
+        outofmemory;
+        /// Expired or flushed items found at the tail.
+        reclaimed;
+        /// Of those, items that nobody had read.
+        expired_unfetched;
+        /// Items at the tail that a reader held.
+        lrutail_reflocked;
+        /// Searches for a victim by a thread that stores.
+        direct_reclaims;
+    }
+}
+
+/// One thread's counters: that thread alone adds, anyone may read.
+#[derive(Default)]
+#[repr(align(128))] // no two threads on one cache line, nor on a pair that is fetched together
+pub struct Counters {
+    /// For the whole server.
+    pub thread: ThreadCounters,
+    /// By slab class.
+    pub class: Box<[ClassCounters]>,
+}
+
+impl Counters {
+    /// All zero.
+    pub fn new() -> Counters {
+        let class = std::iter::repeat_with(ClassCounters::default)
+            .take(CLASSES_MAX)
+            .collect();
+        Counters {
+            thread: ThreadCounters::default(),
+            class,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_declared_once() {
+        for names in [ThreadTotals::NAMES, ClassTotals::NAMES, ListTotals::NAMES] {
+            for (index, name) in names.iter().enumerate() {
+                assert!(!names[..index].contains(name), "{name} twice");
+            }
+        }
+    }
+
+    #[test]
+    fn a_reset_moves_the_baseline_and_leaves_the_counter() {
+        let counters = Counters::new();
+        counters.thread.cmd_get.add(5);
+        let mut baseline = ThreadTotals::default();
+        baseline.add(&counters.thread);
+        counters.thread.cmd_get.add(2);
+        let mut now = ThreadTotals::default();
+        now.add(&counters.thread);
+        assert_eq!((now.cmd_get, now.since(&baseline).cmd_get), (7, 2));
+    }
+}

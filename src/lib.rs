@@ -1,0 +1,38 @@
+//! A drop-in memcached.
+//!
+//! ```text
+//!               ┌────────────┐ pipe   ┌──────────┐  stripe, list, class locks
+//! clients ────► │ listener   │ ─────► │ worker 1 │ ◄──────┐
+//!               │ accepts,   │ ─────► │ worker 2 │ ◄──────┤   ┌───────────────┐
+//!               │ ticks,     │   …    │    …     │        ├──►│ store: table, │
+//!               │ signals    │ ─────► │ worker N │ ◄──────┘   │ lru, slabs    │
+//!               └────────────┘        └──────────┘            └───────────────┘
+//! ```
+//!
+//! The listener is the process's first thread: it accepts clients, hands them to the
+//! workers in turn, advances the clock and obeys signals. A worker owns the connections it
+//! was given, one epoll set, one buffer to read into and one to write from. All share one
+//! store, whose items are locked by stripes of the hash.
+//!
+//! The rooms, from the top; calls go down this list, never up:
+//!
+//! | room       | holds                                                        |
+//! |------------|--------------------------------------------------------------|
+//! | `net`      | sockets: listener, workers, connections                      |
+//! | `proto`    | bytes to requests to replies, no sockets                     |
+//! | `ops`      | what an operator asks for: statistics                        |
+//! | `settings` | every option, once                                           |
+//! | `counters` | every counter, once                                          |
+//! | `store`    | the cache engine, no protocol                                |
+//! | `sys`      | the only place that calls libc                               |
+
+#[macro_use]
+mod macros;
+
+pub mod counters;
+pub mod net;
+pub mod ops;
+pub mod proto;
+pub mod settings;
+pub mod store;
+pub mod sys;

@@ -1,0 +1,158 @@
+//! memcached: start-up, as a table of contents.
+
+#![forbid(unsafe_code)]
+
+use memcached::net::listener::Listener;
+use memcached::net::sockets;
+use memcached::net::worker::Worker;
+use memcached::ops::Server;
+use memcached::settings::{self, Settings, Start};
+use memcached::sys::process::{self, Signal, SignalFd};
+use std::process::exit;
+
+/// Exit codes besides 0.
+const FAILURE: i32 = 1;
+const OS_ERROR: i32 = 71;
+
+fn main() {
+    let settings = read_settings();
+    prepare_process(&settings);
+    // Signals are blocked before the first thread starts, so that none of them takes one.
+    let signals = SignalFd::new().unwrap_or_else(|e| fail("signalfd", &e));
+    // It lives until the process ends, and every thread may borrow it.
+    let server: &'static Server = Box::leak(Box::new(
+        Server::new(settings).unwrap_or_else(|e| fail("memory", &e)),
+    ));
+    print_classes(server);
+    let (workers, threads) = start_workers(server);
+    let listening = open_sockets(&server.settings);
+    check_limit(&server.settings, listening.len());
+    sockets::write_port_file(&listening);
+    let listener =
+        Listener::new(server, listening, workers, signals).unwrap_or_else(|e| fail("epoll", &e));
+    match listener.run() {
+        Ok(signal) => {
+            for thread in threads {
+                let _ = thread.join();
+            }
+            say_goodbye(&server.settings, signal);
+        }
+        Err(e) => {
+            eprintln!("Exiting on error");
+            fail("epoll", &e);
+        }
+    }
+}
+
+fn read_settings() -> Settings {
+    let mut args = std::env::args_os();
+    let program = args.next().unwrap_or_default();
+    match settings::parse(&program.to_string_lossy(), args, process::is_root()) {
+        Ok(Start::Run(settings)) => {
+            settings
+                .warnings
+                .iter()
+                .for_each(|warning| eprint!("{warning}"));
+            *settings
+        }
+        Ok(Start::Print(text)) => {
+            print!("{text}");
+            exit(0);
+        }
+        Err(refusal) => {
+            eprint!("{}", refusal.message);
+            exit(refusal.exit_code);
+        }
+    }
+}
+
+/// Limits while still root, then the user that the operator has named.
+fn prepare_process(settings: &Settings) {
+    if process::raise_nofile(u64::from(settings.connections_max)).is_err() {
+        eprintln!(
+            "failed to set rlimit for open files. Try starting as root or requesting smaller \
+             maxconns value."
+        );
+        exit(OS_ERROR);
+    }
+    match process::drop_privileges(settings.user.as_deref()) {
+        Ok(None) => {}
+        Ok(Some(tolerated)) => eprintln!("{tolerated}"),
+        Err(e) => {
+            eprintln!("{e}");
+            exit(e.exit_code());
+        }
+    }
+    process::ignore_sigpipe();
+}
+
+/// `-vv`: the table of slab classes, which operators compare.
+fn print_classes(server: &Server) {
+    if server.settings.verbosity.get() < 2 {
+        return;
+    }
+    let classes = server.store.classes();
+    for class in 1..=classes.last() {
+        let (size, per_page) = (classes.size(class), classes.per_page(class));
+        eprintln!("slab class {class:3}: chunk size {size:9} perslab {per_page:7}");
+    }
+}
+
+fn start_workers(
+    server: &'static Server,
+) -> (
+    Vec<memcached::sys::handover::Giver>,
+    Vec<std::thread::JoinHandle<()>>,
+) {
+    let start = |_| {
+        let (worker, giver) = Worker::new(server).unwrap_or_else(|e| fail("worker", &e));
+        let run = move || {
+            process::set_thread_name("mc-worker");
+            worker.run();
+        };
+        let thread = std::thread::Builder::new()
+            .spawn(run)
+            .unwrap_or_else(|e| fail("failed to start a thread", &e));
+        (giver, thread)
+    };
+    (0..server.settings.threads).map(start).unzip()
+}
+
+fn open_sockets(settings: &Settings) -> Vec<sockets::Listening> {
+    let request = sockets::Request {
+        tcp_port: settings.tcp_port,
+        listen: settings.listen.as_deref(),
+        socket_path: settings.socket_path.as_deref(),
+        socket_mask: settings.socket_mask,
+        backlog: settings.backlog,
+        ascii_only: false,
+    };
+    sockets::open(&request).unwrap_or_else(|refusal| {
+        eprint!("{}", refusal.message);
+        exit(refusal.exit_code);
+    })
+}
+
+/// Descriptors that a worker is reckoned with in the check of `-c`.
+const WORKER_DESCRIPTORS: usize = 5;
+
+fn check_limit(settings: &Settings, listeners: usize) {
+    let reserved = listeners + WORKER_DESCRIPTORS * settings.threads as usize;
+    if reserved + 1 >= settings.connections_max as usize {
+        eprintln!("Maxconns setting is too low, use -c to increase.");
+        exit(FAILURE);
+    }
+}
+
+fn say_goodbye(settings: &Settings, signal: Signal) {
+    if signal == Signal::User1 {
+        eprintln!("Gracefully stopping");
+    } else if settings.verbosity.get() > 0 {
+        eprintln!("Exiting normally");
+    }
+}
+
+fn fail(what: &str, error: &std::io::Error) -> ! {
+    eprintln!("{what}: {}", process::error_text(error));
+    exit(FAILURE);
+}

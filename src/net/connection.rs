@@ -1,0 +1,216 @@
+//! One client: a socket, a session, and what is left over between two events.
+//!
+//! A connection owns memory only while it has a partial request (`stash`, or a draft in its
+//! session) or replies that the client has not taken (`unsent`). Buffers are the worker's.
+
+#![forbid(unsafe_code)]
+
+use crate::proto::{Output, Pin, Session};
+use crate::store::Local;
+use crate::sys::io;
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// A rest of a value that is at least so long is received into item memory; for less, the
+/// copy is cheaper than a longer system call.
+const DIRECT_LEN_MIN: usize = 4 << 10;
+
+/// A client.
+pub struct Connection<'s> {
+    socket: OwnedFd,
+    /// The protocol's side.
+    pub session: Session<'s>,
+    /// Input that has been read and not consumed.
+    pub stash: Vec<u8>,
+    /// Whether the session has seen all of the stash and wants more.
+    pub wants_input: bool,
+    /// Whether the connection stands in the worker's run queue.
+    pub queued: bool,
+    /// Whether it is to be closed once its replies are sent.
+    pub closing: bool,
+    /// Whether the client sends no more: what it has sent is read to the end.
+    pub hung_up: bool,
+    unsent: Option<Box<Unsent<'s>>>,
+}
+
+/// Replies that the client has not taken yet.
+struct Unsent<'s> {
+    bytes: Vec<u8>,
+    pins: Vec<Pin<'s>>,
+    /// Bytes of all that which have been sent.
+    sent: usize,
+    len: usize,
+}
+
+/// What came of an attempt to read.
+pub struct Received {
+    /// Bytes received, wherever they went.
+    pub total: usize,
+    /// Bytes in the input buffer, from its start: the stash and what followed it.
+    pub buffered: usize,
+    /// Whether there was room for more, so that the socket is empty now.
+    pub drained: bool,
+}
+
+impl<'s> Connection<'s> {
+    /// A client that has just been accepted.
+    pub fn new(socket: OwnedFd) -> Connection<'s> {
+        Connection {
+            socket,
+            session: Session::default(),
+            stash: Vec::new(),
+            wants_input: true,
+            queued: false,
+            closing: false,
+            hung_up: false,
+            unsent: None,
+        }
+    }
+
+    /// Whether the client has not taken all replies.
+    pub fn is_blocked(&self) -> bool {
+        self.unsent.is_some()
+    }
+
+    /// Reads once. Bytes go into the value that is arriving, if there is one, and after that
+    /// into `buffer`, behind what was stashed.
+    ///
+    /// # Errors
+    /// `WouldBlock`: nothing there, nothing changed. Anything else: the connection is lost.
+    pub fn receive(&mut self, local: &mut Local, buffer: &mut Vec<u8>) -> Result<Received> {
+        let fd = self.socket.as_raw_fd();
+        let stashed = self.unstash(buffer);
+        let spare = &mut buffer[stashed..];
+        let room = spare.len();
+        let window = if stashed == 0 {
+            self.session.window(local, DIRECT_LEN_MIN)
+        } else {
+            None
+        };
+        let (total, direct_room) = match window {
+            Some(window) => {
+                let len = window.len();
+                let slices = &mut [IoSliceMut::new(window), IoSliceMut::new(spare)];
+                (io::recv_vectored(fd, slices)?, len)
+            }
+            None => (io::recv(fd, spare)?, 0),
+        };
+        let direct = total.min(direct_room);
+        self.session.received(direct);
+        self.stash = Vec::new();
+        Ok(Received {
+            total,
+            buffered: stashed + total - direct,
+            drained: total < room + direct_room,
+        })
+    }
+
+    /// Copies the stash to the start of `buffer`, which is made large enough for that and as
+    /// much again; returns the length. The stash is kept.
+    pub fn unstash(&self, buffer: &mut Vec<u8>) -> usize {
+        let len = self.stash.len();
+        if buffer.len() < 2 * len {
+            buffer.resize(2 * len, 0);
+        }
+        buffer[..len].copy_from_slice(&self.stash);
+        len
+    }
+
+    /// Sends all of `out`, or keeps what the client does not take. `out` is empty after that.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub fn send(&mut self, out: &mut Output<'s>) -> Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        if self.unsent.is_none() {
+            let sent = if out.pins().is_empty() {
+                would_block_is_zero(io::send(self.socket.as_raw_fd(), out.bytes()))?
+            } else {
+                send_slices(self.socket.as_raw_fd(), out.bytes(), out.pins(), 0)?
+            };
+            if sent == out.len() {
+                out.clear();
+                return Ok(sent);
+            }
+            let len = out.len();
+            let (bytes, pins) = out.take();
+            self.unsent = Some(Box::new(Unsent {
+                bytes,
+                pins,
+                sent,
+                len,
+            }));
+            return Ok(sent);
+        }
+        debug_assert!(false, "nothing is made while replies wait");
+        Ok(0)
+    }
+
+    /// Sends more of what waits; returns how many bytes went out.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub fn send_rest(&mut self) -> Result<usize> {
+        let Some(unsent) = &mut self.unsent else {
+            return Ok(0);
+        };
+        let sent = send_slices(
+            self.socket.as_raw_fd(),
+            &unsent.bytes,
+            &unsent.pins,
+            unsent.sent,
+        )?;
+        unsent.sent += sent;
+        if unsent.sent == unsent.len {
+            self.unsent = None;
+        }
+        Ok(sent)
+    }
+}
+
+/// Sends bytes and pinned values from byte `skip` on, until the socket takes no more.
+fn send_slices(fd: i32, bytes: &[u8], pins: &[Pin<'_>], skip: usize) -> Result<usize> {
+    let mut slices: Vec<&[u8]> = Vec::new();
+    let mut at = 0;
+    for pin in pins {
+        slices.push(&bytes[at..pin.after]);
+        slices.extend(pin.value.pieces());
+        at = pin.after;
+    }
+    slices.push(&bytes[at..]);
+    let mut to_skip = skip;
+    let mut slices: Vec<IoSlice<'_>> = slices
+        .into_iter()
+        .map(|slice| {
+            let skipped = to_skip.min(slice.len());
+            to_skip -= skipped;
+            IoSlice::new(&slice[skipped..])
+        })
+        .filter(|slice| !slice.is_empty())
+        .collect();
+    let mut rest = &mut slices[..];
+    let mut sent = 0;
+    while !rest.is_empty() {
+        let asked: usize = rest
+            .iter()
+            .take(io::SLICES_MAX)
+            .map(|slice| slice.len())
+            .sum();
+        let len = would_block_is_zero(io::send_vectored(fd, rest))?;
+        sent += len;
+        if len < asked {
+            break; // a short count means that the socket is full: it says when it is not
+        }
+        IoSlice::advance_slices(&mut rest, len);
+    }
+    Ok(sent)
+}
+
+fn would_block_is_zero(outcome: Result<usize>) -> Result<usize> {
+    match outcome {
+        Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(0),
+        outcome => outcome,
+    }
+}

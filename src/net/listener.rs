@@ -1,0 +1,216 @@
+//! The listener: the process's first thread. It accepts clients and hands them to the
+//! workers in turn, advances the clock, and obeys signals.
+//!
+//! When descriptors run out it stops accepting and looks every ten milliseconds whether a
+//! client has gone, as an accept that fails would otherwise keep it busy for nothing.
+//!
+//! All of this runs on the listener thread, and it holds no lock.
+
+#![forbid(unsafe_code)]
+
+use super::sockets::Listening;
+use crate::ops::Server;
+use crate::proto::TOO_MANY_CONNECTIONS;
+use crate::store::Local;
+use crate::sys::epoll::{Epoll, Events, Watch};
+use crate::sys::handover::Giver;
+use crate::sys::process::{self, Signal, SignalFd};
+use crate::sys::{io, socket};
+use std::io::{ErrorKind, Result};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+/// The token of the signals; those of listeners are their indexes.
+const SIGNALS: u64 = u64::MAX;
+/// Events that one wait reports at most.
+const EVENTS_MAX: usize = 64;
+/// Clients accepted from one listener before the others are looked at.
+const ACCEPTS_MAX: usize = 64;
+/// How often accepting is tried again when descriptors had run out.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// The listener's own state.
+pub struct Listener<'s> {
+    server: &'s Server,
+    epoll: Epoll,
+    listening: Vec<Listening>,
+    workers: Vec<Giver>,
+    next_worker: usize,
+    signals: SignalFd,
+    local: Local,
+    paused: Option<Pause>,
+}
+
+/// Accepting is off since then, when so many connections were open.
+struct Pause {
+    since: Instant,
+    open: u64,
+}
+
+impl<'s> Listener<'s> {
+    /// A listener for these sockets, which feeds these workers.
+    ///
+    /// # Errors
+    /// The process has no more descriptors.
+    pub fn new(
+        server: &'s Server,
+        listening: Vec<Listening>,
+        workers: Vec<Giver>,
+        signals: SignalFd,
+    ) -> Result<Listener<'s>> {
+        let epoll = Epoll::new()?;
+        epoll.add(signals.as_fd().as_raw_fd(), SIGNALS, Watch::Readable)?;
+        let local = Local::new(server.add_thread());
+        for _ in &listening {
+            server.connections.opened();
+            local.counters.thread.total_connections.add(1);
+        }
+        let listener = Listener {
+            server,
+            epoll,
+            listening,
+            workers,
+            next_worker: 0,
+            signals,
+            local,
+            paused: None,
+        };
+        listener.watch()?;
+        Ok(listener)
+    }
+
+    /// Serves until a signal says to stop; returns that.
+    ///
+    /// # Errors
+    /// The event loop is broken.
+    pub fn run(mut self) -> Result<Signal> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        loop {
+            let until_tick = self.server.store.clock.tick();
+            self.server.store.flush_if_due(&mut self.local);
+            let wait = if self.paused.is_some() {
+                RETRY
+            } else {
+                until_tick
+            };
+            // Rounded up, or the last part of a millisecond would be spent spinning.
+            let wait_ms = wait.as_millis() as i32 + 1;
+            self.epoll.wait(&mut events, wait_ms)?;
+            for index in 0..events.len() {
+                match events.get(index).token {
+                    SIGNALS => {
+                        if let Some(signal) = self.stop_signal()? {
+                            self.stop_workers();
+                            return Ok(signal);
+                        }
+                    }
+                    listener => self.accept(listener as usize)?,
+                }
+            }
+            self.resume_if_possible()?;
+        }
+    }
+
+    fn watch(&self) -> Result<()> {
+        for (index, listening) in self.listening.iter().enumerate() {
+            self.epoll
+                .add(listening.fd.as_raw_fd(), index as u64, Watch::Readable)?;
+        }
+        Ok(())
+    }
+
+    fn stop_signal(&self) -> Result<Option<Signal>> {
+        while let Some(signal) = self.signals.next()? {
+            // SIGHUP reads files again; this version has none to read.
+            if signal != Signal::Hangup {
+                return Ok(Some(signal));
+            }
+        }
+        Ok(None)
+    }
+
+    fn stop_workers(&self) {
+        for worker in &self.workers {
+            // A worker that is gone needs no telling.
+            let _ = worker.stop();
+        }
+    }
+
+    fn accept(&mut self, index: usize) -> Result<()> {
+        for _ in 0..ACCEPTS_MAX {
+            if self.paused.is_some() {
+                break;
+            }
+            match socket::accept(&self.listening[index].fd) {
+                Ok((client, _)) => self.admit(client),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+                Err(e) if socket::is_out_of_descriptors(&e) => {
+                    eprintln!("accept4(): {}", process::error_text(&e));
+                    if self.server.settings.verbosity.get() > 0 {
+                        eprintln!("Too many open connections");
+                    }
+                    self.pause()?;
+                }
+                Err(e) => {
+                    // The client gave up before it was accepted, or the network has.
+                    let text = process::error_text(&e);
+                    eprintln!("accept4(): {text}\naccept(): {text}");
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn admit(&mut self, client: OwnedFd) {
+        let settings = &self.server.settings;
+        let thread = &self.local.counters.thread;
+        let limit = settings.connections_max as i32 - 1;
+        if settings.maxconns_fast && client.as_raw_fd() >= limit {
+            // It is told if it can be told at once; it is closed in any case.
+            let _ = io::send(client.as_raw_fd(), TOO_MANY_CONNECTIONS);
+            thread.rejected_connections.add(1);
+            return;
+        }
+        thread.total_connections.add(1);
+        self.server.connections.opened();
+        let worker = &self.workers[self.next_worker];
+        self.next_worker = (self.next_worker + 1) % self.workers.len();
+        if worker.give(client).is_err() {
+            self.server.connections.closed();
+        }
+    }
+
+    /// Stops accepting: clients wait in the kernel's queue, or are refused by it.
+    fn pause(&mut self) -> Result<()> {
+        for listening in &self.listening {
+            self.epoll.remove(listening.fd.as_raw_fd())?;
+            socket::listen(&listening.fd, 0)?;
+        }
+        self.local.counters.thread.listen_disabled_num.add(1);
+        self.server.connections.paused.store(true, Relaxed);
+        let open = self.server.connections.open.load(Relaxed);
+        self.paused = Some(Pause {
+            since: Instant::now(),
+            open,
+        });
+        Ok(())
+    }
+
+    fn resume_if_possible(&mut self) -> Result<()> {
+        let open = self.server.connections.open.load(Relaxed);
+        let Some(pause) = self.paused.take_if(|pause| open < pause.open) else {
+            return Ok(());
+        };
+        let thread = &self.local.counters.thread;
+        thread
+            .time_in_listen_disabled_us
+            .add(pause.since.elapsed().as_micros() as u64);
+        self.server.connections.paused.store(false, Relaxed);
+        for listening in &self.listening {
+            socket::listen(&listening.fd, self.server.settings.backlog)?;
+        }
+        self.watch()
+    }
+}

@@ -1,0 +1,19 @@
+//! Sockets: bytes in from clients, bytes out to them.
+//!
+//! ```text
+//! listener thread ── accept ──► pipe ──► worker ── recv ──► session ── send ──► client
+//! ```
+//!
+//! | file         | holds                                                       |
+//! |--------------|-------------------------------------------------------------|
+//! | `sockets`    | opening the listening sockets that the settings ask for      |
+//! | `listener`   | the first thread: accepts, hands over, ticks, obeys signals  |
+//! | `worker`     | a thread with an epoll loop and all connections it was given |
+//! | `connection` | one client: its socket, its session, what is left over       |
+
+#![forbid(unsafe_code)]
+
+mod connection;
+pub mod listener;
+pub mod sockets;
+pub mod worker;

@@ -1,0 +1,344 @@
+//! A worker: one thread, one epoll set, the connections it was given.
+//!
+//! ```text
+//! epoll_wait ─► recv into the read buffer ─► session ─► write buffer ─► one send
+//!      ▲                                        │
+//!      └──────────── run queue ◄── turn used up ┘
+//! ```
+//!
+//! Registrations are edge-triggered and made once. So whoever leaves input unread, because
+//! its turn was over, must stand in the run queue; whoever waits for the client to take its
+//! replies is called when there is room.
+//!
+//! All of this runs on the worker's own thread, and it holds no lock.
+
+#![forbid(unsafe_code)]
+
+use super::connection::{Connection, Received};
+use crate::ops::Server;
+use crate::proto::{Context, Next, Op, Output, READ_BUFFER_LEN};
+use crate::store::Local;
+use crate::sys::epoll::{Epoll, Event, Events, Watch};
+use crate::sys::handover::{self, Giver, Message, Taker};
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Result};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+/// Events that one wait reports at most.
+const EVENTS_MAX: usize = 256;
+/// Operations in a turn when `-R` has its default or more: at least a whole batch.
+const TURN_MIN: usize = 32;
+/// The default of `-R`.
+const REQUESTS_DEFAULT: usize = 20;
+
+/// The token of the pipe.
+const PIPE: u64 = u64::MAX;
+/// A worker's own state.
+pub struct Worker<'s> {
+    server: &'s Server,
+    epoll: Epoll,
+    pipe: Taker,
+    clients: Clients<'s>,
+    queue: VecDeque<u64>,
+    local: Local,
+    read_buffer: Vec<u8>,
+    out: Output<'s>,
+    ops: Vec<Op>,
+    turn: usize,
+}
+
+/// What a connection's turn ended with.
+enum Outcome {
+    /// It waits for an event.
+    Waiting,
+    /// It has more to do.
+    Queued,
+    /// It is to be closed.
+    Closed,
+}
+
+impl<'s> Worker<'s> {
+    /// A worker and the listener's end of it.
+    ///
+    /// # Errors
+    /// The process has no more descriptors.
+    pub fn new(server: &'s Server) -> Result<(Worker<'s>, Giver)> {
+        let epoll = Epoll::new()?;
+        let (giver, taker) = handover::pair()?;
+        epoll.add(taker.as_fd().as_raw_fd(), PIPE, Watch::Readable)?;
+        let requests = server.settings.requests_per_event as usize;
+        let worker = Worker {
+            server,
+            epoll,
+            pipe: taker,
+            clients: Clients::default(),
+            queue: VecDeque::new(),
+            local: Local::new(server.add_thread()),
+            read_buffer: vec![0; READ_BUFFER_LEN],
+            out: Output::new(),
+            ops: Vec::new(),
+            turn: if requests >= REQUESTS_DEFAULT {
+                requests.max(TURN_MIN)
+            } else {
+                requests
+            },
+        };
+        Ok((worker, giver))
+    }
+
+    /// Serves until told to stop.
+    pub fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        loop {
+            let timeout_ms = if self.queue.is_empty() { -1 } else { 0 };
+            if let Err(e) = self.epoll.wait(&mut events, timeout_ms) {
+                panic!("epoll_wait: {e}");
+            }
+            for index in 0..events.len() {
+                let event = events.get(index);
+                if event.token == PIPE {
+                    if !self.take_clients() {
+                        self.server.store.retire(&mut self.local);
+                        return;
+                    }
+                } else {
+                    let others = index + 1 < events.len() || !self.queue.is_empty();
+                    self.on_event(event, others);
+                }
+            }
+            // One turn each; who is not done then stands behind those that have come since.
+            for _ in 0..self.queue.len() {
+                let Some(token) = self.queue.pop_front() else {
+                    break;
+                };
+                let others = !self.queue.is_empty();
+                if let Some(client) = self.clients.get(token) {
+                    client.queued = false;
+                    self.serve(token, true, false, others);
+                }
+            }
+        }
+    }
+
+    /// Reads the pipe; false if the worker is to end.
+    fn take_clients(&mut self) -> bool {
+        let mut clients = Vec::new();
+        let mut stop = false;
+        self.pipe.take(|message| match message {
+            Message::Descriptor(socket) => clients.push(socket),
+            Message::Stop => stop = true,
+        });
+        clients
+            .into_iter()
+            .for_each(|socket| self.add_client(socket));
+        !stop
+    }
+
+    fn add_client(&mut self, socket: OwnedFd) {
+        let fd = socket.as_raw_fd();
+        let token = self.clients.insert(Connection::new(socket));
+        if self.epoll.add(fd, token, Watch::Edges).is_err() {
+            self.close(token);
+        }
+    }
+
+    fn close(&mut self, token: u64) {
+        if self.clients.remove(token) {
+            self.server.connections.closed();
+        }
+    }
+
+    fn on_event(&mut self, event: Event, others: bool) {
+        let Some(client) = self.clients.get(event.token) else {
+            return;
+        };
+        if client.queued {
+            return; // its turn comes, and it reads until nothing is left
+        }
+        self.serve(event.token, event.readable, event.hung_up, others);
+    }
+
+    fn serve(&mut self, token: u64, readable: bool, hung_up: bool, others: bool) {
+        match self.turn(token, readable, hung_up, others) {
+            Ok(Outcome::Waiting) => {}
+            Ok(Outcome::Queued) => {
+                if let Some(client) = self.clients.get(token) {
+                    client.queued = true;
+                    self.queue.push_back(token);
+                }
+            }
+            Ok(Outcome::Closed) | Err(_) => {
+                self.out.clear();
+                self.close(token);
+            }
+        }
+        if self.read_buffer.len() > READ_BUFFER_LEN {
+            self.read_buffer.truncate(READ_BUFFER_LEN);
+            self.read_buffer.shrink_to_fit();
+        }
+    }
+
+    /// One turn of a connection: sends what waits, then reads once, handles all of that and
+    /// replies.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    fn turn(&mut self, token: u64, readable: bool, hung_up: bool, others: bool) -> Result<Outcome> {
+        let Some(client) = self.clients.get(token) else {
+            return Ok(Outcome::Waiting);
+        };
+        client.hung_up |= hung_up;
+        let was_blocked = client.is_blocked();
+        if was_blocked {
+            self.local
+                .counters
+                .thread
+                .bytes_written
+                .add(client.send_rest()? as u64);
+            if client.is_blocked() {
+                return Ok(Outcome::Waiting);
+            }
+        }
+        if client.closing {
+            return Ok(Outcome::Closed);
+        }
+        if !client.wants_input {
+            let len = client.unstash(&mut self.read_buffer);
+            client.stash = Vec::new();
+            return self.handle(token, len, false, others);
+        }
+        // What came while replies waited was announced long ago.
+        if !readable && !was_blocked {
+            return Ok(Outcome::Waiting);
+        }
+        match client.receive(&mut self.local, &mut self.read_buffer) {
+            Ok(Received { total: 0, .. }) => Ok(Outcome::Closed),
+            Ok(Received {
+                total,
+                buffered,
+                drained,
+            }) => {
+                self.local.counters.thread.bytes_read.add(total as u64);
+                // A client that has hung up is read to the end, where it is closed.
+                let drained = drained && !client.hung_up;
+                self.handle(token, buffered, drained, others)
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(Outcome::Waiting),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Handles the first `len` bytes of the read buffer. `drained`: the socket is known to
+    /// hold no more.
+    fn handle(&mut self, token: u64, len: usize, drained: bool, others: bool) -> Result<Outcome> {
+        let Worker {
+            server,
+            clients,
+            local,
+            read_buffer,
+            out,
+            ops,
+            turn,
+            ..
+        } = self;
+        let Some(client) = clients.get(token) else {
+            return Ok(Outcome::Waiting);
+        };
+        let mut cx = Context { server, local, ops };
+        let mut left = *turn;
+        let mut at = 0;
+        let next = loop {
+            let input = &read_buffer[at..len];
+            let handled = client.session.handle(&mut cx, input, out, &mut left);
+            at += handled.consumed;
+            match handled.next {
+                Next::Flush => {
+                    cx.local
+                        .counters
+                        .thread
+                        .bytes_written
+                        .add(client.send(out)? as u64);
+                    if client.is_blocked() {
+                        break Next::Flush;
+                    }
+                }
+                Next::Turn => {
+                    cx.local.counters.thread.conn_yields.add(1);
+                    if others {
+                        break Next::Turn;
+                    }
+                    left = *turn;
+                }
+                next => break next,
+            }
+        };
+        if !client.is_blocked() {
+            local
+                .counters
+                .thread
+                .bytes_written
+                .add(client.send(out)? as u64);
+        }
+        if at < len {
+            client.stash = read_buffer[at..len].to_vec();
+        }
+        client.wants_input = next == Next::Input;
+        client.closing = next == Next::Close;
+        Ok(match next {
+            _ if client.is_blocked() => Outcome::Waiting,
+            Next::Close => Outcome::Closed,
+            Next::Input if drained => Outcome::Waiting,
+            _ => Outcome::Queued,
+        })
+    }
+}
+
+/// The connections of a worker. A token names a place and how often it has been filled, so
+/// that an event for one that is gone does not reach its successor.
+#[derive(Default)]
+struct Clients<'s> {
+    places: Vec<Place<'s>>,
+    free: Vec<u32>,
+}
+
+struct Place<'s> {
+    generation: u32,
+    client: Option<Connection<'s>>,
+}
+
+impl<'s> Clients<'s> {
+    fn insert(&mut self, client: Connection<'s>) -> u64 {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place {
+                generation: 0,
+                client: None,
+            });
+            self.places.len() as u32 - 1
+        });
+        let place = &mut self.places[index as usize];
+        place.client = Some(client);
+        u64::from(place.generation) << 32 | u64::from(index)
+    }
+
+    #[inline]
+    fn get(&mut self, token: u64) -> Option<&mut Connection<'s>> {
+        let place = self.places.get_mut(token as u32 as usize)?;
+        if place.generation == (token >> 32) as u32 {
+            place.client.as_mut()
+        } else {
+            None
+        }
+    }
+
+    /// Drops a connection, and with it everything it owns; false if it is gone already.
+    fn remove(&mut self, token: u64) -> bool {
+        if self.get(token).is_none() {
+            return false;
+        }
+        let place = &mut self.places[token as u32 as usize];
+        place.client = None;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(token as u32);
+        true
+    }
+}

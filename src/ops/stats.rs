@@ -1,0 +1,269 @@
+//! `stats`: the counters, summed, in the order that tools know.
+//!
+//! `stats reset` moves a baseline that is subtracted; gauges have none.
+
+#![forbid(unsafe_code)]
+
+use super::Server;
+use crate::counters::{ClassTotals, ListTotals, ThreadTotals};
+use crate::settings::VERSION;
+use crate::store::CLASSES_MAX;
+use crate::sys::process;
+use std::fmt::Display;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What the counters were at the last `stats reset`.
+pub struct Baseline {
+    thread: ThreadTotals,
+    class: Vec<ClassTotals>,
+    list: Vec<ListTotals>,
+}
+
+impl Default for Baseline {
+    fn default() -> Baseline {
+        Baseline {
+            thread: ThreadTotals::default(),
+            class: vec![ClassTotals::default(); CLASSES_MAX],
+            list: vec![ListTotals::default(); CLASSES_MAX],
+        }
+    }
+}
+
+/// Everything that is counted, at one moment: as such, and since the baseline.
+struct Snapshot {
+    thread: ThreadTotals,
+    class: Vec<ClassTotals>,
+    list: Vec<ListTotals>,
+    now: Baseline,
+}
+
+impl Server {
+    fn snapshot(&self) -> Snapshot {
+        let mut now = Baseline::default();
+        for counters in self.threads.lock().unwrap().iter() {
+            now.thread.add(&counters.thread);
+            for (sum, class) in now.class.iter_mut().zip(&counters.class) {
+                sum.add(class);
+            }
+        }
+        for (class, sum) in now.list.iter_mut().enumerate() {
+            *sum = self.store.list_events(class);
+        }
+        let before = self.baseline.lock().unwrap();
+        Snapshot {
+            thread: now.thread.since(&before.thread),
+            class: now
+                .class
+                .iter()
+                .zip(&before.class)
+                .map(|(n, b)| n.since(b))
+                .collect(),
+            list: now
+                .list
+                .iter()
+                .zip(&before.list)
+                .map(|(n, b)| n.since(b))
+                .collect(),
+            now,
+        }
+    }
+
+    /// `stats reset`: counting begins anew.
+    pub fn stats_reset(&self) {
+        let now = self.snapshot().now;
+        *self.baseline.lock().unwrap() = now;
+    }
+
+    /// `stats`: every line, in order.
+    pub fn stats(&self, mut line: impl FnMut(&str, &dyn Display)) {
+        let snapshot = self.snapshot();
+        let thread = &snapshot.thread;
+        let class = snapshot
+            .class
+            .iter()
+            .fold(ClassTotals::default(), |mut sum, c| {
+                sum.merge(c);
+                sum
+            });
+        let list = snapshot
+            .list
+            .iter()
+            .fold(ListTotals::default(), |mut sum, l| {
+                sum.merge(l);
+                sum
+            });
+        // A counter's name on the wire is the name of its field.
+        macro_rules! counted {
+            ($of:ident: $($name:ident)*) => { $(line(stringify!($name), &$of.$name);)* };
+        }
+        self.process_lines(&mut line);
+        counted!(thread: total_connections);
+        if self.settings.maxconns_fast {
+            counted!(thread: rejected_connections);
+        }
+        line(
+            "connection_structures",
+            &self.connections.most.load(Relaxed),
+        );
+        self.buffer_lines(&mut line);
+        counted!(thread: cmd_get);
+        counted!(class: cmd_set);
+        counted!(thread: cmd_flush cmd_touch);
+        line("cmd_meta", &0);
+        counted!(class: get_hits);
+        counted!(thread: get_misses get_expired get_flushed delete_misses);
+        counted!(class: delete_hits);
+        counted!(thread: incr_misses);
+        counted!(class: incr_hits);
+        counted!(thread: decr_misses);
+        counted!(class: decr_hits);
+        counted!(thread: cas_misses);
+        counted!(class: cas_hits cas_badval touch_hits);
+        counted!(thread: touch_misses store_too_large store_no_memory);
+        line("auth_cmds", &0);
+        line("auth_errors", &0);
+        counted!(thread: bytes_read bytes_written);
+        line("limit_maxbytes", &self.settings.memory_bytes.get());
+        line(
+            "accepting_conns",
+            &u8::from(!self.connections.paused.load(Relaxed)),
+        );
+        counted!(thread: listen_disabled_num time_in_listen_disabled_us);
+        line("threads", &self.settings.threads);
+        counted!(thread: conn_yields);
+        let usage = self.store.usage();
+        line("hash_power_level", &usage.power);
+        line("hash_bytes", &usage.bytes);
+        line("hash_is_expanding", &0); // it grows with each insertion, never for a while
+        line("malloc_fails", &0);
+        for name in LOGGER {
+            line(name, &0);
+        }
+        line("unexpected_napi_ids", &0);
+        line("round_robin_fallback", &0);
+        line("bytes", &snapshot.now.thread.bytes);
+        line("curr_items", &usage.items);
+        counted!(thread: total_items);
+        line("slab_global_page_pool", &0);
+        counted!(list: expired_unfetched evicted_unfetched);
+        line("evictions", &list.evicted);
+        counted!(list: reclaimed);
+        line("crawler_reclaimed", &0);
+        line("crawler_items_checked", &0);
+        counted!(list: lrutail_reflocked);
+    }
+
+    fn process_lines(&self, line: &mut impl FnMut(&str, &dyn Display)) {
+        let clock = &self.store.clock;
+        let (user_us, system_us) = process::rusage();
+        let seconds = |us: u64| format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+        line("pid", &process::pid());
+        line("uptime", &clock.uptime());
+        line("time", &clock.wall(clock.now()));
+        line("version", &VERSION);
+        line("libevent", &"none");
+        line("pointer_size", &usize::BITS);
+        line("rusage_user", &seconds(user_us));
+        line("rusage_system", &seconds(system_us));
+        line("max_connections", &self.settings.connections_max);
+        line(
+            "curr_connections",
+            &self.connections.open.load(Relaxed).saturating_sub(1),
+        );
+    }
+
+    /// Each worker has one buffer to read into and one to write from, made at the start;
+    /// they stand for C memcached's pools of both.
+    fn buffer_lines(&self, line: &mut impl FnMut(&str, &dyn Display)) {
+        let workers = u64::from(self.settings.threads);
+        line("response_obj_oom", &0);
+        line("response_obj_count", &workers);
+        line(
+            "response_obj_bytes",
+            &(workers * crate::proto::WRITE_BUFFER_LEN as u64),
+        );
+        line("read_buf_count", &workers);
+        line(
+            "read_buf_bytes",
+            &(workers * crate::proto::READ_BUFFER_LEN as u64),
+        );
+        line("read_buf_bytes_free", &0);
+        line("read_buf_oom", &0);
+        line("reserved_fds", &(workers * RESERVED_FDS));
+    }
+
+    /// `stats items`: the LRU lists of the classes that hold items.
+    pub fn stats_items(&self, mut line: impl FnMut(&str, &dyn Display)) {
+        let snapshot = self.snapshot();
+        for class in 0..CLASSES_MAX {
+            let ages = self.store.list_ages(class);
+            if ages.items == 0 {
+                continue;
+            }
+            let events = &snapshot.list[class];
+            let mut of = |name: &str, value: u64| line(&format!("items:{class}:{name}"), &value);
+            of("number", ages.items);
+            of("age", u64::from(ages.tail_s));
+            of("mem_requested", snapshot.now.class[class].mem_requested);
+            of("evicted", events.evicted);
+            of("evicted_nonzero", events.evicted_nonzero);
+            of("evicted_time", u64::from(ages.evicted_s));
+            of("outofmemory", events.outofmemory);
+            of("tailrepairs", 0);
+            of("reclaimed", events.reclaimed);
+            of("expired_unfetched", events.expired_unfetched);
+            of("evicted_unfetched", events.evicted_unfetched);
+            of("crawler_reclaimed", 0);
+            of("crawler_items_checked", 0);
+            of("lrutail_reflocked", events.lrutail_reflocked);
+        }
+    }
+
+    /// `stats slabs`: the classes that own pages.
+    pub fn stats_slabs(&self, mut line: impl FnMut(&str, &dyn Display)) {
+        let snapshot = self.snapshot();
+        let classes = self.store.classes();
+        let mut active = 0;
+        for class in 1..=classes.last() {
+            let usage = self.store.class_usage(class);
+            if usage.pages == 0 {
+                continue;
+            }
+            active += 1;
+            let per_page = classes.per_page(class) as u64;
+            let total = usage.pages * per_page;
+            let free = usage.free + snapshot.now.class[class].in_magazine;
+            let counts = &snapshot.class[class];
+            let mut of = |name: &str, value: u64| line(&format!("{class}:{name}"), &value);
+            of("chunk_size", classes.size(class) as u64);
+            of("chunks_per_page", per_page);
+            of("total_pages", usage.pages);
+            of("total_chunks", total);
+            of("used_chunks", total.saturating_sub(free));
+            of("free_chunks", free);
+            of("free_chunks_end", 0);
+            of("get_hits", counts.get_hits);
+            of("cmd_set", counts.cmd_set);
+            of("delete_hits", counts.delete_hits);
+            of("incr_hits", counts.incr_hits);
+            of("decr_hits", counts.decr_hits);
+            of("cas_hits", counts.cas_hits);
+            of("cas_badval", counts.cas_badval);
+            of("touch_hits", counts.touch_hits);
+        }
+        line("active_slabs", &active);
+        line("total_malloced", &self.store.malloced());
+    }
+}
+
+/// Descriptors that a worker is reckoned with; the figure that tools know from C memcached.
+const RESERVED_FDS: u64 = 5;
+
+/// Counters of a logger that this version does not have.
+const LOGGER: [&str; 5] = [
+    "log_worker_dropped",
+    "log_worker_written",
+    "log_watcher_skipped",
+    "log_watcher_sent",
+    "log_watchers",
+];

@@ -1,0 +1,117 @@
+//! The commands of the text protocol, one row each.
+
+#![forbid(unsafe_code)]
+
+use super::admin::{self, Run};
+
+/// What a command is about; it decides how its line is read.
+#[derive(Clone, Copy)]
+pub enum Verb {
+    /// Keys to the end of the line.
+    Get {
+        /// Whether the reply shows cas ids.
+        with_cas: bool,
+    },
+    /// An expiry, then keys to the end of the line.
+    GetAndTouch {
+        /// Whether the reply shows cas ids.
+        with_cas: bool,
+    },
+    /// A line with the length of the value that follows.
+    Store(StoreVerb),
+    /// A key.
+    Delete,
+    /// A key and a number.
+    Add {
+        /// Up or down.
+        increment: bool,
+    },
+    /// A key and an expiry.
+    Touch,
+    /// Nothing.
+    Quit,
+    /// Words that the handler reads.
+    Admin(Run),
+}
+
+/// What is done with a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreVerb {
+    /// Stored in any case.
+    Set,
+    /// Stored if the key is new.
+    Add,
+    /// Stored if the key is there.
+    Replace,
+    /// Put after what is there.
+    Append,
+    /// Put before what is there.
+    Prepend,
+    /// Stored if what is there has the given id.
+    Cas,
+}
+
+/// A row of the table.
+pub struct Command {
+    /// Its name.
+    pub word: &'static [u8],
+    /// Tokens that its line has at least, the name included.
+    pub tokens_min: usize,
+    /// What it is about.
+    pub verb: Verb,
+}
+
+macro_rules! commands {
+    ($($row:ident: $word:literal, $tokens_min:literal, $verb:expr;)*) => {
+        $(static $row: Command = Command { word: $word, tokens_min: $tokens_min, verb: $verb };)*
+
+        /// Every command, in the order of the documentation.
+        pub static COMMANDS: &[&Command] = &[$(&$row),*];
+
+        /// The command of that name: a `match`, not a walk of the table.
+        pub fn lookup(word: &[u8]) -> Option<&'static Command> {
+            match word { $($word => Some(&$row),)* _ => None }
+        }
+    };
+}
+
+commands! {
+    GET:        b"get",        2, Verb::Get { with_cas: false };
+    GETS:       b"gets",       2, Verb::Get { with_cas: true };
+    GAT:        b"gat",        3, Verb::GetAndTouch { with_cas: false };
+    GATS:       b"gats",       3, Verb::GetAndTouch { with_cas: true };
+    SET:        b"set",        5, Verb::Store(StoreVerb::Set);
+    ADD:        b"add",        5, Verb::Store(StoreVerb::Add);
+    REPLACE:    b"replace",    5, Verb::Store(StoreVerb::Replace);
+    APPEND:     b"append",     5, Verb::Store(StoreVerb::Append);
+    PREPEND:    b"prepend",    5, Verb::Store(StoreVerb::Prepend);
+    CAS:        b"cas",        5, Verb::Store(StoreVerb::Cas);
+    INCR:       b"incr",       3, Verb::Add { increment: true };
+    DECR:       b"decr",       3, Verb::Add { increment: false };
+    DELETE:     b"delete",     2, Verb::Delete;
+    TOUCH:      b"touch",      3, Verb::Touch;
+    QUIT:       b"quit",       1, Verb::Quit;
+    FLUSH_ALL:  b"flush_all",  1, Verb::Admin(admin::flush_all);
+    VERSION:    b"version",    1, Verb::Admin(admin::version);
+    VERBOSITY:  b"verbosity",  1, Verb::Admin(admin::verbosity);
+    STATS:      b"stats",      1, Verb::Admin(admin::stats);
+    SHUTDOWN:   b"shutdown",   1, Verb::Admin(admin::shutdown);
+    DEBUGTIME:  b"debugtime",  1, Verb::Admin(admin::debug_time);
+    DEBUGITEM:  b"debugitem",  1, Verb::Admin(admin::debug_item);
+    MISBEHAVE:  b"misbehave",  1, Verb::Admin(admin::misbehave);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_found_by_its_name_and_by_no_other() {
+        for command in COMMANDS {
+            assert_eq!(lookup(command.word).map(|c| c.word), Some(command.word));
+            let upper = command.word.to_ascii_uppercase();
+            assert!(lookup(&upper).is_none());
+        }
+        assert_eq!(lookup(b"").map(|c| c.word), None);
+    }
+}

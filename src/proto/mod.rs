@@ -1,0 +1,29 @@
+//! The protocol: bytes in, bytes out, no socket in sight.
+//!
+//! ```text
+//! input ─► parse ─► batch of operations ─► hash, prefetch ─► classic, admin ─► output
+//!             ▲                                                   │
+//!          command (the table)                                  store, ops
+//! ```
+//!
+//! A [`Session`] is the protocol's side of one connection. It may be given input in any
+//! pieces; what it has not consumed must be given again, with more behind it.
+
+#![forbid(unsafe_code)]
+
+mod admin;
+mod classic;
+mod command;
+mod number;
+mod parse;
+mod reply;
+mod scan;
+mod session;
+
+pub use command::COMMANDS;
+pub use parse::Op;
+pub use reply::{Output, Pin, TOO_MANY_CONNECTIONS, WRITE_BUFFER_LEN};
+pub use session::{Context, Handled, Next, Session};
+
+/// Bytes that a worker reads at a time.
+pub const READ_BUFFER_LEN: usize = 64 << 10;

@@ -1,0 +1,705 @@
+//! Bytes to requests: command lines are taken apart here, nothing is carried out.
+//!
+//! A batch is filled with up to [`BATCH`] operations, so that all keys can be hashed and
+//! fetched before the first is carried out. An operation is one key of a retrieval, or one
+//! whole other command; it remembers where in the input it began, so that work can stop
+//! before it and be taken up there.
+//!
+//! The frequent shapes (`get key`, `set key flags exptime bytes`) are recognised in one pass
+//! over their bytes; everything else goes through tokens.
+
+#![forbid(unsafe_code)]
+
+use super::admin::Run;
+use super::command::{self, StoreVerb, Verb};
+use super::number::{parse_i32, parse_u64};
+use super::reply;
+use super::scan::{line_feed, token_end};
+use crate::store::KEY_LEN_MAX;
+use crate::store::digits::{parse_signed, parse_unsigned};
+
+/// Operations in a batch.
+pub const BATCH: usize = 32;
+/// Tokens of a line that are looked at, the command's name included.
+const TOKENS_MAX: usize = 23;
+/// A line whose end has not arrived may be so long; lists of keys may be longer.
+const LINE_LEN_MAX: usize = 2048;
+/// Longest list of keys. C memcached takes any; one connection must not take all memory.
+const KEYS_LEN_MAX: usize = 16 << 20;
+/// Blanks that may stand before `get` in a line that is still arriving.
+const BLANKS_MAX: usize = 100;
+/// Shortest line, its end included.
+const LINE_LEN_MIN: usize = 4;
+/// Longest value that a line can announce.
+const VALUE_LEN_MAX: i32 = i32::MAX - 2;
+
+/// A part of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Span {
+    /// Where it begins.
+    pub start: u32,
+    /// Bytes.
+    pub len: u32,
+}
+
+impl Span {
+    fn new(start: usize, end: usize) -> Span {
+        Span {
+            start: start as u32,
+            len: (end - start) as u32,
+        }
+    }
+
+    /// The bytes it names.
+    #[inline]
+    pub fn of(self, input: &[u8]) -> &[u8] {
+        &input[self.start as usize..][..self.len as usize]
+    }
+}
+
+/// What the keys of a retrieval are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// Whether the reply shows cas ids.
+    pub with_cas: bool,
+    /// The new expiry, as the client gave it, for `gat` and `gats`.
+    pub touch: Option<i32>,
+}
+
+/// A storage command, its value aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// The key.
+    pub key: Span,
+    /// The hash of the key.
+    pub hash: u64,
+    /// What is to be done with the value.
+    pub mode: StoreVerb,
+    /// Client flags.
+    pub client_flags: u32,
+    /// Expiry as the client gave it.
+    pub exptime: i32,
+    /// The id for `cas`.
+    pub cas: u64,
+    /// Bytes of the value.
+    pub len: u32,
+    /// Whether there is no reply.
+    pub quiet: bool,
+}
+
+/// One operation.
+#[derive(Clone, Copy)]
+pub struct Op {
+    /// Where in the input it begins.
+    pub start: u32,
+    /// What to do.
+    pub body: Body,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy)]
+pub enum Body {
+    /// One key of a retrieval; the line's first and last are marked.
+    Read {
+        key: Span,
+        hash: u64,
+        keys: Keys,
+        first: bool,
+        last: bool,
+    },
+    /// A value that is here; `block` is false if CR LF is not where it should be.
+    Put {
+        storage: Storage,
+        value: Span,
+        block: bool,
+    },
+    /// A value that is still arriving: the rest of the input belongs to it.
+    Upload { storage: Storage },
+    /// `len` bytes that belong to nobody follow; then the reply.
+    Swallow { len: u64, reply: &'static [u8] },
+    /// Deletes a key.
+    Delete { key: Span, hash: u64, quiet: bool },
+    /// Increments or decrements.
+    Add {
+        key: Span,
+        hash: u64,
+        delta: u64,
+        increment: bool,
+        quiet: bool,
+    },
+    /// Gives a key a new expiry.
+    Touch {
+        key: Span,
+        hash: u64,
+        exptime: i32,
+        quiet: bool,
+    },
+    /// Anything that is not about a key; `line` is without its end.
+    Admin { run: Run, line: Span },
+    /// A fixed reply.
+    Say(&'static [u8]),
+    /// The connection is to be closed after the replies so far.
+    Close,
+}
+
+impl Body {
+    /// The hash of the key that it is about.
+    #[inline]
+    pub fn hash(&self) -> Option<u64> {
+        match *self {
+            Body::Read { hash, .. }
+            | Body::Put {
+                storage: Storage { hash, .. },
+                ..
+            }
+            | Body::Delete { hash, .. }
+            | Body::Add { hash, .. }
+            | Body::Touch { hash, .. } => Some(hash),
+            _ => None,
+        }
+    }
+
+    /// Whether a request is over with it.
+    #[inline]
+    pub fn ends_request(&self) -> bool {
+        !matches!(self, Body::Read { last: false, .. })
+    }
+}
+
+/// Why parsing stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The batch is full, or its last operation decides how the input goes on.
+    Batch,
+    /// No complete line is left.
+    Input,
+}
+
+/// Where parsing goes on.
+#[derive(Clone, Copy)]
+enum Step {
+    /// Here, with the next line.
+    Next(usize),
+    /// Here, but what follows is not a command line.
+    Halt(usize),
+}
+
+/// A list of keys that is being taken apart. Its line is complete and its keys are legal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct List {
+    keys: Keys,
+    /// Where the line begins, as long as no key has been taken from it.
+    line: Option<usize>,
+}
+
+/// Takes input apart. Between calls it knows only how far an unfinished line has been
+/// searched for its end, and whether it stands within a list of keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parser {
+    /// Bytes at the start of the next input that hold no line feed.
+    searched: usize,
+    list: Option<List>,
+}
+
+/// What the functions below share: the input, and the batch that they fill.
+struct Fill<'a, H> {
+    input: &'a [u8],
+    ops: &'a mut Vec<Op>,
+    hash: H,
+}
+
+impl Parser {
+    /// Fills `ops` with at most `room` operations from `input`; returns how many bytes they
+    /// take, and why there are not more.
+    pub fn parse(
+        &mut self,
+        input: &[u8],
+        room: usize,
+        ops: &mut Vec<Op>,
+        hash: impl Fn(&[u8]) -> u64,
+    ) -> (usize, Stop) {
+        let searched = std::mem::take(&mut self.searched);
+        let mut fill = Fill { input, ops, hash };
+        let mut at = 0;
+        while fill.ops.len() < room {
+            if self.list.is_some() {
+                at = self.keys(&mut fill, at, room);
+                continue;
+            }
+            let step = match fill.short_get(at).or_else(|| fill.plain_set(at)) {
+                Some(step) => step,
+                None => {
+                    let from = if at == 0 { searched } else { at };
+                    match line_feed(input, from) {
+                        Some(end) => self.line(&mut fill, at, end),
+                        None => return (at, self.unfinished(&mut fill, at)),
+                    }
+                }
+            };
+            match step {
+                Step::Next(next) => at = next,
+                Step::Halt(next) => return (next, Stop::Batch),
+            }
+        }
+        (at, Stop::Batch)
+    }
+
+    /// Goes back to `op`, which has not been carried out: the next input begins there.
+    pub fn rewind(&mut self, op: &Op) {
+        self.searched = 0;
+        self.list = match op.body {
+            Body::Read {
+                keys, first: false, ..
+            } => Some(List { keys, line: None }),
+            _ => None,
+        };
+    }
+
+    /// The line at `at` has no end yet: is that bearable?
+    fn unfinished<H>(&mut self, fill: &mut Fill<'_, H>, at: usize) -> Stop {
+        let rest = &fill.input[at..];
+        self.searched = rest.len();
+        if rest.len() <= LINE_LEN_MAX {
+            return Stop::Input;
+        }
+        let blanks = rest
+            .iter()
+            .take(BLANKS_MAX)
+            .take_while(|&&b| b == b' ')
+            .count();
+        let is_list = rest[blanks..].starts_with(b"get ") || rest[blanks..].starts_with(b"gets ");
+        if is_list && rest.len() <= KEYS_LEN_MAX {
+            return Stop::Input;
+        }
+        if is_list {
+            fill.push(at, Body::Say(reply::LINE_TOO_LONG));
+        }
+        fill.push(at, Body::Close);
+        Stop::Batch
+    }
+
+    /// One line, `input[at..end]` and its line feed.
+    fn line<H: Fn(&[u8]) -> u64>(
+        &mut self,
+        fill: &mut Fill<'_, H>,
+        at: usize,
+        line_feed: usize,
+    ) -> Step {
+        let input = fill.input;
+        let next = line_feed + 1;
+        let end = if input[at..line_feed].ends_with(b"\r") {
+            line_feed - 1
+        } else {
+            line_feed
+        };
+        if next - at < LINE_LEN_MIN {
+            return fill.say(at, reply::BAD_LINE, next);
+        }
+        let tokens = Tokens::of(&input[at..end]);
+        let Some(command) = command::lookup(tokens.get(0)) else {
+            return fill.unknown(at, &tokens, next);
+        };
+        if tokens.len < command.tokens_min {
+            return fill.say(at, reply::BAD_LINE, next);
+        }
+        match command.verb {
+            Verb::Get { with_cas } => self.begin_list(
+                fill,
+                at,
+                &tokens,
+                Keys {
+                    with_cas,
+                    touch: None,
+                },
+                next,
+            ),
+            Verb::GetAndTouch { with_cas } => match parse_i32(tokens.get(1)) {
+                Some(exptime) => {
+                    let keys = Keys {
+                        with_cas,
+                        touch: Some(exptime),
+                    };
+                    self.begin_list(fill, at, &tokens, keys, next)
+                }
+                None => fill.say(at, reply::BAD_EXPIRY, next),
+            },
+            Verb::Store(mode) => fill.storage(at, &tokens, mode, next),
+            Verb::Delete | Verb::Add { .. } | Verb::Touch => {
+                if let Some(body) = fill.keyed(at, &tokens, command.verb) {
+                    fill.push(at, body);
+                }
+                Step::Next(next)
+            }
+            Verb::Quit => {
+                fill.push(at, Body::Close);
+                Step::Halt(next)
+            }
+            Verb::Admin(run) => {
+                fill.push(
+                    at,
+                    Body::Admin {
+                        run,
+                        line: Span::new(at, end),
+                    },
+                );
+                Step::Next(next)
+            }
+        }
+    }
+
+    /// A retrieval: all keys must be legal, or none is looked up.
+    fn begin_list<H>(
+        &mut self,
+        fill: &mut Fill<'_, H>,
+        at: usize,
+        tokens: &Tokens<'_>,
+        keys: Keys,
+        next: usize,
+    ) -> Step {
+        let first = tokens.start(if keys.touch.is_some() { 2 } else { 1 });
+        if has_long_key(&tokens.line[first..]) {
+            return fill.say(at, reply::BAD_LINE, next);
+        }
+        self.list = Some(List {
+            keys,
+            line: Some(at),
+        });
+        Step::Next(at + first)
+    }
+
+    /// Takes keys from `at`, where one begins, until the line or the room ends; returns where
+    /// that is.
+    fn keys<H: Fn(&[u8]) -> u64>(
+        &mut self,
+        fill: &mut Fill<'_, H>,
+        mut at: usize,
+        room: usize,
+    ) -> usize {
+        let Some(List { keys, mut line }) = self.list else {
+            return at;
+        };
+        let input = fill.input;
+        while fill.ops.len() < room {
+            let Some(end) = token_end(input, at) else {
+                break;
+            };
+            let mut next = end;
+            while input.get(next) == Some(&b' ') {
+                next += 1;
+            }
+            let rest = &input[next..];
+            let line_end = match rest {
+                [b'\n', ..] => Some(next + 1),
+                [b'\r', b'\n', ..] => Some(next + 2),
+                _ => None,
+            };
+            let ends_here = end == next && input[at..end].ends_with(b"\r");
+            let key = Span::new(at, if ends_here { end - 1 } else { end });
+            let hash = (fill.hash)(key.of(input));
+            let first = line.is_some();
+            let start = line.take().unwrap_or(at);
+            fill.push(
+                start,
+                Body::Read {
+                    key,
+                    hash,
+                    keys,
+                    first,
+                    last: line_end.is_some(),
+                },
+            );
+            self.list = line_end.is_none().then_some(List { keys, line });
+            at = line_end.unwrap_or(next);
+            if line_end.is_some() {
+                break;
+            }
+        }
+        at
+    }
+}
+
+impl<H> Fill<'_, H> {
+    #[inline]
+    fn push(&mut self, start: usize, body: Body) {
+        self.ops.push(Op {
+            start: start as u32,
+            body,
+        });
+    }
+
+    fn say(&mut self, at: usize, reply: &'static [u8], next: usize) -> Step {
+        self.push(at, Body::Say(reply));
+        Step::Next(next)
+    }
+
+    /// No command of that name. A browser that has lost its way is sent away.
+    fn unknown(&mut self, at: usize, tokens: &Tokens<'_>, next: usize) -> Step {
+        if tokens.len > 1 && tokens.last().starts_with(b"HTTP/") {
+            self.push(at, Body::Close);
+            return Step::Halt(next);
+        }
+        if tokens.is_quiet() {
+            Step::Next(next)
+        } else {
+            self.say(at, reply::ERROR, next)
+        }
+    }
+
+    /// A complete storage command: is its value here too?
+    #[inline]
+    fn value(&mut self, at: usize, storage: Storage, next: usize) -> Step {
+        let end = next + storage.len as usize;
+        let Some(after) = self.input.get(end..end + 2) else {
+            self.push(at, Body::Upload { storage });
+            return Step::Halt(next);
+        };
+        let block = after == reply::CR_LF;
+        self.push(
+            at,
+            Body::Put {
+                storage,
+                value: Span::new(next, end),
+                block,
+            },
+        );
+        Step::Next(end + 2)
+    }
+}
+
+impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
+    /// `get key`, one key and nothing else, in one pass.
+    #[inline]
+    fn short_get(&mut self, at: usize) -> Option<Step> {
+        let input = self.input;
+        if !input[at..].starts_with(b"get ") {
+            return None;
+        }
+        let start = at + 4;
+        let end = token_end(input, start).filter(|&end| input[end] == b'\n')?;
+        let key_end = if input[start..end].ends_with(b"\r") {
+            end - 1
+        } else {
+            end
+        };
+        let key = Span::new(start, key_end);
+        if !is_key_len(key.len as usize) {
+            return None;
+        }
+        let hash = (self.hash)(key.of(input));
+        let keys = Keys {
+            with_cas: false,
+            touch: None,
+        };
+        self.push(
+            at,
+            Body::Read {
+                key,
+                hash,
+                keys,
+                first: true,
+                last: true,
+            },
+        );
+        Some(Step::Next(end + 1))
+    }
+
+    /// `set key flags exptime bytes` with plain numbers of up to nine digits, in one pass.
+    #[inline]
+    fn plain_set(&mut self, at: usize) -> Option<Step> {
+        let input = self.input;
+        if !input[at..].starts_with(b"set ") {
+            return None;
+        }
+        let start = at + 4;
+        let end = token_end(input, start).filter(|&end| input[end] == b' ')?;
+        if !is_key_len(end - start) {
+            return None;
+        }
+        let (client_flags, end_of_flags) = plain_number(input, end + 1, b' ')?;
+        let (exptime, end_of_exptime) = plain_number(input, end_of_flags + 1, b' ')?;
+        let (len, end_of_len) = plain_number(input, end_of_exptime + 1, b'\r')?;
+        if input.get(end_of_len + 1) != Some(&b'\n') {
+            return None;
+        }
+        let key = Span::new(start, end);
+        let storage = Storage {
+            key,
+            hash: (self.hash)(key.of(input)),
+            mode: StoreVerb::Set,
+            client_flags,
+            exptime: exptime as i32,
+            cas: 0,
+            len,
+            quiet: false,
+        };
+        Some(self.value(at, storage, end_of_len + 2))
+    }
+
+    /// A storage command in tokens. If the length is known, a refused value is swallowed; if
+    /// not, what follows is taken for command lines.
+    fn storage(&mut self, at: usize, tokens: &Tokens<'_>, mode: StoreVerb, next: usize) -> Step {
+        let len = parse_i32(tokens.get(4)).filter(|len| (0..=VALUE_LEN_MAX).contains(len));
+        let Some(len) = len.map(|len| len as u32) else {
+            return self.say(at, reply::BAD_LINE, next);
+        };
+        let quiet = tokens.is_quiet();
+        let key = Span::new(at + tokens.start(1), at + tokens.end(1));
+        // These two read on past blanks, as C's library does.
+        let client_flags = parse_unsigned(&tokens.line[tokens.start(2)..]);
+        let exptime = parse_signed(&tokens.line[tokens.start(3)..]);
+        let cas = if mode == StoreVerb::Cas {
+            parse_u64(tokens.get(5))
+        } else {
+            Some(0)
+        };
+        if let (Some(client_flags), Some(exptime), Some(cas), true) =
+            (client_flags, exptime, cas, is_key_len(key.len as usize))
+        {
+            let storage = Storage {
+                key,
+                hash: (self.hash)(key.of(self.input)),
+                mode,
+                client_flags: client_flags as u32,
+                exptime: exptime as i32,
+                cas,
+                len,
+                quiet,
+            };
+            return self.value(at, storage, next);
+        }
+        let reply = if quiet { b"" } else { reply::BAD_LINE };
+        self.push(
+            at,
+            Body::Swallow {
+                len: u64::from(len) + 2,
+                reply,
+            },
+        );
+        Step::Halt(next)
+    }
+
+    /// The commands about one key and no value. `None`: it is refused, silently.
+    fn keyed(&self, at: usize, tokens: &Tokens<'_>, verb: Verb) -> Option<Body> {
+        let quiet = tokens.is_quiet();
+        let refuse = |reply| (!quiet).then_some(Body::Say(reply));
+        let key = Span::new(at + tokens.start(1), at + tokens.end(1));
+        if !is_key_len(key.len as usize) {
+            return refuse(reply::BAD_LINE);
+        }
+        let hash = (self.hash)(key.of(self.input));
+        match verb {
+            Verb::Add { increment } => match parse_u64(tokens.get(2)) {
+                Some(delta) => Some(Body::Add {
+                    key,
+                    hash,
+                    delta,
+                    increment,
+                    quiet,
+                }),
+                None => refuse(reply::BAD_DELTA),
+            },
+            Verb::Touch => match parse_i32(tokens.get(2)) {
+                Some(exptime) => Some(Body::Touch {
+                    key,
+                    hash,
+                    exptime,
+                    quiet,
+                }),
+                None => refuse(reply::BAD_EXPIRY),
+            },
+            _ => Some(Body::Delete { key, hash, quiet }),
+        }
+    }
+}
+
+fn is_key_len(len: usize) -> bool {
+    (1..=KEY_LEN_MAX).contains(&len)
+}
+
+/// Whether a list of keys holds one that is too long.
+fn has_long_key(list: &[u8]) -> bool {
+    list.len() > KEY_LEN_MAX
+        && list
+            .split(|&b| b == b' ')
+            .any(|key| key.len() > KEY_LEN_MAX)
+}
+
+/// One to nine digits from `at`, ended by `until`; the number and where that stands.
+#[inline]
+fn plain_number(input: &[u8], at: usize, until: u8) -> Option<(u32, usize)> {
+    let mut value = 0;
+    for (len, &byte) in input.get(at..)?.iter().take(10).enumerate() {
+        if byte == until && len > 0 {
+            return Some((value, at + len));
+        }
+        if !byte.is_ascii_digit() || len == 9 {
+            return None;
+        }
+        value = value * 10 + u32::from(byte - b'0');
+    }
+    None
+}
+
+/// The tokens of a line, as far as they are looked at.
+struct Tokens<'i> {
+    line: &'i [u8],
+    bounds: [(u32, u32); TOKENS_MAX],
+    len: usize,
+}
+
+impl<'i> Tokens<'i> {
+    /// The first token is what stands before the first blank, even if that is nothing.
+    fn of(line: &'i [u8]) -> Tokens<'i> {
+        let mut tokens = Tokens {
+            line,
+            bounds: [(0, 0); TOKENS_MAX],
+            len: 0,
+        };
+        let mut at = 0;
+        while tokens.len < TOKENS_MAX {
+            let end = line[at..]
+                .iter()
+                .position(|&b| b == b' ')
+                .map_or(line.len(), |i| at + i);
+            tokens.bounds[tokens.len] = (at as u32, end as u32);
+            tokens.len += 1;
+            let Some(skip) = line[end..].iter().position(|&b| b != b' ') else {
+                break;
+            };
+            at = end + skip;
+        }
+        tokens
+    }
+
+    /// Token `index`, empty if there is none.
+    fn get(&self, index: usize) -> &'i [u8] {
+        if index < self.len {
+            &self.line[self.start(index)..self.end(index)]
+        } else {
+            b""
+        }
+    }
+
+    fn start(&self, index: usize) -> usize {
+        self.bounds[index].0 as usize
+    }
+
+    fn end(&self, index: usize) -> usize {
+        self.bounds[index].1 as usize
+    }
+
+    fn last(&self) -> &'i [u8] {
+        self.get(self.len - 1)
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.last() == b"noreply"
+    }
+}
+
+/// The tokens of an admin command's line, as far as they are looked at, its name included.
+pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|&b| b == b' ')
+        .filter(|word| !word.is_empty())
+        .take(TOKENS_MAX)
+}

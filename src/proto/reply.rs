@@ -1,0 +1,172 @@
+//! Replies: the fixed lines, each written once, and where replies collect before they are
+//! sent.
+
+#![forbid(unsafe_code)]
+
+use crate::store::Pinned;
+use crate::store::digits::{self, U64_LEN_MAX};
+
+pub const ERROR: &[u8] = b"ERROR\r\n";
+pub const BAD_LINE: &[u8] = b"CLIENT_ERROR bad command line format\r\n";
+pub const BAD_CHUNK: &[u8] = b"CLIENT_ERROR bad data chunk\r\n";
+pub const BAD_DELTA: &[u8] = b"CLIENT_ERROR invalid numeric delta argument\r\n";
+pub const BAD_EXPIRY: &[u8] = b"CLIENT_ERROR invalid exptime argument\r\n";
+pub const NOT_NUMERIC: &[u8] = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
+pub const FLUSH_REFUSED: &[u8] = b"CLIENT_ERROR flush_all not allowed\r\n";
+pub const SHUTDOWN_REFUSED: &[u8] = b"SERVER_ERROR: shutdown not enabled\r\n";
+pub const SHUTDOWN_MODE: &[u8] = b"CLIENT_ERROR invalid shutdown mode\r\n";
+pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
+pub const NO_MEMORY_STORING: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
+pub const NO_MEMORY_READING: &[u8] = b"SERVER_ERROR Out of memory during read\r\n";
+pub const NO_MEMORY: &[u8] = b"SERVER_ERROR out of memory\r\n";
+pub const LINE_TOO_LONG: &[u8] = b"SERVER_ERROR out of memory reading request\r\n";
+/// For a client over the limit.
+pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
+pub const STORED: &[u8] = b"STORED\r\n";
+pub const NOT_STORED: &[u8] = b"NOT_STORED\r\n";
+pub const EXISTS: &[u8] = b"EXISTS\r\n";
+pub const NOT_FOUND: &[u8] = b"NOT_FOUND\r\n";
+pub const DELETED: &[u8] = b"DELETED\r\n";
+pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
+pub const OK: &[u8] = b"OK\r\n";
+pub const RESET: &[u8] = b"RESET\r\n";
+pub const MISS: &[u8] = b"MISS\r\n";
+pub const END: &[u8] = b"END\r\n";
+pub const CR_LF: &[u8] = b"\r\n";
+
+/// Bytes of copied replies after which they are to be sent before more are made.
+const FULL_LEN: usize = 60 << 10;
+/// Room that a single reply may take beyond that without the buffer growing: the largest
+/// copied value with its line.
+const MARGIN: usize = 8 << 10;
+/// Bytes of the buffer that a worker makes replies in.
+pub const WRITE_BUFFER_LEN: usize = FULL_LEN + MARGIN;
+/// Pinned values that wait at most, and bytes of them after which no more are added.
+const PINS_MAX: usize = 64;
+const PINNED_LEN: usize = 1 << 20;
+/// Values up to this long are copied; longer ones are sent from where they lie.
+/// doc/performance.txt says how the figure was found.
+pub const COPY_LEN_MAX: usize = 4 << 10;
+
+/// Replies in order: copied bytes, with pinned values in between.
+///
+/// ```text
+/// bytes   VALUE a 0 3 abc END  VALUE b 0 9000 │ END
+/// pins                                       9000 bytes of b, after byte 42
+/// ```
+pub struct Output<'s> {
+    bytes: Vec<u8>,
+    pins: Vec<Pin<'s>>,
+    pinned_len: usize,
+}
+
+/// A value that is sent from the item's memory.
+pub struct Pin<'s> {
+    /// It comes after so many of the copied bytes.
+    pub after: usize,
+    /// The value.
+    pub value: Pinned<'s>,
+}
+
+impl<'s> Output<'s> {
+    /// Empty, with room for a full load of replies.
+    pub fn new() -> Output<'s> {
+        Output {
+            bytes: Vec::with_capacity(WRITE_BUFFER_LEN),
+            pins: Vec::new(),
+            pinned_len: 0,
+        }
+    }
+
+    /// Whether replies should be sent before more are made.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= FULL_LEN || self.pins.len() >= PINS_MAX || self.pinned_len >= PINNED_LEN
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The copied bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The pinned values, in order.
+    pub fn pins(&self) -> &[Pin<'s>] {
+        &self.pins
+    }
+
+    /// Bytes to send in all.
+    pub fn len(&self) -> usize {
+        self.bytes.len() + self.pinned_len
+    }
+
+    /// Takes out what has been written, leaving room for more; for a client that cannot
+    /// take it now.
+    pub fn take(&mut self) -> (Vec<u8>, Vec<Pin<'s>>) {
+        let taken = (
+            self.bytes.as_slice().to_vec(),
+            std::mem::take(&mut self.pins),
+        );
+        self.clear();
+        taken
+    }
+
+    /// Forgets everything; memory taken for an unusual reply goes back.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(WRITE_BUFFER_LEN);
+        self.pins.clear();
+        self.pinned_len = 0;
+    }
+
+    /// Appends bytes.
+    #[inline]
+    pub fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends a reply, unless the client wants none.
+    #[inline]
+    pub fn put_unless(&mut self, quiet: bool, reply: &[u8]) {
+        if !quiet {
+            self.put(reply);
+        }
+    }
+
+    /// Appends a decimal number.
+    #[inline]
+    pub fn put_number(&mut self, value: u64) {
+        self.bytes
+            .extend_from_slice(digits::format(&mut [0; U64_LEN_MAX], value));
+    }
+
+    /// Appends a value that is sent from where it lies.
+    pub fn put_pinned(&mut self, value: Pinned<'s>) {
+        self.pinned_len += value.value_len();
+        self.pins.push(Pin {
+            after: self.bytes.len(),
+            value,
+        });
+    }
+}
+
+impl Default for Output<'_> {
+    fn default() -> Self {
+        Output::new()
+    }
+}
+
+impl std::io::Write for Output<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.put(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,265 @@
+//! One connection's conversation: what it is in the middle of, and how it goes on.
+
+#![forbid(unsafe_code)]
+
+use super::parse::{BATCH, Body, Op, Parser, Stop};
+use super::reply::{self, Output};
+use crate::ops::Server;
+use crate::store::{Draft, Local, Mode, Refused};
+
+/// What a worker lends a session for one call.
+pub struct Context<'c, 's> {
+    /// The server.
+    pub server: &'s Server,
+    /// The worker's own part of the store.
+    pub local: &'c mut Local,
+    /// Memory for a batch.
+    pub ops: &'c mut Vec<Op>,
+}
+
+/// What became of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handled {
+    /// Bytes that are done with. The rest must be given again.
+    pub consumed: usize,
+    /// What the session wants.
+    pub next: Next,
+}
+
+/// What a session wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// More input.
+    Input,
+    /// Its replies sent, before it makes more of them from the rest of the input.
+    Flush,
+    /// Another turn for the rest of the input: this one is used up.
+    Turn,
+    /// Its replies sent and the connection closed.
+    Close,
+}
+
+/// The protocol's side of a connection.
+#[derive(Default)]
+pub struct Session<'s> {
+    parser: Parser,
+    state: State<'s>,
+}
+
+/// What the next input is.
+#[derive(Default)]
+enum State<'s> {
+    /// Command lines.
+    #[default]
+    Commands,
+    /// The rest of a value, then CR LF.
+    Value(Box<Upload<'s>>),
+    /// Bytes that belong to nobody, then the reply is due.
+    Swallow { left: u64, reply: &'static [u8] },
+}
+
+/// A value that is arriving.
+pub(super) struct Upload<'s> {
+    pub(super) draft: Draft<'s>,
+    pub(super) mode: Mode,
+    pub(super) quiet: bool,
+    /// What stands where CR LF should, as far as it is here.
+    pub(super) end: [u8; 2],
+    pub(super) end_len: usize,
+}
+
+impl<'s> Upload<'s> {
+    /// Takes what it can of `bytes`: how many, and whether memory was found for them.
+    fn take(&mut self, local: &mut Local, bytes: &[u8]) -> (usize, Result<(), Refused>) {
+        let missing = self.draft.missing();
+        let (value, after) = bytes.split_at(missing.min(bytes.len()));
+        let taken = self.draft.write(local, value);
+        let mut len = missing - self.draft.missing();
+        if len == missing {
+            for &byte in after.iter().take(self.end.len() - self.end_len) {
+                self.end[self.end_len] = byte;
+                self.end_len += 1;
+                len += 1;
+            }
+        }
+        (len, taken)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.end_len == self.end.len()
+    }
+
+    /// What remains to be read when memory has run out.
+    fn give_up(&self) -> State<'s> {
+        let reply = if self.quiet {
+            b""
+        } else {
+            reply::NO_MEMORY_READING
+        };
+        State::Swallow {
+            left: (self.draft.missing() + self.end.len()) as u64,
+            reply,
+        }
+    }
+}
+
+impl<'s> Session<'s> {
+    /// Carries out what `input` holds, with replies to `out`; `turn` is how many operations
+    /// it may do before others have theirs, and is counted down.
+    pub fn handle(
+        &mut self,
+        cx: &mut Context<'_, 's>,
+        input: &[u8],
+        out: &mut Output<'s>,
+        turn: &mut usize,
+    ) -> Handled {
+        let mut at = 0;
+        loop {
+            let rest = &input[at..];
+            match &mut self.state {
+                State::Commands => {}
+                State::Value(upload) => {
+                    let (len, taken) = upload.take(cx.local, rest);
+                    at += len;
+                    if taken.is_err() {
+                        self.state = upload.give_up();
+                    } else if upload.is_complete() {
+                        if let State::Value(upload) = std::mem::take(&mut self.state) {
+                            cx.finish_upload(*upload, out);
+                        }
+                    } else {
+                        return Handled {
+                            consumed: at,
+                            next: Next::Input,
+                        };
+                    }
+                    continue;
+                }
+                State::Swallow { left, reply } => {
+                    let len = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
+                    *left -= len as u64;
+                    at += len;
+                    if *left > 0 {
+                        return Handled {
+                            consumed: at,
+                            next: Next::Input,
+                        };
+                    }
+                    out.put(reply);
+                    self.state = State::Commands;
+                    continue;
+                }
+            }
+            if rest.is_empty() {
+                return Handled {
+                    consumed: at,
+                    next: Next::Input,
+                };
+            }
+            if *turn == 0 {
+                return Handled {
+                    consumed: at,
+                    next: Next::Turn,
+                };
+            }
+            let (consumed, next) = self.batch(cx, rest, out, turn);
+            at += consumed;
+            if let Some(next) = next {
+                return Handled { consumed: at, next };
+            }
+        }
+    }
+
+    /// Parses and carries out one batch. `None`: go on with the rest.
+    #[inline]
+    fn batch(
+        &mut self,
+        cx: &mut Context<'_, 's>,
+        input: &[u8],
+        out: &mut Output<'s>,
+        turn: &mut usize,
+    ) -> (usize, Option<Next>) {
+        let store = &cx.server.store;
+        let mut ops = std::mem::take(cx.ops);
+        ops.clear();
+        let room = BATCH.min(*turn);
+        let (consumed, stop) = self
+            .parser
+            .parse(input, room, &mut ops, |key| store.hash(key));
+        prefetch(cx, &ops);
+        let mut outcome = (consumed, (stop == Stop::Input).then_some(Next::Input));
+        for op in &ops {
+            if out.is_full() {
+                self.parser.rewind(op);
+                outcome = (op.start as usize, Some(Next::Flush));
+                break;
+            }
+            if matches!(op.body, Body::Close) {
+                outcome.1 = Some(Next::Close);
+                break;
+            }
+            *turn -= usize::from(op.body.ends_request());
+            self.run(cx, input, &op.body, out);
+        }
+        *cx.ops = ops;
+        outcome
+    }
+
+    /// Carries out one operation.
+    #[inline]
+    fn run(&mut self, cx: &mut Context<'_, 's>, input: &[u8], body: &Body, out: &mut Output<'s>) {
+        match *body {
+            Body::Swallow { len, reply } => self.state = State::Swallow { left: len, reply },
+            Body::Upload { ref storage } => match cx.begin_upload(input, storage) {
+                Ok(upload) => self.state = State::Value(Box::new(upload)),
+                Err(reply) => {
+                    self.state = State::Swallow {
+                        left: u64::from(storage.len) + 2,
+                        reply,
+                    };
+                }
+            },
+            _ => cx.run(input, body, out),
+        }
+    }
+
+    /// Memory of an arriving value to receive into, if that is what comes next: at least
+    /// `least` bytes of it, so that small rests take the ordinary way.
+    pub fn window(&mut self, local: &mut Local, least: usize) -> Option<&mut [u8]> {
+        let State::Value(upload) = &mut self.state else {
+            return None;
+        };
+        if upload.draft.missing() < least {
+            return None;
+        }
+        upload
+            .draft
+            .window(local)
+            .ok()
+            .filter(|window| window.len() >= least)
+    }
+
+    /// Claims `len` bytes received into the last window.
+    pub fn received(&mut self, len: usize) {
+        if let State::Value(upload) = &mut self.state {
+            upload.draft.advance(len);
+        }
+    }
+
+    /// Whether a value or its remains are awaited, rather than a command.
+    pub fn is_in_block(&self) -> bool {
+        !matches!(self.state, State::Commands)
+    }
+}
+
+/// Fetches what the batch will touch: first all buckets, then the items they point at.
+#[inline]
+fn prefetch(cx: &Context<'_, '_>, ops: &[Op]) {
+    if ops.len() < 2 {
+        return; // alone, a request would only wait for itself
+    }
+    let store = &cx.server.store;
+    let hashes = || ops.iter().filter_map(|op| op.body.hash());
+    hashes().for_each(|hash| store.prefetch_bucket(hash));
+    hashes().for_each(|hash| store.prefetch_item(hash));
+}

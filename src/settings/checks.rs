@@ -1,0 +1,139 @@
+//! Checks that concern more than one option: made once all are read, in an order that
+//! operators can rely on (`-I 100` as root without `-u` reports the item size).
+
+use super::table::PAGE_BYTES;
+use super::{Refusal, Settings};
+
+const USAGE: i32 = 64;
+
+/// More worker threads than this earn a remark.
+const THREADS_SENSIBLE: u32 = 64;
+
+/// Explicit slab classes; the one of `slab_chunk_max` comes after them.
+const SLAB_SIZES_MAX: usize = 62;
+
+/// Largest value of `-I`.
+const ITEM_SIZE_MAX: u32 = 1 << 30;
+
+/// Checks the settings against each other and fills in those that follow from others.
+/// `chunk_max_given`: `-o slab_chunk_max` was among the options.
+pub(super) fn after_options(to: &mut Settings, chunk_max_given: bool) -> Result<(), Refusal> {
+    if to.threads > THREADS_SENSIBLE {
+        to.warnings.push(String::from(
+            "WARNING: Setting a high number of workerthreads is not recommended.\n \
+             Set this value to the number of cores in your machine or less.\n",
+        ));
+    }
+    item_size(to, chunk_max_given)?;
+    slab_sizes(to)?;
+    if to.tcp_port > 65535 {
+        let line = format!("ERROR: Invalid port number {}.", to.tcp_port);
+        return Err(Refusal::new(USAGE, line));
+    }
+    let is_list = to.listen.as_ref().is_some_and(|list| list.contains(','));
+    to.threads_per_udp = if is_list { 1 } else { to.threads };
+    Ok(())
+}
+
+fn item_size(to: &mut Settings, chunk_max_given: bool) -> Result<(), Refusal> {
+    let item = to.item_size_max;
+    let usage = |line: String| Err(Refusal::new(USAGE, line));
+
+    if item.cast_signed() < 1024 {
+        return usage("Item max size cannot be less than 1024 bytes.".into());
+    }
+    if u64::from(item) > to.memory_bytes.get() / 2 {
+        return usage("Cannot set item size limit higher than 1/2 of memory max.".into());
+    }
+    if item > ITEM_SIZE_MAX {
+        return usage("Cannot set item size limit higher than a gigabyte.".into());
+    }
+    if item > PAGE_BYTES && !chunk_max_given {
+        to.slab_chunk_max = PAGE_BYTES / 2;
+    }
+    let chunk = to.slab_chunk_max;
+    if chunk > item {
+        return usage(format!(
+            "slab_chunk_max (bytes: {chunk}) cannot be larger than -I (item_size_max {item})"
+        ));
+    }
+    if !item.is_multiple_of(chunk) {
+        return usage(format!(
+            "-I (item_size_max: {item}) must be evenly divisible by slab_chunk_max (bytes: {chunk})"
+        ));
+    }
+    if !PAGE_BYTES.is_multiple_of(chunk) {
+        return usage(format!(
+            "slab_chunk_max (bytes: {chunk}) must divide evenly into {PAGE_BYTES} (slab_page_size)"
+        ));
+    }
+    Ok(())
+}
+
+fn slab_sizes(of: &Settings) -> Result<(), Refusal> {
+    let Some(sizes) = &of.slab_sizes else {
+        return Ok(());
+    };
+    if sizes.is_empty() {
+        return Err(Refusal {
+            message: String::new(),
+            exit_code: USAGE,
+        });
+    }
+    let mut previous = 0;
+    for (index, &size) in sizes.iter().enumerate() {
+        let complaint = if !(of.chunk_size_min..=of.slab_chunk_max).contains(&size) {
+            format!("slab size {size} is out of valid range")
+        } else if size <= previous {
+            format!("slab size {size} cannot be lower than or equal to a previous class size")
+        } else if size <= previous + 8 && index > 0 {
+            format!("slab size {size} must be at least 8 bytes larger than previous class")
+        } else if index == SLAB_SIZES_MAX {
+            String::from("too many slab classes specified")
+        } else {
+            previous = size;
+            continue;
+        };
+        return Err(Refusal::new(USAGE, complaint));
+    }
+    Ok(())
+}
+
+/// Root has to say whose rights the server shall have.
+pub(super) fn user(of: &Settings, is_root: bool) -> Result<(), Refusal> {
+    let nobody = of.user.as_ref().is_none_or(String::is_empty);
+    if is_root && nobody {
+        return Err(Refusal::new(USAGE, "must add '-u root' to start as root"));
+    }
+    Ok(())
+}
+
+/// A hash table must have more buckets than there are item locks.
+pub(super) fn hash_power(of: &Settings) -> Result<(), Refusal> {
+    let lock_power = item_lock_power(of.threads);
+    let power = of.hash_power;
+    if power == 0 || power > lock_power {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        1,
+        format!(
+            "Hash table power size ({power}) cannot be equal to or less than \
+             item lock table ({lock_power})\n\
+             Item lock table grows with `-t N` (worker threadcount)\n\
+             Hash table grows with `-o hashpower=N` "
+        ),
+    ))
+}
+
+/// The power of two of the number of item locks: more threads, more locks.
+pub fn item_lock_power(threads: u32) -> u32 {
+    match threads {
+        0..=2 => 10,
+        3 => 11,
+        4 => 12,
+        5..=10 => 13,
+        11..=20 => 14,
+        _ => 15,
+    }
+}

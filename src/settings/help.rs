@@ -1,0 +1,95 @@
+//! Texts for standard output: `-h`, `-V` and `-i`.
+
+use super::row::{Argument, Set, Setting};
+use super::{Settings, VERSION, rows};
+
+/// Flags in the order in which `-h` explains them.
+pub(super) const ORDER: &str = "pUsaAldrumMckvhiVPfnLDtRCbBISFXWYeZNo";
+
+/// Where the explanations begin.
+const COLUMN: usize = 33;
+
+/// `-V`: the name and the version.
+pub(super) fn version(_: &Settings) -> String {
+    format!("memcached {VERSION}\n")
+}
+
+/// `-i`: the version and the licence.
+pub(super) fn licence(of: &Settings) -> String {
+    format!("{}\n{LICENCE}", version(of))
+}
+
+/// `-h`: every option of this version, with its value so far.
+pub(super) fn usage(of: &Settings) -> String {
+    let mut text = version(of);
+    let place = |row: &Setting| ORDER.find(row.letter().unwrap_or("o"));
+    let mut flags: Vec<_> = rows().filter(|row| row.letter().is_some()).collect();
+    flags.sort_by_key(|row| place(row));
+    for row in flags {
+        entry(&mut text, row.option, row, of);
+    }
+    for row in rows() {
+        if let Some(name) = row.extended() {
+            entry(&mut text, &format!("    - {name}:"), row, of);
+        }
+    }
+    text
+}
+
+/// Adds what `-h` says about one row. A line of help that begins with a flag of its own
+/// (`-vv: ...`) is an entry of its own.
+fn entry(text: &mut String, option: &str, row: &Setting, of: &Settings) {
+    if row.help.is_empty() || matches!(row.set, Set::Absent) {
+        return;
+    }
+    for (index, line) in row.help.iter().enumerate() {
+        let line = line.trim().trim_end_matches('.').replace('`', "");
+        let (left, right) = match line.split_once(": ") {
+            Some(own) if line.starts_with('-') => own,
+            _ if index == 0 => (option, &*line),
+            _ => ("", &*line),
+        };
+        let is_last = index + 1 == row.help.len();
+        let default = if is_last {
+            default_of(row, of)
+        } else {
+            String::new()
+        };
+        text.push_str(&format!("{left:COLUMN$}{right}{default}\n"));
+    }
+}
+
+fn default_of(row: &Setting, of: &Settings) -> String {
+    let value = (row.typed)(of);
+    match row.argument() {
+        Argument::Required if !value.is_empty() => format!(" (default: {value})"),
+        _ => String::new(),
+    }
+}
+
+const LICENCE: &str = "\
+Redistribution and use in source and binary forms, with or without
+modification, are permitted provided that the following conditions are met:
+
+1. Redistributions of source code must retain the above copyright notice,
+   this list of conditions and the following disclaimer.
+
+2. Redistributions in binary form must reproduce the above copyright notice,
+   this list of conditions and the following disclaimer in the documentation
+   and/or other materials provided with the distribution.
+
+3. Neither the name of the copyright holder nor the names of its contributors
+   may be used to endorse or promote products derived from this software
+   without specific prior written permission.
+
+THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS \"AS IS\"
+AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE
+IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE
+DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR CONTRIBUTORS BE LIABLE
+FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
+DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
+CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
+OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
+OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+";

@@ -1,0 +1,80 @@
+//! A setting that may change while the server runs.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// A number that any thread may read and change at any time.
+///
+/// Nothing else is published together with it, so relaxed access is enough.
+pub struct Live<T: Number>(T::Cell);
+
+impl<T: Number> Live<T> {
+    /// A live setting that starts with `value`.
+    pub fn new(value: T) -> Live<T> {
+        Live(value.cell())
+    }
+
+    /// The value of this moment.
+    #[inline]
+    pub fn get(&self) -> T {
+        T::load(&self.0)
+    }
+
+    /// Changes the value for all threads.
+    pub fn set(&self, value: T) {
+        value.store(&self.0);
+    }
+}
+
+impl<T: Number + fmt::Debug> fmt::Debug for Live<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+/// A number that has an atomic twin.
+pub trait Number: Copy {
+    /// The twin.
+    type Cell;
+
+    /// A new twin that holds this number.
+    fn cell(self) -> Self::Cell;
+
+    /// What the twin holds.
+    fn load(cell: &Self::Cell) -> Self;
+
+    /// Puts this number into the twin.
+    fn store(self, cell: &Self::Cell);
+}
+
+impl Number for u32 {
+    type Cell = AtomicU32;
+
+    fn cell(self) -> AtomicU32 {
+        AtomicU32::new(self)
+    }
+
+    fn load(cell: &AtomicU32) -> u32 {
+        cell.load(Relaxed)
+    }
+
+    fn store(self, cell: &AtomicU32) {
+        cell.store(self, Relaxed);
+    }
+}
+
+impl Number for u64 {
+    type Cell = AtomicU64;
+
+    fn cell(self) -> AtomicU64 {
+        AtomicU64::new(self)
+    }
+
+    fn load(cell: &AtomicU64) -> u64 {
+        cell.load(Relaxed)
+    }
+
+    fn store(self, cell: &AtomicU64) {
+        cell.store(self, Relaxed);
+    }
+}

@@ -1,0 +1,135 @@
+//! Numbers as the C library reads them: operators' scripts depend on its leniency.
+
+/// The number a text begins with, as C's `atoi`: blanks, a sign, digits; the rest is
+/// ignored, no digits are 0. What does not fit is cut to 32 bits, as C does.
+pub(super) fn atoi(text: &str) -> i32 {
+    prefix(text, 10).0 as i32
+}
+
+/// The octal number a text begins with; as lenient as [`atoi`].
+pub(super) fn octal(text: &str) -> u32 {
+    prefix(text, 8).0 as u32
+}
+
+/// The decimal fraction a text begins with, as C's `atof`, 0 if there is none.
+///
+/// Words (`inf`, `nan`) are no numbers here: no setting has a use for them.
+pub(super) fn atof(text: &str) -> f64 {
+    let text = text.trim_start();
+    let bytes = text.as_bytes();
+    let digits = |from: usize| {
+        bytes[from..]
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count()
+    };
+
+    let mut end = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
+    end += digits(end);
+    if bytes.get(end) == Some(&b'.') {
+        end += 1 + digits(end + 1);
+    }
+    if matches!(bytes.get(end), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
+        let exponent = digits(end + 1 + sign);
+        if exponent > 0 {
+            end += 1 + sign + exponent;
+        }
+    }
+    text[..end].parse().unwrap_or(0.0)
+}
+
+/// A whole number and nothing else but white space after it, cut to 32 bits.
+pub(super) fn strict_i32(text: &str) -> Option<i32> {
+    let (number, len) = prefix(text, 10);
+    let rest = &text[len..];
+    let whole = rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace());
+    let fits = number != i64::MAX && number != i64::MIN;
+    (len > 0 && whole && fits).then_some(number as i32)
+}
+
+/// The number at the start of `text`, saturating, and how many bytes it takes: none
+/// if there are no digits.
+fn prefix(text: &str, radix: u32) -> (i64, usize) {
+    let blanks = text.len() - text.trim_start_matches(is_blank).len();
+    let bytes = &text.as_bytes()[blanks..];
+    let sign = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
+    let digits = bytes[sign..]
+        .iter()
+        .map_while(|&byte| char::from(byte).to_digit(radix));
+
+    let mut number = 0i64;
+    let mut count = 0;
+    for digit in digits {
+        number = number.saturating_mul(radix.into());
+        number = match bytes[0] {
+            b'-' => number.saturating_sub(digit.into()),
+            _ => number.saturating_add(digit.into()),
+        };
+        count += 1;
+    }
+    match count {
+        0 => (0, 0),
+        _ => (number, blanks + sign + count),
+    }
+}
+
+/// What C's `isspace` takes for white space.
+pub(super) fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t'..='\r')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lenient_numbers_end_where_the_digits_end() {
+        for (text, number) in [
+            ("11211abc", 11211),
+            ("abc", 0),
+            ("", 0),
+            (" \t+7", 7),
+            ("-1", -1),
+            ("- 1", 0),
+            ("4294967297", 1),
+            ("99999999999999999999", -1),
+        ] {
+            assert_eq!(atoi(text), number, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn octal_stops_at_the_first_other_digit() {
+        assert_eq!(octal("0777"), 0o777);
+        assert_eq!(octal("768"), 0o76);
+        assert_eq!(octal("junk"), 0);
+    }
+
+    #[test]
+    fn fractions_are_as_lenient_as_whole_numbers() {
+        for (text, number) in [
+            ("1.25", 1.25),
+            ("1.5x", 1.5),
+            (" 2", 2.0),
+            (".5", 0.5),
+            ("1e1", 10.0),
+            ("1e", 1.0),
+            ("x", 0.0),
+            (".", 0.0),
+            ("", 0.0),
+        ] {
+            assert_eq!(atof(text), number, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn strict_numbers_stand_alone() {
+        assert_eq!(strict_i32("16"), Some(16));
+        assert_eq!(strict_i32("-16 "), Some(-16));
+        assert_eq!(strict_i32("4294967296"), Some(0));
+        for text in ["", "x", "16k", "-", "99999999999999999999"] {
+            assert_eq!(strict_i32(text), None, "{text:?}");
+        }
+    }
+}

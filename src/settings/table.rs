@@ -1,0 +1,232 @@
+//! The table: every option that any memcached of this generation has.
+//!
+//! The rows of [`SETTINGS`] stand in the order of `stats settings`, those that it does
+//! not show come last. A row with a field is explained by its doc comment, which is its
+//! text in `-h`. A row without one names an option that this version does not have yet,
+//! and the value that `stats settings` shows in the meantime.
+
+use std::path::PathBuf;
+
+use super::kinds::*;
+use super::row::{Set, Setting};
+use super::{Draft, HashAlgorithm, Live, help};
+
+/// A page of item memory, and so the largest chunk.
+pub(super) const PAGE_BYTES: u32 = 1 << 20;
+
+settings! {
+    /// Memory for items, in megabytes.
+    memory_bytes: Live<u64> = Live::new(64 << 20), Megabytes,
+        "-m, --memory-limit=<num>", "maxbytes";
+    /// Connections at most; counts file descriptors.
+    connections_max: u32 = 1024, Positive("Maximum connections"),
+        "-c, --conn-limit=<num>", "maxconns";
+    /// TCP port to listen on, 0 turns TCP off.
+    tcp_port: i32 = 11211, Integer, "-p, --port=<num>", "tcpport";
+    /// UDP port; this version has 0, off, only.
+    udp_port: i32 = 0, UdpPort, "-U, --udp-port=<num>", "udpport";
+    /// Interfaces to listen on, all if not given; may be repeated.
+    /// `<addr>` is a list, split by commas, of
+    /// `[proto[<protocol>]:][tag[<tag>]:]<host>[:<port>]`,
+    /// an IPv6 host with a port stands in brackets.
+    listen: Option<String> = None, List, "-l, --listen=<addr>", "inter";
+    /// Print errors and warnings while running.
+    /// `-vv`: Print client commands and replies, too.
+    /// `-vvv`: Print changes of internal state, too.
+    verbosity: Live<u32> = Live::new(0), CountsUp, "-v, --verbose[=x]", "verbosity";
+    /// When the cache was last flushed, in seconds since the start.
+    oldest_s: Live<u32> = Live::new(0), Shown, "", "oldest";
+    /// Refuse to store when memory is full, instead of evicting items.
+    evict: bool = true, TurnsEvictionOff, "-M, --disable-evictions", "evictions";
+    /// Unix socket to listen on; turns TCP and UDP off.
+    socket_path: Option<PathBuf> = None, FileName, "-s, --unix-socket=<file>", "domain_socket";
+    /// Permissions of the unix socket, octal.
+    socket_mask: u32 = 0o700, Octal, "-a, --unix-mask=<mask>", "umask";
+    /// Obey the text command shutdown.
+    shutdown_enabled: bool = false, TurnsOn, "-A, --enable-shutdown", "shutdown_command";
+    /// Factor from each size of chunk to the next.
+    growth_factor: f64 = 1.25, Factor, "-f, --slab-growth-factor=<num>", "growth_factor";
+    /// Bytes for key, value and flags in the smallest chunk.
+    chunk_size_min: u32 = 48, Positive("Chunk size"), "-n, --slab-min-size=<bytes>", "chunk_size";
+    /// Worker threads.
+    threads: u32 = 4, Positive("Number of threads"), "-t, --threads=<num>", "num_threads";
+    /// Workers that read one UDP socket: all, or one if the interfaces are a list.
+    threads_per_udp: u32 = 4, Shown, "", "num_threads_per_udp";
+    "-D <char>", "stat_key_prefix" = ":";
+    "", "detail_enabled" = "no";
+    /// Requests per connection before others are served.
+    requests_per_event: u32 = 20, Positive("Number of requests per event"),
+        "-R, --max-reqs-per-event=<num>", "reqs_per_event";
+    /// Do without CAS; saves eight bytes per item.
+    use_cas: bool = true, TurnsOff, "-C, --disable-cas", "cas_enabled";
+    /// Length of the queue of connections to accept.
+    backlog: i32 = 1024, Integer, "-b, --listen-backlog=<num>", "tcp_backlog";
+    /// Protocol of the clients: ascii, or auto to find out.
+    protocol: Protocol = Protocol::Auto, ProtocolName,
+        "-B, --protocol=<name>", "binding_protocol";
+    "-S, --enable-sasl", "auth_enabled_sasl" = "no";
+    "-Y, --auth-file=<file>", "auth_enabled_ascii" = "no";
+    /// Largest item; k or m may follow; 1k to 1024m.
+    item_size_max: u32 = 1 << 20, ItemSize, "-I, --max-item-size=<bytes>", "item_size_max";
+    /// Close connections over the limit at once, with a message;
+    /// the default. no_maxconns_fast leaves them waiting.
+    maxconns_fast: bool = true, Switch, "-o [no_]maxconns_fast", "maxconns_fast";
+    /// The hash table starts with two to this power buckets;
+    /// 12 to 32, more than item locks have.
+    hash_power: u32 = 0, HashPower, "-o hashpower=<num>", "hashpower_init";
+    "-o slab_reassign", "slab_reassign" = "no";
+    /// Move pages between slab classes; this version has 0,
+    /// never, only.
+    slab_automove: u32 = 0, Automove, "-o slab_automove=<num>", "slab_automove";
+    "-o slab_automove_ratio=<num>", "slab_automove_ratio" = "0.80";
+    "-o slab_automove_window=<num>", "slab_automove_window" = "10";
+    /// Largest chunk in kilobytes; larger items are chains.
+    slab_chunk_max: u32 = PAGE_BYTES / 2, ChunkMax, "-o slab_chunk_max=<num>", "slab_chunk_max";
+    "-o lru_crawler", "lru_crawler" = "no";
+    "-o lru_crawler_sleep=<us>", "lru_crawler_sleep" = "100";
+    "-o lru_crawler_tocrawl=<num>", "lru_crawler_tocrawl" = "0";
+    /// Seconds after which an item that is stuck is freed; has no
+    /// effect: references do not leak, so no item gets stuck.
+    tail_repair_time_s: u32 = 0, RepairTime, "-o tail_repair_time=<s>", "tail_repair_time";
+    /// Refuse the command flush_all.
+    flush_enabled: bool = true, TurnsOff, "-F, --disable-flush-all", "flush_enabled";
+    "-X, --disable-dumping", "dump_enabled" = "yes";
+    /// Hash function: jenkins, murmur3 or xxh3.
+    hash_algorithm: HashAlgorithm = HashAlgorithm::Murmur3, HashName,
+        "-o hash_algorithm=<name>", "hash_algorithm";
+    "-o lru_maintainer", "lru_maintainer_thread" = "no";
+    "", "lru_segmented" = "no";
+    "-o hot_lru_pct=<num>", "hot_lru_pct" = "20";
+    "-o warm_lru_pct=<num>", "warm_lru_pct" = "40";
+    "-o hot_max_factor=<num>", "hot_max_factor" = "0.20";
+    "-o warm_max_factor=<num>", "warm_max_factor" = "2.00";
+    "", "temp_lru" = "no";
+    "-o temporary_ttl=<s>", "temporary_ttl" = "61";
+    "-o idle_timeout=<s>", "idle_timeout" = "0";
+    "-o watcher_logbuf_size=<num>", "watcher_logbuf_size" = "262144";
+    "-o worker_logbuf_size=<num>", "worker_logbuf_size" = "65536";
+    "-o read_buf_mem_limit=<num>", "read_buf_mem_limit" = "0";
+    "-o track_sizes", "track_sizes" = "no";
+    "", "inline_ascii_response" = "no";
+    "-N, --napi-ids=<num>", "num_napi_ids" = "0";
+    "-e, --memory-file=<file>", "memory_file" = "(null)";
+    "", "client_flags_size" = "4";
+
+    // Not shown by `stats settings`.
+
+    /// User to run as; required, and obeyed, only if started as root.
+    user: Option<String> = None, Text, "-u, --user=<user>", "";
+    /// Keep the hash table at its first size.
+    hash_expand: bool = true, TurnsOff, "-o no_hashexpand", "";
+    /// Sizes of chunks, split by dashes, instead of -f and -n;
+    /// one of slab_chunk_max is added at the end.
+    slab_sizes: Option<Vec<u32>> = None, Sizes, "-o slab_sizes=<sizes>", "";
+    "-d, --daemon", "";
+    "-r, --enable-coredumps", "";
+    "-k, --lock-memory", "";
+    "-P, --pidfile=<file>", "";
+    "-L, --enable-largepages", "";
+    "-W, --disable-watch", "";
+    "-Z, --enable-ssl", "";
+    "-o drop_privileges", "";
+    "-o sock_cookie_id=<num>", "";
+    "-o ext_path=<file>", "";
+    "-o ext_page_size=<num>", "";
+    "-o ext_wbuf_size=<num>", "";
+    "-o ext_threads=<num>", "";
+    "-o ext_io_depth=<num>", "";
+    "-o ext_item_size=<bytes>", "";
+    "-o ext_item_age=<s>", "";
+    "-o ext_low_ttl=<s>", "";
+    "-o ext_recache_rate=<num>", "";
+    "-o ext_compact_under=<num>", "";
+    "-o ext_drop_under=<num>", "";
+    "-o ext_max_sleep=<us>", "";
+    "-o ext_max_frag=<num>", "";
+    "-o ext_drop_unread", "";
+    "-o slab_automove_freeratio=<num>", "";
+    "-o ssl_chain_cert=<file>", "";
+    "-o ssl_key=<file>", "";
+    "-o ssl_keyformat=<num>", "";
+    "-o ssl_verify_mode=<num>", "";
+    "-o ssl_ciphers=<list>", "";
+    "-o ssl_ca_cert=<file>", "";
+    "-o ssl_wbuf_size=<num>", "";
+    "-o ssl_session_cache", "";
+    "-o ssl_kernel_tls", "";
+    "-o ssl_min_version=<num>", "";
+}
+
+/// Options without a field of their own: they print, or act on several fields, or ask
+/// for what is so anyway.
+pub(super) static WORDS: &[Setting] = &[
+    Setting::word("-h, --help", &["Print this text."], Set::Print(help::usage)),
+    Setting::word(
+        "-i, --license",
+        &["Print the licence."],
+        Set::Print(help::licence),
+    ),
+    Setting::word(
+        "-V, --version",
+        &["Print the version."],
+        Set::Print(help::version),
+    ),
+    Setting::word(
+        "-o, --extended=<list>",
+        &["Further options, split by commas:"],
+        Set::Word(Draft::extended),
+    ),
+    Setting::word(
+        "-o modern",
+        &["Has no effect: its options are the defaults."],
+        Set::Word(Draft::nothing),
+    ),
+    Setting::word(
+        "-o no_modern",
+        &[
+            "Short for no_maxconns_fast, hash_algorithm=jenkins and,",
+            "unless given, slab_chunk_max=1024.",
+        ],
+        Set::Word(Draft::no_modern),
+    ),
+    Setting::word(
+        "-o no_chunked_items",
+        &["An item lies in one chunk: slab_chunk_max=1024."],
+        Set::Word(Draft::no_chunked_items),
+    ),
+    Setting::word(
+        "-o no_lru_crawler",
+        &["Always so in this version."],
+        Set::Word(Draft::nothing),
+    ),
+    Setting::word(
+        "-o no_lru_maintainer",
+        &["Always so in this version."],
+        Set::Word(Draft::nothing),
+    ),
+    Setting::word(
+        "-o no_slab_reassign",
+        &["Always so in this version."],
+        Set::Word(Draft::nothing),
+    ),
+    Setting::word(
+        "-o no_slab_automove",
+        &["Always so in this version."],
+        Set::Word(Draft::nothing),
+    ),
+    Setting::word(
+        "-o [no_]inline_ascii_resp",
+        &["Has no effect."],
+        Set::Word(Draft::nothing),
+    ),
+    Setting::word(
+        "-o resp_obj_mem_limit=<num>",
+        &["Has no effect."],
+        Set::Word(Draft::resp_obj_mem_limit),
+    ),
+    // Test suites take the next name in `-h` as the promise that the server gives up
+    // its right to most system calls, and it does not do so yet.
+    Setting::word("-o no_drop_privileges", &[], Set::Word(Draft::nothing)),
+    #[cfg(debug_assertions)]
+    Setting::word("-o relaxed_privileges", &[], Set::Word(Draft::nothing)),
+];

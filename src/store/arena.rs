@@ -1,0 +1,122 @@
+//! The arena: address space for all items, in pages of one mebibyte.
+//!
+//! ```text
+//! page 0     page 1      page 2      …                  reserved to here
+//! [ unused ] [ class 5 ] [ class 1 ] [ not committed … ]
+//! ```
+//!
+//! Page 0 is never used, so that id 0 can mean no item. A byte per page says which class
+//! its chunks belong to; it changes only while no chunk of the page is in use.
+//!
+//! Locks: none here; pages are handed out under the lock of `slabs`.
+
+use super::item::{Header, ItemId, Word};
+use crate::sys::memory::Reservation;
+use std::io::Result;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+
+/// Bytes of a page.
+pub const PAGE_LEN: usize = 1 << 20;
+
+/// Room beyond the limit that a reservation has at least: every class may own one page.
+const SPARE_PAGES: usize = 65;
+/// What is reserved at least, so that the limit can be raised while running.
+const RESERVED_LEN_MIN: usize = 16 << 30;
+
+/// All item memory.
+///
+/// 1. Pages `1..committed` are readable and writable, and stay so for as long as this value
+///    lives; they were zero when committed.
+pub struct Arena {
+    space: Reservation,
+    classes: Box<[AtomicU8]>,
+    committed: AtomicUsize,
+}
+
+impl Arena {
+    /// Reserves address space for `limit` bytes of items and some room to grow.
+    pub fn new(limit: u64) -> Result<Arena> {
+        let needed = (usize::try_from(limit).unwrap_or(usize::MAX) / PAGE_LEN + SPARE_PAGES + 1)
+            .saturating_mul(PAGE_LEN);
+        let wanted = needed.saturating_mul(2).max(RESERVED_LEN_MIN);
+        // Where address space is rationed (`ulimit -v`) what is needed must do.
+        let space = Reservation::new(wanted).or_else(|_| Reservation::new(needed))?;
+        let pages = space.len() / PAGE_LEN;
+        let classes = std::iter::repeat_with(|| AtomicU8::new(0))
+            .take(pages)
+            .collect();
+        Ok(Arena {
+            space,
+            classes,
+            committed: AtomicUsize::new(1),
+        })
+    }
+
+    /// Commits one more page for `class` and returns its number. `None`: the system has
+    /// no memory, or the reservation is used up. The caller holds the lock of `slabs`.
+    pub fn add_page(&self, class: usize) -> Option<usize> {
+        let page = self.committed.load(Relaxed);
+        if page >= self.classes.len() || self.space.commit(page * PAGE_LEN, PAGE_LEN).is_err() {
+            return None;
+        }
+        self.space.prefer_huge_pages(page * PAGE_LEN, PAGE_LEN);
+        self.classes[page].store(class as u8, Relaxed);
+        self.committed.store(page + 1, Relaxed);
+        Some(page)
+    }
+
+    /// Pages that exist, page 0 included.
+    pub fn pages(&self) -> usize {
+        self.committed.load(Relaxed)
+    }
+
+    /// Most bytes that pages can ever take.
+    pub fn capacity(&self) -> usize {
+        self.space.len()
+    }
+
+    /// The class that owns `page`.
+    pub fn class_of_page(&self, page: usize) -> usize {
+        usize::from(self.classes[page].load(Relaxed))
+    }
+
+    /// The class whose chunk `id` is.
+    pub fn class_of(&self, id: ItemId) -> usize {
+        self.class_of_page(id.offset() / PAGE_LEN)
+    }
+
+    /// The header of the chunk at `id`. Any id that was ever handed out will do: the memory
+    /// stays, and a header is made of atomics, so at worst what is read is out of date.
+    #[inline]
+    pub fn header(&self, id: ItemId) -> &Header {
+        debug_assert!(!id.is_none() && id.offset() / PAGE_LEN < self.pages());
+        // SAFETY: by (1) the memory is valid for as long as `self`; ids are multiples of 8;
+        // every bit pattern is a valid Header, and its fields are atomics.
+        unsafe { self.at(id).cast::<Header>().as_ref() }
+    }
+
+    /// The word `offset` bytes into the chunk at `id`; `offset` is a multiple of 8 and lies
+    /// within the chunk.
+    #[inline]
+    pub fn word(&self, id: ItemId, offset: usize) -> &Word {
+        debug_assert!(offset.is_multiple_of(8));
+        // SAFETY: as `header`; an AtomicU64 takes every bit pattern.
+        unsafe { self.at(id).add(offset).cast::<Word>().as_ref() }
+    }
+
+    /// The first byte of the chunk at `id`.
+    #[inline]
+    pub fn at(&self, id: ItemId) -> NonNull<u8> {
+        // SAFETY: ids are offsets within the reservation.
+        unsafe { self.space.base().add(id.offset()) }
+    }
+
+    /// Fetches the lines of the chunk at `id` that a reader needs first.
+    #[inline]
+    pub fn prefetch(&self, id: ItemId) {
+        let at = self.at(id).as_ptr();
+        super::prefetch(at);
+        super::prefetch(at.wrapping_add(64));
+    }
+}

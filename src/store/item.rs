@@ -1,0 +1,241 @@
+//! What an item looks like in memory, and what of it may be touched by whom.
+//!
+//! An item is named by its position in the arena, never by a pointer, so the arena
+//! could lie at any address.
+//!
+//! ```text
+//! +0       +10 +11     +12      +16     +20        +24   +26    +28     +32   +40
+//! | links  |cls|keylen| access | expiry| value len| refs| state| flags | cas | key, value ...
+//! ```
+//!
+//! With `-C` there is no cas and the key begins at 32. There is no terminator, and no
+//! CR LF after the value. An item above `slab_chunk_max` has no value here: after its
+//! key stands the id of the first chunk of a chain (`large`).
+
+use std::mem::{offset_of, size_of};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// Longest key, in bytes.
+pub const KEY_LEN_MAX: usize = 250;
+
+/// Bytes of an item's accounting size that do not depend on its contents; with the 8 of
+/// a cas these are the figures that clients see in `bytes` and that `-I` limits.
+const ACCOUNTED_HEADER: usize = 48;
+
+/// The position of a chunk: its offset in the arena divided by 8, in 40 bits. 0 is no item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct ItemId(u64);
+
+impl ItemId {
+    /// No item.
+    pub const NONE: ItemId = ItemId(0);
+    /// Bits that an id takes in links and table slots.
+    pub const BITS: u32 = 40;
+
+    /// The id of the chunk at `offset`, a multiple of 8.
+    pub fn at(offset: usize) -> ItemId {
+        debug_assert!(offset.is_multiple_of(8) && offset >> (Self::BITS + 3) == 0);
+        ItemId(offset as u64 / 8)
+    }
+
+    /// The id whose [`raw`](ItemId::raw) is `raw`.
+    pub const fn from_raw(raw: u64) -> ItemId {
+        ItemId(raw & ((1 << Self::BITS) - 1))
+    }
+
+    /// The number itself.
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+
+    /// Bytes from the start of the arena.
+    pub const fn offset(self) -> usize {
+        self.0 as usize * 8
+    }
+
+    /// Whether this names no item.
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// State bits of an item.
+pub mod state {
+    /// In the table and in an LRU list.
+    pub const LINKED: u16 = 1;
+    /// Read by a client at least once.
+    pub const FETCHED: u16 = 2;
+    /// Read again after that: worth keeping.
+    pub const ACTIVE: u16 = 4;
+    /// The value is a chain of chunks.
+    pub const CHUNKED: u16 = 8;
+    /// Rewritten where it stands: as new as one at the head of its list.
+    pub const REWRITTEN: u16 = 16;
+    /// In nobody's hands: on a free list or in a magazine.
+    pub const FREE: u16 = 32;
+}
+
+/// The fixed front of every item.
+///
+/// | offset | bytes | field           | written under  | holds                                 |
+/// |-------:|------:|-----------------|----------------|---------------------------------------|
+/// |      0 |     4 | `next_low`      | LRU lock       | low 32 bits of the id towards the tail|
+/// |      4 |     4 | `prev_low`      | LRU lock       | low 32 bits of the id towards the head|
+/// |      8 |     1 | `next_high`     | LRU lock       | high 8 bits                           |
+/// |      9 |     1 | `prev_high`     | LRU lock       | high 8 bits                           |
+/// |     10 |     1 | `place`         | before linking, then LRU lock | class (6 bits), segment (2) |
+/// |     11 |     1 | `key_len`       | before linking | 1 ..= `KEY_LEN_MAX`                   |
+/// |     12 |     4 | `accessed_s`    | item lock      | last access, clock seconds            |
+/// |     16 |     4 | `expires_s`     | item lock      | clock seconds, 0 = never              |
+/// |     20 |     4 | `value_len`     | item lock, while nobody else has a reference | bytes   |
+/// |     24 |     2 | `refs`          | atomic         | one if linked, one per pin            |
+/// |     26 |     2 | `state`         | item lock      | [`state`]                             |
+/// |     28 |     4 | `client_flags`  | item lock      | as the client gave them               |
+/// |     32 |  0, 8 | cas             | item lock      | unless `-C`                           |
+/// |      … |     n | key, value      | before linking; the value as `value_len` |             |
+///
+/// Every field is an atomic read and written relaxed, which costs what a plain access
+/// costs: the locks order them, the type only makes an unlocked peek harmless.
+#[repr(C)]
+pub struct Header {
+    next_low: AtomicU32,
+    prev_low: AtomicU32,
+    next_high: AtomicU8,
+    prev_high: AtomicU8,
+    place: AtomicU8,
+    key_len: AtomicU8,
+    /// Last access, clock seconds.
+    pub accessed_s: AtomicU32,
+    /// Clock second at which the item expires, 0 = never.
+    pub expires_s: AtomicU32,
+    /// Bytes of the value.
+    pub value_len: AtomicU32,
+    /// One if linked, one per pin.
+    pub refs: AtomicU16,
+    state: AtomicU16,
+    /// Client flags.
+    pub client_flags: AtomicU32,
+}
+
+/// Bytes of the header without cas.
+pub const HEADER_LEN: usize = size_of::<Header>();
+/// Bytes of a cas.
+pub const CAS_LEN: usize = 8;
+
+const _: () = assert!(HEADER_LEN == 32);
+const _: () = assert!(offset_of!(Header, place) == 10);
+const _: () = assert!(offset_of!(Header, accessed_s) == 12);
+const _: () = assert!(offset_of!(Header, value_len) == 20);
+const _: () = assert!(offset_of!(Header, refs) == 24);
+const _: () = assert!(offset_of!(Header, client_flags) == 28);
+const _: () = assert!(KEY_LEN_MAX <= u8::MAX as usize, "key_len is one byte");
+
+impl Header {
+    /// The next item towards the tail of the list.
+    pub fn next(&self) -> ItemId {
+        join(&self.next_low, &self.next_high)
+    }
+
+    /// The next item towards the head of the list.
+    pub fn prev(&self) -> ItemId {
+        join(&self.prev_low, &self.prev_high)
+    }
+
+    /// Sets the link towards the tail.
+    pub fn set_next(&self, id: ItemId) {
+        split(id, &self.next_low, &self.next_high);
+    }
+
+    /// Sets the link towards the head.
+    pub fn set_prev(&self, id: ItemId) {
+        split(id, &self.prev_low, &self.prev_high);
+    }
+
+    /// The class in whose LRU lists the item is counted.
+    pub fn class(&self) -> usize {
+        usize::from(self.place.load(Relaxed) & 63)
+    }
+
+    /// The segment of the LRU that holds the item, 0..=3.
+    pub fn segment(&self) -> usize {
+        usize::from(self.place.load(Relaxed) >> 6)
+    }
+
+    /// Sets class and segment.
+    pub fn set_place(&self, class: usize, segment: usize) {
+        debug_assert!(class < 64 && segment < 4);
+        self.place.store((segment << 6 | class) as u8, Relaxed);
+    }
+
+    /// Bytes of the key.
+    pub fn key_len(&self) -> usize {
+        usize::from(self.key_len.load(Relaxed))
+    }
+
+    /// Sets the length of the key.
+    pub fn set_key_len(&self, len: usize) {
+        debug_assert!(len <= KEY_LEN_MAX);
+        self.key_len.store(len as u8, Relaxed);
+    }
+
+    /// Bytes of the value.
+    pub fn value_len(&self) -> usize {
+        self.value_len.load(Relaxed) as usize
+    }
+
+    /// All state bits.
+    pub fn state(&self) -> u16 {
+        self.state.load(Relaxed)
+    }
+
+    /// Whether any of `bits` is set.
+    pub fn has(&self, bits: u16) -> bool {
+        self.state() & bits != 0
+    }
+
+    /// Replaces all state bits.
+    pub fn set_state(&self, bits: u16) {
+        self.state.store(bits, Relaxed);
+    }
+
+    /// Sets `bits`: a load and a store, writers are serialised by the item lock.
+    pub fn add_state(&self, bits: u16) {
+        self.set_state(self.state() | bits);
+    }
+
+    /// Clears `bits`.
+    pub fn remove_state(&self, bits: u16) {
+        self.set_state(self.state() & !bits);
+    }
+
+    /// Whether the item has reached its expiry at clock second `now_s`.
+    pub fn is_expired(&self, now_s: u32) -> bool {
+        let at = self.expires_s.load(Relaxed);
+        at != 0 && at <= now_s
+    }
+}
+
+/// The size that counts for `bytes`, `mem_requested` and `-I`, the same as in C, whatever
+/// an item really takes here.
+pub fn accounted_len(use_cas: bool, key_len: usize, client_flags: u32, value_len: usize) -> usize {
+    let cas = if use_cas { CAS_LEN } else { 0 };
+    let flags = if client_flags == 0 { 0 } else { 4 };
+    ACCOUNTED_HEADER + cas + key_len + 1 + flags + value_len + 2
+}
+
+/// The link of a free chunk to the next free one, in its first eight bytes.
+pub fn free_link(header: &Header) -> ItemId {
+    header.next()
+}
+
+fn join(low: &AtomicU32, high: &AtomicU8) -> ItemId {
+    ItemId::from_raw(u64::from(low.load(Relaxed)) | u64::from(high.load(Relaxed)) << 32)
+}
+
+fn split(id: ItemId, low: &AtomicU32, high: &AtomicU8) {
+    low.store(id.raw() as u32, Relaxed);
+    high.store((id.raw() >> 32) as u8, Relaxed);
+}
+
+/// A word inside an item that is not part of [`Header`]: cas, chain links.
+pub type Word = AtomicU64;

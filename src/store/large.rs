@@ -1,0 +1,142 @@
+//! Values above `slab_chunk_max`: chains of chunks.
+//!
+//! ```text
+//! head   [ header │ cas │ key │ pad │ first ]        a chunk of a small class
+//!                                       │
+//! chunk  [ header │ bytes … ] ─ next ─► [ header │ bytes … ] ─ next ─► ∅
+//! ```
+//!
+//! A chunk's header is that of an item of which only some fields are used: `next` leads
+//! on, `prev` names the head, `value_len` says how many bytes it holds. The head stands in
+//! the LRU list of the last class; one reference and one stripe cover the whole.
+//!
+//! Chunks are taken one at a time while the value arrives: a client that announces a
+//! gigabyte and sends nothing takes nothing. The last one is taken from the class that
+//! fits what is left.
+
+use super::evict::CHUNK_CLASS_TRIES;
+use super::item::{HEADER_LEN, ItemId, state};
+use super::{Local, Store};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Bytes of a chunk that hold no value.
+const CHUNK_HEADER: usize = HEADER_LEN;
+/// Bytes of the link to the first chunk.
+const FIRST_LINK: usize = 8;
+
+impl Store {
+    /// Bytes of the head of a chunked item.
+    pub(super) fn head_len(&self, key_len: usize) -> usize {
+        self.first_link_offset(key_len) + FIRST_LINK
+    }
+
+    fn first_link_offset(&self, key_len: usize) -> usize {
+        (self.key_offset + key_len).next_multiple_of(8)
+    }
+
+    /// The first chunk of a chunked item, if it has one yet.
+    pub(super) fn first_chunk(&self, head: ItemId) -> Option<ItemId> {
+        let offset = self.first_link_offset(self.header(head).key_len());
+        some(ItemId::from_raw(
+            self.arena.word(head, offset).load(Relaxed),
+        ))
+    }
+
+    /// The chunk after `chunk`.
+    pub(super) fn next_chunk(&self, chunk: ItemId) -> Option<ItemId> {
+        some(self.header(chunk).next())
+    }
+
+    /// Makes a chunked item that has no chunks.
+    pub(super) fn start_chain(&self, head: ItemId) {
+        let offset = self.first_link_offset(self.header(head).key_len());
+        self.arena.word(head, offset).store(0, Relaxed);
+        self.header(head).add_state(state::CHUNKED);
+    }
+
+    /// One more chunk at the end of the chain of `head`, after `last`, for at most `rest`
+    /// bytes. `None`: no memory. The caller owns the item.
+    pub(super) fn add_chunk(
+        &self,
+        local: &mut Local,
+        head: ItemId,
+        last: Option<ItemId>,
+        rest: usize,
+    ) -> Option<ItemId> {
+        let chunk_max = self.slabs.classes.size(self.slabs.classes.last());
+        let wanted = (rest + CHUNK_HEADER).min(chunk_max);
+        let classes = [
+            self.slabs.classes.class_for(wanted),
+            Some(self.slabs.classes.last()),
+        ];
+        // A class that fits the tail may own nothing and have nothing to give up: then a
+        // whole chunk must do.
+        let chunk = classes[..CHUNK_CLASS_TRIES]
+            .iter()
+            .flatten()
+            .find_map(|&class| self.allocate(local, class))?;
+        let header = self.header(chunk);
+        header.set_key_len(0);
+        header.set_next(ItemId::NONE);
+        header.set_prev(head);
+        header.value_len.store(0, Relaxed);
+        header.set_state(state::CHUNKED);
+        match last {
+            Some(last) => self.header(last).set_next(chunk),
+            None => {
+                let offset = self.first_link_offset(self.header(head).key_len());
+                self.arena.word(head, offset).store(chunk.raw(), Relaxed);
+            }
+        }
+        Some(chunk)
+    }
+
+    /// Bytes of value that a chunk can hold.
+    pub(super) fn chunk_room(&self, chunk: ItemId) -> usize {
+        self.slabs.classes.size(self.arena.class_of(chunk)) - CHUNK_HEADER
+    }
+
+    /// The pieces of an item's value, in order.
+    ///
+    /// # Safety
+    /// The item stays allocated and its value unwritten for `'a`: its stripe is held, or a
+    /// reference beyond that of its link.
+    pub(super) unsafe fn pieces<'a>(
+        &'a self,
+        id: ItemId,
+    ) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let header = self.header(id);
+        let chunked = header.has(state::CHUNKED);
+        let whole =
+            (!chunked).then(|| (id, self.key_offset + header.key_len(), header.value_len()));
+        let first = if chunked { self.first_chunk(id) } else { None };
+        let chain = std::iter::successors(first, |&chunk| self.next_chunk(chunk));
+        let chain = chain.map(|chunk| (chunk, CHUNK_HEADER, self.header(chunk).value_len()));
+        whole.into_iter().chain(chain).map(|(id, offset, len)| {
+            // SAFETY: a value lies within its chunk (checked when it was written); by the
+            // caller's promise nobody frees or writes it for as long as the slice lives.
+            unsafe { std::slice::from_raw_parts(self.arena.at(id).add(offset).as_ptr(), len) }
+        })
+    }
+
+    /// Where the next bytes of a chunk go: at most `rest` of them. The caller owns the item.
+    ///
+    /// # Safety
+    /// No other slice of the chunk's free part lives.
+    pub(super) unsafe fn chunk_window(&self, chunk: ItemId, rest: usize) -> &mut [u8] {
+        let used = self.header(chunk).value_len();
+        let len = (self.chunk_room(chunk) - used).min(rest);
+        // SAFETY: within the chunk by `chunk_room`; the caller owns the item and promises
+        // that no other slice of this part lives.
+        unsafe {
+            std::slice::from_raw_parts_mut(
+                self.arena.at(chunk).add(CHUNK_HEADER + used).as_ptr(),
+                len,
+            )
+        }
+    }
+}
+
+fn some(id: ItemId) -> Option<ItemId> {
+    (!id.is_none()).then_some(id)
+}

@@ -1,0 +1,449 @@
+//! The cache engine: items by key, in bounded memory. No protocol, no sockets.
+//!
+//! ```text
+//!  key ─ hash ─► table ──► item in the arena ◄── lru (who goes first)
+//!                  │              ▲
+//!                stripe         slabs (who has the memory)
+//! ```
+//!
+//! | file     | holds                                                              |
+//! |----------|--------------------------------------------------------------------|
+//! | `item`   | the layout of an item and its id                                   |
+//! | `arena`  | address space in pages                                             |
+//! | `slabs`  | pages cut into chunks, classes, magazines                          |
+//! | `table`  | the hash table and the stripes that lock it                        |
+//! | `lru`    | the lists that victims are taken from                              |
+//! | `evict`  | memory for a new item: free, or made free                          |
+//! | `read`   | get, touch, and values pinned while they are sent                  |
+//! | `write`  | drafts, commit, delete, arithmetic                                 |
+//! | `large`  | values that are chains of chunks                                   |
+//! | `flush`  | making everything older than a moment invisible                    |
+//! | `clock`  | the one source of time                                             |
+//!
+//! Every call that names a key takes its hash ([`Store::hash`]), computed once, so that a
+//! batch can prefetch. The thread's own state ([`Local`]) comes along: its counters and its
+//! free chunks.
+//!
+//! Lock order: item stripe, LRU list, slab class, arena (doc/threads.txt). A function that
+//! works under a stripe takes its guard, [`Stripe`].
+
+mod arena;
+pub mod clock;
+pub mod digits;
+mod evict;
+mod flush;
+pub mod hash;
+mod item;
+mod large;
+mod locks;
+mod lru;
+mod read;
+mod slabs;
+mod table;
+#[cfg(any(test, debug_assertions))]
+mod verify;
+mod write;
+
+pub use flush::FlushTime;
+pub use item::{KEY_LEN_MAX, accounted_len};
+pub use read::{Access, Found, Pinned};
+pub use slabs::{CLASSES_MAX, ClassSizes, ClassUsage, Classes};
+pub use table::Usage;
+pub use write::{Arithmetic, Draft, Meta, Mode, Outcome, Refused};
+
+use crate::counters::{Counters, ListTotals};
+use arena::Arena;
+use clock::Clock;
+use hash::Algorithm;
+use item::{CAS_LEN, HEADER_LEN, Header, ItemId, state};
+use lru::{Lru, Segment};
+use slabs::{Magazines, Slabs};
+use std::io::Result;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use table::{Slot, Stripe, Table};
+
+/// Fetches a cache line that will be read soon.
+#[inline]
+fn prefetch(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch is a hint: it reads nothing and cannot fault, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+/// What a store is made from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `-m` in bytes: what pages may take.
+    pub memory_bytes: u64,
+    /// Pretend that so many bytes are already taken (for tests of large limits).
+    pub malloced_bytes: u64,
+    /// `-I` in bytes.
+    pub item_size_max: usize,
+    /// How the class table is made.
+    pub classes: ClassSizes,
+    /// Whether items have cas ids (not `-C`).
+    pub use_cas: bool,
+    /// Whether live items may be given up for new ones (not `-M`).
+    pub evict: bool,
+    /// `-o hashpower`: words of the table at the start, as a power of two.
+    pub hash_power: u32,
+    /// Whether the table grows.
+    pub hash_expand: bool,
+    /// How keys are hashed.
+    pub algorithm: Algorithm,
+    /// Worker threads, which decide how many stripes there are.
+    pub threads: u32,
+}
+
+/// One thread's part: what it alone writes.
+pub struct Local {
+    /// Its counters.
+    pub counters: Arc<Counters>,
+    magazines: Magazines,
+}
+
+impl Local {
+    /// A thread's part; the counters are shared with whoever sums them up.
+    pub fn new(counters: Arc<Counters>) -> Local {
+        Local {
+            counters,
+            magazines: Magazines::new(),
+        }
+    }
+}
+
+/// What `stats items` shows of a class besides its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ages {
+    /// Items in its lists.
+    pub items: u64,
+    /// Seconds since the last access of the one to go first.
+    pub tail_s: u32,
+    /// Seconds that the last victim had not been accessed.
+    pub evicted_s: u32,
+}
+
+/// The cache.
+pub struct Store {
+    /// Time, for everything in here.
+    pub clock: Clock,
+    arena: Arena,
+    slabs: Slabs,
+    table: Table,
+    lru: Lru,
+    flush: flush::Flush,
+    algorithm: Algorithm,
+    use_cas: bool,
+    evict: bool,
+    item_size_max: usize,
+    /// Where the key of an item begins.
+    key_offset: usize,
+}
+
+impl Store {
+    /// An empty cache. Fails if the system has no address space for it.
+    pub fn new(config: &Config) -> Result<Store> {
+        let arena = Arena::new(config.memory_bytes)?;
+        let size = table::Size {
+            stripe_power: stripe_power(config.threads),
+            hash_power: config.hash_power,
+            items_max: (arena.capacity() / (HEADER_LEN + 16)) as u64,
+            expand: config.hash_expand,
+        };
+        Ok(Store {
+            clock: Clock::new(),
+            table: Table::new(&size)?,
+            slabs: Slabs::new(&config.classes, config.memory_bytes, config.malloced_bytes),
+            lru: Lru::new(),
+            flush: flush::Flush::default(),
+            algorithm: config.algorithm,
+            use_cas: config.use_cas,
+            evict: config.evict,
+            item_size_max: config.item_size_max,
+            key_offset: HEADER_LEN + if config.use_cas { CAS_LEN } else { 0 },
+            arena,
+        })
+    }
+
+    /// The hash of a key, which the other calls want.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.algorithm.hash(key)
+    }
+
+    /// First step of a batch: fetches the bucket of a key.
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        self.table.prefetch_bucket(hash);
+    }
+
+    /// Second step of a batch: fetches the items that the bucket's tags point at.
+    #[inline]
+    pub fn prefetch_item(&self, hash: u64) {
+        self.table.peek_items(hash, |id| self.arena.prefetch(id));
+    }
+
+    /// Sizes of the table and the number of items.
+    pub fn usage(&self) -> Usage {
+        self.table.usage()
+    }
+
+    /// Sizes of the slab classes.
+    pub fn classes(&self) -> &Classes {
+        &self.slabs.classes
+    }
+
+    /// Pages and free chunks of a class.
+    pub fn class_usage(&self, class: usize) -> ClassUsage {
+        self.slabs.usage(class)
+    }
+
+    /// Bytes of all pages.
+    pub fn malloced(&self) -> u64 {
+        self.slabs.malloced()
+    }
+
+    /// What has happened to the items of a class's lists.
+    pub fn list_events(&self, class: usize) -> ListTotals {
+        let mut sum = ListTotals::default();
+        sum.add(&self.lru.list(class, Segment::Cold as usize).events);
+        sum
+    }
+
+    /// How many items a class's lists hold, and how old they are.
+    pub fn list_ages(&self, class: usize) -> Ages {
+        let list = self.lru.list(class, Segment::Cold as usize);
+        let now = self.clock.now();
+        let age = |id| now.saturating_sub(self.header(id).accessed_s.load(Relaxed));
+        Ages {
+            items: list.len,
+            tail_s: list.tail().map_or(0, age),
+            evicted_s: list.evicted_time_s,
+        }
+    }
+
+    /// Whether a value of `value_len` bytes under such a key may be stored at all (`-I`).
+    pub fn fits(&self, key_len: usize, client_flags: u32, value_len: usize) -> bool {
+        accounted_len(self.use_cas, key_len, client_flags, value_len) <= self.item_size_max
+    }
+
+    /// Takes the stripe of `hash` and keeps it until [`debug_unlock`](Store::debug_unlock),
+    /// for tests of what happens meanwhile.
+    pub fn debug_lock(&self, hash: u64) {
+        std::mem::forget(self.table.lock(hash));
+    }
+
+    /// Leaves a stripe that `debug_lock` has taken.
+    pub fn debug_unlock(&self, hash: u64) {
+        self.table.force_unlock(hash);
+    }
+}
+
+/// What the modules of the store share.
+impl Store {
+    #[inline]
+    fn header(&self, id: ItemId) -> &Header {
+        self.arena.header(id)
+    }
+
+    /// The key of an item that is linked, or that nobody else knows of: it does not change.
+    #[inline]
+    fn key_of(&self, id: ItemId) -> &[u8] {
+        let len = self.header(id).key_len();
+        // SAFETY: a key lies within its chunk (checked when it was written) and is frozen
+        // from before linking until the chunk is free again. Callers hold the item's stripe,
+        // its LRU list or a reference, any of which keeps the chunk from being freed.
+        unsafe { std::slice::from_raw_parts(self.arena.at(id).add(self.key_offset).as_ptr(), len) }
+    }
+
+    #[inline]
+    fn hash_of(&self, id: ItemId) -> u64 {
+        self.hash(self.key_of(id))
+    }
+
+    #[inline]
+    fn cas_of(&self, id: ItemId) -> u64 {
+        if self.use_cas {
+            self.arena.word(id, HEADER_LEN).load(Relaxed)
+        } else {
+            0
+        }
+    }
+
+    fn set_cas(&self, id: ItemId, cas: u64) {
+        if self.use_cas {
+            self.arena.word(id, HEADER_LEN).store(cas, Relaxed);
+        }
+    }
+
+    /// Gives a linked item a new cas id.
+    fn renew_cas(&self, key: &Stripe<'_>, id: ItemId) {
+        if self.use_cas {
+            self.set_cas(id, key.next_cas());
+        }
+    }
+
+    fn accounted(&self, id: ItemId) -> u64 {
+        let header = self.header(id);
+        let flags = header.client_flags.load(Relaxed);
+        accounted_len(self.use_cas, header.key_len(), flags, header.value_len()) as u64
+    }
+
+    /// Counts an item's bytes in, or out again.
+    fn account(&self, local: &Local, id: ItemId, linked: bool) {
+        let bytes = self.accounted(id);
+        let change = if linked { bytes } else { bytes.wrapping_neg() };
+        local.counters.thread.bytes.add(change);
+        local.counters.class[self.header(id).class()]
+            .mem_requested
+            .add(change);
+    }
+
+    /// The slot of `key`, live or not.
+    #[inline]
+    fn find<'t>(&self, stripe: &Stripe<'t>, hash: u64, key: &[u8]) -> Option<Slot<'t>> {
+        stripe.find(hash, |id| self.key_of(id) == key)
+    }
+
+    /// Whether an item is there for nobody any more: expired, or from before a flush.
+    #[inline]
+    fn is_dead(&self, slot: &Slot<'_>) -> bool {
+        slot.epoch != self.flush.epoch() || self.header(slot.id).is_expired(self.clock.now())
+    }
+
+    /// The live item under `key`. A dead one is removed on the way, and counted.
+    #[inline]
+    fn find_live<'t>(
+        &self,
+        local: &mut Local,
+        stripe: &Stripe<'t>,
+        hash: u64,
+        key: &[u8],
+    ) -> Option<Slot<'t>> {
+        let slot = self.find(stripe, hash, key)?;
+        if self.is_dead(&slot) {
+            self.bury(local, stripe, hash, slot);
+            return None;
+        }
+        Some(slot)
+    }
+
+    #[cold]
+    fn bury(&self, local: &mut Local, stripe: &Stripe<'_>, hash: u64, slot: Slot<'_>) {
+        let thread = &local.counters.thread;
+        let flushed = slot.epoch != self.flush.epoch();
+        if flushed {
+            &thread.get_flushed
+        } else {
+            &thread.get_expired
+        }
+        .add(1);
+        self.unlink(local, stripe, hash, slot);
+    }
+
+    /// Links an item that the caller owns; its key is not in the table. False: the table has
+    /// no memory, and the item is still the caller's.
+    fn link(&self, local: &mut Local, key: &Stripe<'_>, hash: u64, id: ItemId) -> bool {
+        if !key.insert(hash, id, self.flush.epoch(), |id| self.hash_of(id)) {
+            return false;
+        }
+        self.enter(local, key, id);
+        true
+    }
+
+    /// The item at `slot` gives its place to `id`, which the caller owns and which has the
+    /// same key.
+    fn replace(&self, local: &mut Local, key: &Stripe<'_>, hash: u64, slot: Slot<'_>, id: ItemId) {
+        key.replace(slot, hash, id, self.flush.epoch());
+        self.leave(local, key, slot.id);
+        self.enter(local, key, id);
+    }
+
+    /// Removes the item at `slot`; its memory comes back when nobody reads it any more.
+    fn unlink(&self, local: &mut Local, key: &Stripe<'_>, hash: u64, slot: Slot<'_>) {
+        key.remove(hash, slot);
+        self.leave(local, key, slot.id);
+    }
+
+    /// What linking means besides the table: the LRU list, the counts, the link's reference.
+    fn enter(&self, local: &mut Local, key: &Stripe<'_>, id: ItemId) {
+        let header = self.header(id);
+        header.accessed_s.store(self.clock.now(), Relaxed);
+        header.refs.store(1, Relaxed);
+        header.set_state(header.state() & state::CHUNKED | state::LINKED);
+        self.renew_cas(key, id);
+        self.lru
+            .list(header.class(), header.segment())
+            .push(&self.arena, id);
+        local.counters.thread.total_items.add(1);
+        self.account(local, id, true);
+    }
+
+    fn leave(&self, local: &mut Local, _key: &Stripe<'_>, id: ItemId) {
+        let header = self.header(id);
+        self.lru
+            .list(header.class(), header.segment())
+            .remove(&self.arena, id);
+        header.remove_state(state::LINKED);
+        self.account(local, id, false);
+        self.drop_ref(Some(local), id);
+    }
+
+    /// Gives up one reference; the last one frees the item.
+    fn drop_ref(&self, local: Option<&mut Local>, id: ItemId) {
+        // Releases what this thread read or wrote, and sees what the others did before theirs.
+        if self.header(id).refs.fetch_sub(1, AcqRel) == 1 {
+            self.release(local, id);
+        }
+    }
+
+    /// Frees the memory of an item that nobody refers to, its chain included. With a thread's
+    /// part it goes to that thread's magazine, without to the class.
+    fn release(&self, mut local: Option<&mut Local>, id: ItemId) {
+        if self.header(id).has(state::CHUNKED) {
+            let mut next = self.first_chunk(id);
+            while let Some(chunk) = next {
+                next = self.next_chunk(chunk);
+                self.release_chunk(local.as_deref_mut(), chunk);
+            }
+        }
+        self.release_chunk(local, id);
+    }
+
+    fn release_chunk(&self, local: Option<&mut Local>, id: ItemId) {
+        match local {
+            Some(local) => {
+                self.slabs
+                    .give(&self.arena, &mut local.magazines, &local.counters, id);
+            }
+            None => self.slabs.give_back(&self.arena, id),
+        }
+    }
+
+    /// Ends a thread's part: its free chunks go back to the classes.
+    pub fn retire(&self, local: &mut Local) {
+        local
+            .magazines
+            .give_back(&self.slabs, &self.arena, &local.counters);
+    }
+}
+
+/// Stripes for so many workers: enough that two seldom want the same one, few enough that
+/// all of them stay in the cache of a core.
+fn stripe_power(threads: u32) -> u32 {
+    match threads {
+        0..=2 => 10,
+        3..=4 => 11,
+        5..=10 => 12,
+        _ => 13,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,624 @@
+//! Writing: values that arrive at once or in pieces, and what a mode makes of them.
+//!
+//! A value that is already here is stored by [`Store::put`]; one that is still arriving is
+//! received into a [`Draft`], memory that nobody else knows of, and linked by
+//! [`Store::commit`]. Dropping a draft gives its memory back, so a client that goes away
+//! leaves nothing behind.
+//!
+//! Where the new value fits the chunk of the old one and nobody is reading that, it is
+//! written in its place: no chunk changes hands and no list is locked. The item is marked,
+//! and who looks for a victim later treats it as new.
+
+use super::digits::{self, U64_LEN_MAX};
+use super::item::{HEADER_LEN, ItemId, state};
+use super::table::{Slot, Stripe};
+use super::{KEY_LEN_MAX, Local, Store};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What a client gives besides key and value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Meta {
+    /// Client flags.
+    pub client_flags: u32,
+    /// Clock second of the expiry, 0 never.
+    pub expires_s: u32,
+}
+
+/// On what condition a value is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Always.
+    Set,
+    /// If the key is not there.
+    Add,
+    /// If the key is there.
+    Replace,
+    /// After the value that is there.
+    Append,
+    /// Before the value that is there.
+    Prepend,
+    /// If the item that is there has this cas id.
+    Cas(u64),
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Stored.
+    Stored,
+    /// The mode's condition does not hold, or the joined value is impossible.
+    NotStored,
+    /// Another cas id.
+    Exists,
+    /// No such key.
+    NotFound,
+}
+
+/// Why there is no memory for a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It can never fit.
+    TooLarge,
+    /// Not now.
+    NoMemory,
+    /// Not for all of it: memory ran out while the chunks of a large value were filled.
+    NoMemoryInside,
+}
+
+/// What became of an increment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// The new value.
+    Value(u64),
+    /// No such key.
+    NotFound,
+    /// What is there is not a number.
+    NotNumeric,
+    /// The number has grown and there is no memory.
+    NoMemory,
+}
+
+/// An item in the making: exclusive memory that nobody else can see.
+///
+/// 1. `id` is an allocated chunk of the store, with its header and key written and `refs`,
+///    `state` not linked; chunked ones own their chain.
+/// 2. `filled` bytes of the value are written; `last` is the last chunk of the chain.
+pub struct Draft<'s> {
+    store: &'s Store,
+    id: ItemId,
+    last: Option<ItemId>,
+    filled: usize,
+    hash: u64,
+}
+
+// SAFETY: a draft is exclusive memory (1); nothing of it belongs to a thread.
+unsafe impl Send for Draft<'_> {}
+
+impl Store {
+    /// Memory for a value of `value_len` bytes.
+    ///
+    /// # Errors
+    /// [`Refused`], already counted. A `Set` that is refused removes what is there, as
+    /// clients expect: they must not read the old value after that.
+    pub fn draft(
+        &self,
+        local: &mut Local,
+        key: &[u8],
+        hash: u64,
+        meta: Meta,
+        value_len: usize,
+        mode: Mode,
+    ) -> Result<Draft<'_>, Refused> {
+        let fits = self.fits(key.len(), meta.client_flags, value_len);
+        let id = if fits {
+            self.allocate_item(local, key, meta, value_len)
+        } else {
+            None
+        };
+        let refusal = if fits {
+            Refused::NoMemory
+        } else {
+            Refused::TooLarge
+        };
+        match id {
+            Some(id) => {
+                local.counters.class[self.header(id).class()].cmd_set.add(1);
+                Ok(Draft {
+                    store: self,
+                    id,
+                    last: None,
+                    filled: 0,
+                    hash,
+                })
+            }
+            None => {
+                self.count_refusal(local, refusal);
+                if mode == Mode::Set {
+                    self.remove_quietly(local, key, hash);
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Stores a value that is here already.
+    ///
+    /// # Errors
+    /// As [`draft`](Store::draft).
+    pub fn put(
+        &self,
+        local: &mut Local,
+        key: &[u8],
+        hash: u64,
+        meta: Meta,
+        value: &[u8],
+        mode: Mode,
+    ) -> Result<Outcome, Refused> {
+        if self.fits(key.len(), meta.client_flags, value.len())
+            && let Some(outcome) = self.put_in_place(local, key, hash, meta, value, mode)
+        {
+            return Ok(outcome);
+        }
+        let mut draft = self.draft(local, key, hash, meta, value.len(), mode)?;
+        draft.write(local, value)?;
+        Ok(self.commit(local, draft, mode))
+    }
+
+    /// Links a complete draft if `mode` allows it.
+    pub fn commit(&self, local: &mut Local, draft: Draft<'_>, mode: Mode) -> Outcome {
+        debug_assert_eq!(draft.filled, self.header(draft.id).value_len());
+        if matches!(mode, Mode::Append | Mode::Prepend) {
+            return self.join(local, &draft, mode);
+        }
+        let hash = draft.hash;
+        let stripe = self.table.lock(hash);
+        let old = self.find_live_to_store(local, &stripe, hash, self.key_of(draft.id));
+        match self.verdict(local, old.as_ref(), mode) {
+            Outcome::Stored => self.place(local, &stripe, old, draft),
+            refusal => refusal,
+        }
+    }
+
+    /// Whether `mode` lets a value take the place of `old`; counts what that means for cas.
+    fn verdict(&self, local: &Local, old: Option<&Slot<'_>>, mode: Mode) -> Outcome {
+        match (mode, old) {
+            (Mode::Set, _) | (Mode::Add, None) | (Mode::Replace, Some(_)) => Outcome::Stored,
+            (Mode::Add, Some(slot)) => {
+                self.header(slot.id)
+                    .accessed_s
+                    .store(self.clock.now(), Relaxed);
+                Outcome::NotStored
+            }
+            (Mode::Cas(_), None) => {
+                local.counters.thread.cas_misses.add(1);
+                Outcome::NotFound
+            }
+            (Mode::Cas(given), Some(slot)) => {
+                let class = &local.counters.class[self.header(slot.id).class()];
+                let equal = given != 0 && given == self.cas_of(slot.id);
+                if equal {
+                    &class.cas_hits
+                } else {
+                    &class.cas_badval
+                }
+                .add(1);
+                if equal {
+                    Outcome::Stored
+                } else {
+                    Outcome::Exists
+                }
+            }
+            (Mode::Replace | Mode::Append | Mode::Prepend, _) => Outcome::NotStored,
+        }
+    }
+
+    /// Writes the value over the old one where that is possible. `None`: it is not, and
+    /// nothing has been done.
+    fn put_in_place(
+        &self,
+        local: &mut Local,
+        key: &[u8],
+        hash: u64,
+        meta: Meta,
+        value: &[u8],
+        mode: Mode,
+    ) -> Option<Outcome> {
+        if !matches!(mode, Mode::Set | Mode::Replace | Mode::Cas(_)) {
+            return None;
+        }
+        let class = self
+            .slabs
+            .classes
+            .class_for(self.key_offset + key.len() + value.len())?;
+        let stripe = self.table.lock(hash);
+        let slot = self
+            .find(&stripe, hash, key)
+            .filter(|slot| !self.is_dead(slot))?;
+        let header = self.header(slot.id);
+        let alone = header.refs.load(Relaxed) == 1;
+        if !alone || header.class() != class || header.has(state::CHUNKED) {
+            return None;
+        }
+        local.counters.class[class].cmd_set.add(1);
+        let verdict = self.verdict(local, Some(&slot), mode);
+        if verdict == Outcome::Stored {
+            self.account(local, slot.id, false);
+            self.set_meta(slot.id, meta, value.len());
+            // SAFETY: the stripe is held and nobody else has a reference; the class fits.
+            unsafe { self.write_value(slot.id, 0, value) };
+            header.accessed_s.store(self.clock.now(), Relaxed);
+            header.set_state(state::LINKED | state::REWRITTEN);
+            self.renew_cas(&stripe, slot.id);
+            local.counters.thread.total_items.add(1);
+            self.account(local, slot.id, true);
+        }
+        Some(verdict)
+    }
+
+    /// Gives the key of a finished draft its new item.
+    fn place(
+        &self,
+        local: &mut Local,
+        key: &Stripe<'_>,
+        old: Option<Slot<'_>>,
+        draft: Draft<'_>,
+    ) -> Outcome {
+        let hash = draft.hash;
+        match old {
+            Some(slot) => self.replace(local, key, hash, slot, draft.into_id()),
+            None => {
+                let id = draft.id;
+                if !self.link(local, key, hash, id) {
+                    return Outcome::NotStored;
+                }
+                draft.into_id();
+            }
+        }
+        Outcome::Stored
+    }
+
+    /// Appends or prepends: builds the joined value beside the old one, and starts over if
+    /// that has changed meanwhile. The old one is pinned, so nobody writes it in place.
+    fn join(&self, local: &mut Local, part: &Draft<'_>, mode: Mode) -> Outcome {
+        let hash = part.hash;
+        let key = self.key_of(part.id);
+        loop {
+            let old = {
+                let stripe = self.table.lock(hash);
+                match self.find_live_to_store(local, &stripe, hash, key) {
+                    Some(slot) => self.pin(slot.id),
+                    None => return Outcome::NotStored,
+                }
+            };
+            let Some(joined) = self.joined(local, &old, part, mode) else {
+                return Outcome::NotStored;
+            };
+            let stripe = self.table.lock(hash);
+            match self.find_live_to_store(local, &stripe, hash, key) {
+                Some(slot) if slot.id == old.id() => {
+                    // A touch may have changed the expiry since the copy was made.
+                    let expires_s = self.header(slot.id).expires_s.load(Relaxed);
+                    self.header(joined.id).expires_s.store(expires_s, Relaxed);
+                    return self.place(local, &stripe, Some(slot), joined);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn joined(
+        &self,
+        local: &mut Local,
+        old: &super::Pinned<'_>,
+        part: &Draft<'_>,
+        mode: Mode,
+    ) -> Option<Draft<'_>> {
+        let header = self.header(old.id());
+        let meta = Meta {
+            client_flags: header.client_flags.load(Relaxed),
+            expires_s: header.expires_s.load(Relaxed),
+        };
+        let key = self.key_of(part.id);
+        let len = header.value_len() + part.filled;
+        if !self.fits(key.len(), meta.client_flags, len) {
+            return None;
+        }
+        let id = self.allocate_item(local, key, meta, len)?;
+        let mut joined = Draft {
+            store: self,
+            id,
+            last: None,
+            filled: 0,
+            hash: part.hash,
+        };
+        // SAFETY: a finished draft is not written any more, and it is borrowed.
+        let new = unsafe { self.pieces(part.id) };
+        let copied = if mode == Mode::Append {
+            old.pieces()
+                .chain(new)
+                .try_for_each(|piece| joined.write(local, piece))
+        } else {
+            new.chain(old.pieces())
+                .try_for_each(|piece| joined.write(local, piece))
+        };
+        copied.ok().map(|()| joined)
+    }
+
+    /// Removes `key`; false if it is not there.
+    pub fn delete(&self, local: &mut Local, key: &[u8], hash: u64) -> bool {
+        let stripe = self.table.lock(hash);
+        let Some(slot) = self.find_live(local, &stripe, hash, key) else {
+            local.counters.thread.delete_misses.add(1);
+            return false;
+        };
+        local.counters.class[self.header(slot.id).class()]
+            .delete_hits
+            .add(1);
+        self.unlink(local, &stripe, hash, slot);
+        true
+    }
+
+    /// Adds `delta` to the number under `key`, or takes it off: addition wraps at 2^64,
+    /// subtraction stops at 0. A number that is not longer than the old one is written over
+    /// it and filled with blanks.
+    pub fn add(
+        &self,
+        local: &mut Local,
+        key: &[u8],
+        hash: u64,
+        delta: u64,
+        increment: bool,
+    ) -> Arithmetic {
+        let stripe = self.table.lock(hash);
+        let Some(slot) = self.find_live(local, &stripe, hash, key) else {
+            let thread = &local.counters.thread;
+            if increment {
+                &thread.incr_misses
+            } else {
+                &thread.decr_misses
+            }
+            .add(1);
+            return Arithmetic::NotFound;
+        };
+        let header = self.header(slot.id);
+        // SAFETY: the stripe is held, and the slice is dropped before the value is written.
+        let number = unsafe { self.pieces(slot.id) }
+            .next()
+            .and_then(digits::parse_unsigned);
+        let Some(number) = number.filter(|_| !header.has(state::CHUNKED)) else {
+            return Arithmetic::NotNumeric;
+        };
+        let class = &local.counters.class[header.class()];
+        if increment {
+            &class.incr_hits
+        } else {
+            &class.decr_hits
+        }
+        .add(1);
+        let sum = if increment {
+            number.wrapping_add(delta)
+        } else {
+            number.saturating_sub(delta)
+        };
+        let mut buffer = [0; U64_LEN_MAX];
+        let text = digits::format(&mut buffer, sum);
+        if text.len() <= header.value_len() && header.refs.load(Relaxed) == 1 {
+            self.overwrite_number(&stripe, slot.id, text);
+            return Arithmetic::Value(sum);
+        }
+        let meta = Meta {
+            client_flags: header.client_flags.load(Relaxed),
+            expires_s: header.expires_s.load(Relaxed),
+        };
+        match self.allocate_item(local, key, meta, text.len()) {
+            Some(id) => {
+                // SAFETY: the item is ours, and was allocated for this length.
+                unsafe { self.write_value(id, 0, text) };
+                self.replace(local, &stripe, hash, slot, id);
+                Arithmetic::Value(sum)
+            }
+            None => Arithmetic::NoMemory,
+        }
+    }
+
+    fn overwrite_number(&self, key: &Stripe<'_>, id: ItemId, text: &[u8]) {
+        let header = self.header(id);
+        let blanks = [b' '; 64];
+        // SAFETY: the stripe is held and nobody else has a reference; within the value.
+        unsafe {
+            self.write_value(id, 0, text);
+            let mut at = text.len();
+            while at < header.value_len() {
+                let len = blanks.len().min(header.value_len() - at);
+                self.write_value(id, at, &blanks[..len]);
+                at += len;
+            }
+        }
+        header.accessed_s.store(self.clock.now(), Relaxed);
+        self.renew_cas(key, id);
+    }
+
+    /// Removes what is under `key`, without counting it as a delete.
+    fn remove_quietly(&self, local: &mut Local, key: &[u8], hash: u64) {
+        let stripe = self.table.lock(hash);
+        if let Some(slot) = self.find_live(local, &stripe, hash, key) {
+            self.unlink(local, &stripe, hash, slot);
+        }
+    }
+
+    fn count_refusal(&self, local: &Local, refusal: Refused) {
+        let thread = &local.counters.thread;
+        match refusal {
+            Refused::TooLarge => &thread.store_too_large,
+            Refused::NoMemory | Refused::NoMemoryInside => &thread.store_no_memory,
+        }
+        .add(1);
+    }
+
+    /// As `find_live`, for a thread that is about to store under the key: a dead item at the
+    /// tail of its list counts as reclaimed memory, as it does when a search meets it there.
+    fn find_live_to_store<'t>(
+        &self,
+        local: &mut Local,
+        stripe: &Stripe<'t>,
+        hash: u64,
+        key: &[u8],
+    ) -> Option<Slot<'t>> {
+        let slot = self.find(stripe, hash, key)?;
+        let header = self.header(slot.id);
+        if !self.is_dead(&slot) {
+            return Some(slot);
+        }
+        let at_tail = {
+            let mut list = self.lru.list(header.class(), header.segment());
+            let at_tail = list.tail() == Some(slot.id);
+            if at_tail {
+                self.count_reclaimed(&mut list, slot.id);
+            }
+            at_tail
+        };
+        if at_tail {
+            self.unlink(local, stripe, hash, slot);
+        } else {
+            self.bury(local, stripe, hash, slot);
+        }
+        None
+    }
+
+    /// A chunk with header and key written, and room for the value or, if that is large,
+    /// the start of a chain.
+    fn allocate_item(
+        &self,
+        local: &mut Local,
+        key: &[u8],
+        meta: Meta,
+        value_len: usize,
+    ) -> Option<ItemId> {
+        debug_assert!((1..=KEY_LEN_MAX).contains(&key.len()));
+        let classes = &self.slabs.classes;
+        let whole = classes.class_for(self.key_offset + key.len() + value_len);
+        let class = whole.or_else(|| classes.class_for(self.head_len(key.len())))?;
+        let id = self.allocate(local, class)?;
+        let header = self.header(id);
+        header.set_key_len(key.len());
+        header.set_place(
+            whole.unwrap_or(classes.last()),
+            super::Segment::Cold as usize,
+        );
+        header.refs.store(0, Relaxed);
+        self.set_meta(id, meta, value_len);
+        self.set_cas(id, 0);
+        // SAFETY: the chunk is ours alone, and its class was chosen to hold the key.
+        unsafe {
+            let to = self.arena.at(id).add(self.key_offset);
+            std::ptr::copy_nonoverlapping(key.as_ptr(), to.as_ptr(), key.len());
+        }
+        if whole.is_none() {
+            self.start_chain(id);
+        }
+        Some(id)
+    }
+
+    fn set_meta(&self, id: ItemId, meta: Meta, value_len: usize) {
+        let header = self.header(id);
+        header.client_flags.store(meta.client_flags, Relaxed);
+        header.expires_s.store(meta.expires_s, Relaxed);
+        header.value_len.store(value_len as u32, Relaxed);
+    }
+
+    /// Copies `bytes` into the value of an item that is not chunked, from its byte `at`.
+    ///
+    /// # Safety
+    /// 1. `at + bytes.len()` is at most the value's length, which the chunk holds.
+    /// 2. Nobody else reads or writes the value: the item is a draft, or its stripe is held
+    ///    and it has no reference but its link's.
+    unsafe fn write_value(&self, id: ItemId, at: usize, bytes: &[u8]) {
+        let header = self.header(id);
+        debug_assert!(at + bytes.len() <= header.value_len());
+        let offset = self.key_offset + header.key_len() + at;
+        debug_assert!(offset + bytes.len() <= self.slabs.classes.size(self.arena.class_of(id)));
+        // SAFETY: in bounds by (1), exclusive by (2); client bytes never lie in the arena.
+        unsafe {
+            let to = self.arena.at(id).add(offset);
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), to.as_ptr(), bytes.len());
+        }
+    }
+}
+
+impl Draft<'_> {
+    /// Bytes of the value that have not been written.
+    pub fn missing(&self) -> usize {
+        self.store.header(self.id).value_len() - self.filled
+    }
+
+    /// Memory for the next bytes of the value: some of what is missing, or nothing if it is
+    /// complete. What has been written there is then claimed with [`advance`](Draft::advance).
+    ///
+    /// # Errors
+    /// [`Refused::NoMemoryInside`] if the chain needs a chunk and there is none.
+    pub fn window(&mut self, local: &mut Local) -> Result<&mut [u8], Refused> {
+        let (store, missing) = (self.store, self.missing());
+        let header = store.header(self.id);
+        if !header.has(state::CHUNKED) {
+            let offset = store.key_offset + header.key_len() + self.filled;
+            // SAFETY: by (1) the draft is exclusive memory, and the chunk holds the value; the
+            // slice borrows the draft, so there is no other.
+            return Ok(unsafe {
+                std::slice::from_raw_parts_mut(
+                    store.arena.at(self.id).add(offset).as_ptr(),
+                    missing,
+                )
+            });
+        }
+        let full = |chunk: &ItemId| store.chunk_room(*chunk) == store.header(*chunk).value_len();
+        if missing > 0 && self.last.as_ref().is_none_or(full) {
+            let chunk = store.add_chunk(local, self.id, self.last, missing);
+            self.last = Some(chunk.ok_or(Refused::NoMemoryInside)?);
+        }
+        match self.last {
+            // SAFETY: the slice borrows the draft, so there is no other.
+            Some(chunk) => Ok(unsafe { store.chunk_window(chunk, missing) }),
+            None => Ok(&mut []),
+        }
+    }
+
+    /// Claims `len` bytes written to the last window.
+    pub fn advance(&mut self, len: usize) {
+        assert!(len <= self.missing(), "more than was asked for");
+        self.filled += len;
+        if let Some(chunk) = self.last {
+            let used = &self.store.header(chunk).value_len;
+            used.store(used.load(Relaxed) + len as u32, Relaxed);
+        }
+    }
+
+    /// Writes the next bytes of the value.
+    ///
+    /// # Errors
+    /// [`Refused::NoMemoryInside`] as [`window`](Draft::window).
+    pub fn write(&mut self, local: &mut Local, mut bytes: &[u8]) -> Result<(), Refused> {
+        while !bytes.is_empty() {
+            let window = self.window(local)?;
+            let len = window.len().min(bytes.len());
+            window[..len].copy_from_slice(&bytes[..len]);
+            self.advance(len);
+            bytes = &bytes[len..];
+        }
+        Ok(())
+    }
+
+    /// The item, which is now the caller's to link.
+    fn into_id(self) -> ItemId {
+        let id = self.id;
+        std::mem::forget(self);
+        id
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        self.store.release(None, self.id);
+    }
+}
+
+const _: () = assert!(HEADER_LEN.is_multiple_of(8), "a cas is aligned");

@@ -1,0 +1,135 @@
+//! Readiness of descriptors: `epoll(7)`.
+
+use super::check;
+use std::io::{Error, ErrorKind, Result};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+/// A set of watched descriptors; each is known by the token it was added with.
+pub struct Epoll {
+    fd: OwnedFd,
+}
+
+/// How a descriptor is watched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Watch {
+    /// Input, reported for as long as there is some.
+    Readable,
+    /// Input, room for output and hang-up, each reported once per change. Such a
+    /// registration never needs another system call.
+    Edges,
+}
+
+/// What happened, filled by [`Epoll::wait`].
+pub struct Events {
+    list: Vec<libc::epoll_event>,
+}
+
+/// One ready descriptor.
+#[derive(Clone, Copy, Debug)]
+pub struct Event {
+    /// The token of [`Epoll::add`].
+    pub token: u64,
+    /// There may be input.
+    pub readable: bool,
+    /// There may be room for output.
+    pub writable: bool,
+    /// The peer has closed its sending side, or the connection is gone.
+    pub hung_up: bool,
+}
+
+impl Epoll {
+    /// An empty set.
+    pub fn new() -> Result<Epoll> {
+        // SAFETY: no pointers. `epoll_create1(2)` ensures the descriptor is valid and ours.
+        let fd = unsafe { OwnedFd::from_raw_fd(check(libc::epoll_create1(libc::EPOLL_CLOEXEC))?) };
+        Ok(Epoll { fd })
+    }
+
+    /// Watches `fd`; closing it ends the watch.
+    pub fn add(&self, fd: RawFd, token: u64, watch: Watch) -> Result<()> {
+        let flags = match watch {
+            Watch::Readable => libc::EPOLLIN,
+            Watch::Edges => libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET,
+        };
+        let mut event = libc::epoll_event {
+            events: flags as u32,
+            u64: token,
+        };
+        // SAFETY: `event` is valid for the call, which does not keep it.
+        check(unsafe {
+            libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event)
+        })?;
+        Ok(())
+    }
+
+    /// Stops watching `fd`.
+    pub fn remove(&self, fd: RawFd) -> Result<()> {
+        // SAFETY: EPOLL_CTL_DEL ignores the event pointer.
+        check(unsafe {
+            libc::epoll_ctl(
+                self.fd.as_raw_fd(),
+                libc::EPOLL_CTL_DEL,
+                fd,
+                std::ptr::null_mut(),
+            )
+        })?;
+        Ok(())
+    }
+
+    /// Waits for events, at most `timeout_ms` (-1: for ever). A signal counts as no events.
+    pub fn wait(&self, events: &mut Events, timeout_ms: i32) -> Result<()> {
+        events.list.clear();
+        let room = i32::try_from(events.list.capacity()).unwrap_or(i32::MAX);
+        // SAFETY: the vector has room for `room` events, and the kernel fills the `n` that it reports.
+        let n = unsafe {
+            libc::epoll_wait(
+                self.fd.as_raw_fd(),
+                events.list.as_mut_ptr(),
+                room,
+                timeout_ms,
+            )
+        };
+        match usize::try_from(n) {
+            Ok(n) => {
+                // SAFETY: the kernel has written `n` events, at most the capacity.
+                unsafe { events.list.set_len(n) };
+                Ok(())
+            }
+            Err(_) => match Error::last_os_error() {
+                e if e.kind() == ErrorKind::Interrupted => Ok(()),
+                e => Err(e),
+            },
+        }
+    }
+}
+
+impl Events {
+    /// Room for `capacity` events per wait.
+    pub fn with_capacity(capacity: usize) -> Events {
+        Events {
+            list: Vec::with_capacity(capacity),
+        }
+    }
+
+    /// How many the last wait reported.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether the last wait reported none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The event at `index` of the last wait.
+    pub fn get(&self, index: usize) -> Event {
+        let event = self.list[index];
+        let has = |flags: libc::c_int| event.events & flags as u32 != 0;
+        Event {
+            token: event.u64,
+            readable: has(libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
+            writable: has(libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR),
+            hung_up: has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
+        }
+    }
+}

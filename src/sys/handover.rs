@@ -1,0 +1,134 @@
+//! Descriptors handed from one thread to another through a pipe: `pipe(7)`.
+//!
+//! What travels is a number; the types on both sides see to it that each number is owned
+//! by exactly one of them. A message is written in one piece, so none is ever torn.
+
+use super::{check, check_len};
+use std::io::{ErrorKind, Result};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+
+/// Stands for "no more".
+const STOP: RawFd = -1;
+const MESSAGE_LEN: usize = size_of::<RawFd>();
+/// Messages that one call receives at most.
+const MESSAGES_MAX: usize = 64;
+
+/// The end that gives. It blocks while the pipe is full.
+pub struct Giver(OwnedFd);
+
+/// The end that takes; it never blocks, and can be watched.
+pub struct Taker(OwnedFd);
+
+/// What the giver has sent.
+pub enum Message {
+    /// A descriptor, now the taker's.
+    Descriptor(OwnedFd),
+    /// There will be no more.
+    Stop,
+}
+
+/// A pipe for descriptors.
+///
+/// # Errors
+/// The process has no more descriptors.
+pub fn pair() -> Result<(Giver, Taker)> {
+    let mut ends = [0; 2];
+    // SAFETY: `ends` has room for two descriptors.
+    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    // SAFETY: `pipe2(2)` ensures that both are valid and ours.
+    let (reader, writer) =
+        unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) };
+    // SAFETY: no pointers.
+    check(unsafe { libc::fcntl(reader.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) })?;
+    Ok((Giver(writer), Taker(reader)))
+}
+
+impl Giver {
+    /// Gives a descriptor away.
+    ///
+    /// # Errors
+    /// The taker is gone; the descriptor is closed.
+    pub fn give(&self, descriptor: OwnedFd) -> Result<()> {
+        self.write(descriptor.as_raw_fd())?;
+        let _ = descriptor.into_raw_fd();
+        Ok(())
+    }
+
+    /// Says that there will be no more.
+    ///
+    /// # Errors
+    /// The taker is gone.
+    pub fn stop(&self) -> Result<()> {
+        self.write(STOP)
+    }
+
+    fn write(&self, number: RawFd) -> Result<()> {
+        let message = number.to_ne_bytes();
+        loop {
+            // SAFETY: the buffer is valid for its length, which is below PIPE_BUF.
+            match check_len(unsafe {
+                libc::write(self.0.as_raw_fd(), message.as_ptr().cast(), message.len())
+            }) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                outcome => return outcome.map(|_| ()),
+            }
+        }
+    }
+}
+
+impl Taker {
+    /// Takes what is there, at most a few dozen messages; the rest keeps the pipe readable.
+    pub fn take(&self, mut each: impl FnMut(Message)) {
+        let mut numbers = [[0u8; MESSAGE_LEN]; MESSAGES_MAX];
+        // SAFETY: the buffer is valid for its size.
+        let read = unsafe {
+            libc::read(
+                self.0.as_raw_fd(),
+                numbers.as_mut_ptr().cast(),
+                size_of_val(&numbers),
+            )
+        };
+        let count = usize::try_from(read).unwrap_or(0) / MESSAGE_LEN;
+        for number in &numbers[..count] {
+            match RawFd::from_ne_bytes(*number) {
+                STOP => each(Message::Stop),
+                // SAFETY: `Giver::give` gave up a descriptor of this number, and only it
+                // writes to this pipe.
+                fd => each(Message::Descriptor(unsafe { OwnedFd::from_raw_fd(fd) })),
+            }
+        }
+    }
+}
+
+impl AsFd for Taker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_descriptor_arrives_and_still_works() {
+        let (giver, taker) = pair().unwrap();
+        let (here, mut there) = std::os::unix::net::UnixStream::pair().unwrap();
+        giver.give(here.into()).unwrap();
+        giver.stop().unwrap();
+        let (mut got, mut stopped) = (Vec::new(), false);
+        taker.take(|message| match message {
+            Message::Descriptor(fd) => got.push(fd),
+            Message::Stop => stopped = true,
+        });
+        assert!(stopped && got.len() == 1);
+        there.write_all(b"x").unwrap();
+        let mut byte = [0];
+        assert_eq!(
+            super::super::io::recv(got[0].as_raw_fd(), &mut byte).unwrap(),
+            1
+        );
+        taker.take(|_| panic!("nothing more was sent"));
+    }
+}

@@ -1,0 +1,56 @@
+//! Bytes in and out of sockets.
+
+use super::check_len;
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
+use std::os::fd::RawFd;
+
+/// Most slices that one call takes (`IOV_MAX` of Linux).
+pub const SLICES_MAX: usize = 1024;
+
+/// Receives into `buffer`. 0: the peer has finished. `WouldBlock`: nothing there yet.
+pub fn recv(fd: RawFd, buffer: &mut [u8]) -> Result<usize> {
+    retry(|| {
+        // SAFETY: the buffer is valid for its length.
+        check_len(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), 0) })
+    })
+}
+
+/// Receives into several buffers, one after the other.
+pub fn recv_vectored(fd: RawFd, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
+    let count = buffers.len().min(SLICES_MAX) as libc::c_int;
+    retry(|| {
+        // SAFETY: `IoSliceMut` has the layout of `iovec`; each names memory that is ours to write.
+        check_len(unsafe { libc::readv(fd, buffers.as_mut_ptr().cast(), count) })
+    })
+}
+
+/// Sends from `buffer`, perhaps not all of it. Never raises SIGPIPE.
+pub fn send(fd: RawFd, buffer: &[u8]) -> Result<usize> {
+    retry(|| {
+        // SAFETY: the buffer is valid for its length.
+        check_len(unsafe {
+            libc::send(fd, buffer.as_ptr().cast(), buffer.len(), libc::MSG_NOSIGNAL)
+        })
+    })
+}
+
+/// Sends from several buffers, perhaps not all of them. Never raises SIGPIPE.
+pub fn send_vectored(fd: RawFd, buffers: &[IoSlice<'_>]) -> Result<usize> {
+    // SAFETY: all-zero is a valid msghdr.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = buffers.as_ptr().cast_mut().cast();
+    message.msg_iovlen = buffers.len().min(SLICES_MAX);
+    retry(|| {
+        // SAFETY: `IoSlice` has the layout of `iovec`, and sendmsg only reads what it names.
+        check_len(unsafe { libc::sendmsg(fd, &raw const message, libc::MSG_NOSIGNAL) })
+    })
+}
+
+fn retry(mut call: impl FnMut() -> Result<usize>) -> Result<usize> {
+    loop {
+        match call() {
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}

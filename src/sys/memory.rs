@@ -1,0 +1,91 @@
+//! Address space: reserved in one piece, made usable and given back in parts.
+
+use super::check;
+use std::io::{Error, Result};
+use std::ptr::NonNull;
+
+/// A range of address space. Nothing of it may be touched until it is committed;
+/// committed memory reads as zero until written.
+///
+/// 1. `base` is the start of a mapping of `len` bytes that lives as long as this value.
+pub struct Reservation {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the value only names a mapping; what threads do with its memory is the
+// business of those who hold the pointers.
+unsafe impl Send for Reservation {}
+// SAFETY: as above; the methods are system calls that any thread may make.
+unsafe impl Sync for Reservation {}
+
+impl Reservation {
+    /// Reserves `len` bytes, which costs no memory.
+    pub fn new(len: usize) -> Result<Reservation> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing of ours.
+        let base = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(Error::last_os_error());
+        }
+        let base = NonNull::new(base.cast()).ok_or_else(Error::last_os_error)?;
+        Ok(Reservation { base, len })
+    }
+
+    /// The first byte.
+    pub fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    /// Bytes reserved.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing is reserved.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Makes `len` bytes from `offset` readable and writable; both are multiples of the
+    /// system's page size. Doing it twice is harmless.
+    pub fn commit(&self, offset: usize, len: usize) -> Result<()> {
+        self.assert_inside(offset, len);
+        // SAFETY: inside the mapping by (1) and the assertion; only widens access.
+        check(unsafe {
+            libc::mprotect(
+                self.base.as_ptr().add(offset).cast(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+            )
+        })?;
+        Ok(())
+    }
+
+    /// Asks for huge pages where they fit. A hint: refusal changes nothing but speed.
+    pub fn prefer_huge_pages(&self, offset: usize, len: usize) {
+        self.assert_inside(offset, len);
+        // SAFETY: inside the mapping; MADV_HUGEPAGE does not alter what memory holds.
+        unsafe {
+            libc::madvise(
+                self.base.as_ptr().add(offset).cast(),
+                len,
+                libc::MADV_HUGEPAGE,
+            )
+        };
+    }
+
+    fn assert_inside(&self, offset: usize, len: usize) {
+        assert!(
+            offset.checked_add(len).is_some_and(|end| end <= self.len),
+            "outside of the reservation"
+        );
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours by (1), and with this value goes the last name for it.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
+    }
+}

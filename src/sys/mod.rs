@@ -1,0 +1,35 @@
+//! The only place that calls libc: what the system gives, in owned types and `io::Result`.
+//!
+//! ```text
+//! epoll     readiness                  io       recv, send, readv, sendmsg
+//! handover  descriptors over a pipe    futex    sleeping locks
+//! memory    address space              process  user, limits, signals, thread names
+//! socket    listeners, accept
+//! ```
+//!
+//! Everything here is a thin safe face over one or a few calls; nothing here knows what
+//! a cache is. A number from the kernel becomes an owned type in the same statement.
+
+pub mod epoll;
+pub mod futex;
+pub mod handover;
+pub mod io;
+pub mod memory;
+pub mod process;
+pub mod socket;
+
+use std::io::{Error, Result};
+
+/// Turns the `-1` of a libc call into the `errno` it left.
+pub fn check(ret: libc::c_int) -> Result<libc::c_int> {
+    if ret == -1 {
+        Err(Error::last_os_error())
+    } else {
+        Ok(ret)
+    }
+}
+
+/// [`check`] for the calls that return a size.
+pub fn check_len(ret: libc::ssize_t) -> Result<usize> {
+    usize::try_from(ret).map_err(|_| Error::last_os_error())
+}

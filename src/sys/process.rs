@@ -1,0 +1,366 @@
+//! What a process can do to itself: user, limits, signals, thread names, time used.
+
+use super::check;
+use std::ffi::{CStr, CString};
+use std::io::{Error, ErrorKind, Result};
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::{fmt, ptr};
+
+/// Why a process that was started as root could not become somebody else.
+#[derive(Debug)]
+pub enum PrivilegeError {
+    /// No user was named, and running as root must be asked for.
+    NoUser,
+    /// No such user.
+    UnknownUser(String),
+    /// The supplementary groups stay.
+    Groups(Error),
+    /// The user or group id stays.
+    Identity(String),
+}
+
+impl PrivilegeError {
+    /// The status to exit with, from `sysexits.h`.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            PrivilegeError::NoUser => 64,
+            PrivilegeError::UnknownUser(_) => 67,
+            PrivilegeError::Groups(_) | PrivilegeError::Identity(_) => 71,
+        }
+    }
+}
+
+impl fmt::Display for PrivilegeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PrivilegeError::NoUser => f.write_str("must add '-u root' to start as root"),
+            PrivilegeError::UnknownUser(user) => {
+                write!(f, "can't find the user {user} to switch to")
+            }
+            PrivilegeError::Groups(error) => {
+                let error = error_text(error);
+                write!(f, "failed to drop supplementary groups: {error}")
+            }
+            PrivilegeError::Identity(user) => {
+                write!(f, "failed to assume identity of user {user}")
+            }
+        }
+    }
+}
+
+/// Whether the process has the rights of root, real or effective.
+pub fn is_root() -> bool {
+    // SAFETY: no pointers; these calls cannot fail.
+    unsafe { libc::getuid() == 0 || libc::geteuid() == 0 }
+}
+
+/// Becomes `user`, for good: no supplementary groups, then the group, then the user.
+///
+/// Does nothing, and does not even look the user up, unless the process is root. In a
+/// sandbox that forbids only the change of groups the rest is done all the same and the
+/// complaint is returned, to be shown. Call it before other threads start.
+pub fn drop_privileges(
+    user: Option<&str>,
+) -> std::result::Result<Option<PrivilegeError>, PrivilegeError> {
+    if !is_root() {
+        return Ok(None);
+    }
+    let user = user.filter(|u| !u.is_empty());
+    let user = user.ok_or(PrivilegeError::NoUser)?;
+    let (uid, gid) = look_up(user).ok_or_else(|| PrivilegeError::UnknownUser(user.into()))?;
+
+    // SAFETY: a count of zero means that nothing is read through the pointer.
+    let groups = match check(unsafe { libc::setgroups(0, ptr::null()) }) {
+        Ok(_) => None,
+        Err(e) if e.raw_os_error() == Some(libc::EPERM) => Some(PrivilegeError::Groups(e)),
+        Err(e) => return Err(PrivilegeError::Groups(e)),
+    };
+    // The group first: afterwards the right to change it is gone.
+    // SAFETY: no pointers.
+    if unsafe { libc::setgid(gid) < 0 || libc::setuid(uid) < 0 } {
+        return Err(PrivilegeError::Identity(user.into()));
+    }
+    Ok(groups)
+}
+
+/// Ids of a user known by name; a number is not a name.
+fn look_up(user: &str) -> Option<(libc::uid_t, libc::gid_t)> {
+    const BUFFER_MAX: usize = 1 << 20;
+    let user = CString::new(user).ok()?;
+    let mut buffer: Vec<libc::c_char> = vec![0; 1024];
+    loop {
+        // SAFETY: all-zero is a valid passwd, with null pointers.
+        let mut entry: libc::passwd = unsafe { std::mem::zeroed() };
+        let mut found = ptr::null_mut();
+        // SAFETY: `user` ends with NUL, the buffer is writable for its length, and the
+        // three outlive both the call and all use of what it stores in them.
+        let code = unsafe {
+            libc::getpwnam_r(
+                user.as_ptr(),
+                &mut entry,
+                buffer.as_mut_ptr(),
+                buffer.len(),
+                &mut found,
+            )
+        };
+        match code {
+            libc::ERANGE if buffer.len() < BUFFER_MAX => buffer.resize(buffer.len() * 4, 0),
+            libc::EINTR => {}
+            0 if !found.is_null() => return Some((entry.pw_uid, entry.pw_gid)),
+            _ => return None,
+        }
+    }
+}
+
+/// Sets the limit of open descriptors, soft and hard, to exactly `limit`.
+pub fn raise_nofile(limit: u64) -> Result<()> {
+    let limit = libc::rlimit {
+        rlim_cur: limit,
+        rlim_max: limit,
+    };
+    // SAFETY: `limit` is valid for the call, which only reads it.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) })?;
+    Ok(())
+}
+
+/// Makes writing to a closed connection an error instead of the end of the process.
+pub fn ignore_sigpipe() {
+    // SAFETY: SIG_IGN is no function of ours that could run at a bad time.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
+/// A signal that the operator steers the server with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT: stop.
+    Interrupt,
+    /// SIGTERM: stop.
+    Terminate,
+    /// SIGHUP: read files again.
+    Hangup,
+    /// SIGUSR1: stop gracefully, keeping what can be kept.
+    User1,
+}
+
+impl Signal {
+    /// Every signal that [`SignalFd`] takes over.
+    pub const ALL: [Signal; 4] = [
+        Signal::Interrupt,
+        Signal::Terminate,
+        Signal::Hangup,
+        Signal::User1,
+    ];
+
+    fn number(self) -> libc::c_int {
+        match self {
+            Signal::Interrupt => libc::SIGINT,
+            Signal::Terminate => libc::SIGTERM,
+            Signal::Hangup => libc::SIGHUP,
+            Signal::User1 => libc::SIGUSR1,
+        }
+    }
+}
+
+/// The operator's signals as a descriptor that is readable when one has come. So they
+/// are handled between two events like any other, and there is no handler to be careful
+/// in.
+///
+/// Several signals of one kind that wait at the same time are one.
+pub struct SignalFd {
+    fd: OwnedFd,
+}
+
+impl SignalFd {
+    /// Blocks the signals in the calling thread and reads them here instead.
+    ///
+    /// Threads inherit what is blocked, so this must come before the first of them
+    /// starts: one thread that does not block a signal would be killed by it. A process
+    /// that forks into the background must make its epoll set afterwards, since that
+    /// watches the signals of the process that added the descriptor.
+    pub fn new() -> Result<SignalFd> {
+        // SAFETY: all-zero bytes are a place for a sigset_t, which sigemptyset fills.
+        let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+        // SAFETY: `set` is valid, and the numbers are signals, so these cannot fail.
+        unsafe {
+            libc::sigemptyset(&mut set);
+            for signal in Signal::ALL {
+                libc::sigaddset(&mut set, signal.number());
+            }
+        }
+        // SAFETY: `set` is initialised; the old mask is not asked for.
+        match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, ptr::null_mut()) } {
+            0 => {}
+            code => return Err(Error::from_raw_os_error(code)),
+        }
+        let flags = libc::SFD_NONBLOCK | libc::SFD_CLOEXEC;
+        // SAFETY: `set` is initialised. `signalfd(2)` ensures the descriptor is valid and ours.
+        let fd = unsafe { OwnedFd::from_raw_fd(check(libc::signalfd(-1, &set, flags))?) };
+        Ok(SignalFd { fd })
+    }
+
+    /// The next signal that has come, if any.
+    pub fn next(&self) -> Result<Option<Signal>> {
+        loop {
+            // SAFETY: all-zero is a valid signalfd_siginfo.
+            let mut info: libc::signalfd_siginfo = unsafe { std::mem::zeroed() };
+            let len = size_of::<libc::signalfd_siginfo>();
+            // SAFETY: the kernel writes at most `len` bytes, the size of `info`, whose
+            // fields are integers.
+            let read = unsafe { libc::read(self.fd.as_raw_fd(), (&raw mut info).cast(), len) };
+            if read < 0 {
+                match Error::last_os_error() {
+                    e if e.kind() == ErrorKind::Interrupted => continue,
+                    e if e.kind() == ErrorKind::WouldBlock => return Ok(None),
+                    e => return Err(e),
+                }
+            }
+            // The kernel gives whole records only. A signal we did not ask for cannot be
+            // among them; should it be, the next one is looked at.
+            let number = info.ssi_signo.cast_signed();
+            if let Some(signal) = Signal::ALL.into_iter().find(|s| s.number() == number) {
+                return Ok(Some(signal));
+            }
+        }
+    }
+}
+
+/// Sends this process one of the signals that [`SignalFd`] reads.
+pub fn signal_self(signal: Signal) {
+    // SAFETY: no pointers; our own process exists, so this cannot fail.
+    unsafe { libc::kill(libc::getpid(), signal.number()) };
+}
+
+impl AsFd for SignalFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Names the calling thread for `ps` and debuggers, which see the first 15 bytes.
+pub fn set_thread_name(name: &str) {
+    const NAME_LEN_MAX: usize = 15;
+    let mut buffer = [0_u8; NAME_LEN_MAX + 1];
+    for (to, from) in buffer[..NAME_LEN_MAX].iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    // SAFETY: the last byte stays zero, so the name ends inside the buffer, which lives
+    // through the call.
+    unsafe { libc::prctl(libc::PR_SET_NAME, buffer.as_ptr()) };
+}
+
+/// The number of this process.
+pub fn pid() -> u32 {
+    std::process::id()
+}
+
+/// Processor time used so far by all threads, in microseconds: user, system.
+pub fn rusage() -> (u64, u64) {
+    // SAFETY: all-zero is a valid rusage.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is valid for the call. With these arguments it cannot fail.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) };
+    (microseconds(usage.ru_utime), microseconds(usage.ru_stime))
+}
+
+fn microseconds(time: libc::timeval) -> u64 {
+    time.tv_sec.cast_unsigned() * 1_000_000 + time.tv_usec.cast_unsigned()
+}
+
+/// What the system calls an error: `Address already in use`, and nothing around it.
+///
+/// The `Display` form of an error adds its number, which people who grep for the
+/// well-known texts do not expect.
+pub fn error_text(error: &Error) -> String {
+    let Some(code) = error.raw_os_error() else {
+        return error.to_string();
+    };
+    let mut buffer = [0; 128];
+    // SAFETY: the buffer is writable for its length.
+    let failed = unsafe { libc::strerror_r(code, buffer.as_mut_ptr(), buffer.len()) } != 0;
+    let bytes = buffer.map(libc::c_char::cast_unsigned);
+    match CStr::from_bytes_until_nul(&bytes) {
+        Ok(text) if !failed => text.to_string_lossy().into_owned(),
+        _ => format!("Unknown error {code}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn an_error_reads_as_the_system_calls_it() {
+        let text = |code| error_text(&Error::from_raw_os_error(code));
+        assert_eq!(text(libc::EADDRINUSE), "Address already in use");
+        assert_eq!(text(libc::EMFILE), "Too many open files");
+        assert_eq!(text(99_999), "Unknown error 99999");
+        assert_eq!(error_text(&Error::other("plain")), "plain");
+    }
+
+    #[test]
+    fn signals_are_read_in_the_thread_that_blocked_them() {
+        let signals = SignalFd::new().unwrap();
+        assert_eq!(signals.next().unwrap(), None);
+        for signal in [Signal::Hangup, Signal::User1] {
+            // SAFETY: no pointers; the signal goes to this thread, which blocks it.
+            unsafe { libc::raise(signal.number()) };
+            assert_eq!(signals.next().unwrap(), Some(signal));
+        }
+        assert_eq!(signals.next().unwrap(), None);
+    }
+
+    #[test]
+    fn a_thread_name_is_cut_to_what_the_kernel_keeps() {
+        let name = |given: &'static str| {
+            let named = move || {
+                set_thread_name(given);
+                fs::read_to_string("/proc/thread-self/comm").unwrap()
+            };
+            std::thread::spawn(named).join().unwrap()
+        };
+        assert_eq!(name("mc-worker"), "mc-worker\n");
+        assert_eq!(name("mc-a-rather-long-name"), "mc-a-rather-lon\n");
+    }
+
+    #[test]
+    fn users_are_looked_up_by_name_alone() {
+        assert_eq!(look_up("root"), Some((0, 0)));
+        assert_eq!(look_up("0"), None);
+        assert_eq!(look_up("no-such-user-here"), None);
+        assert_eq!(look_up("nul\0inside"), None);
+    }
+
+    #[test]
+    fn the_wish_to_stay_root_must_be_spoken() {
+        for user in [None, Some("")] {
+            match drop_privileges(user) {
+                Ok(_) => assert!(!is_root()),
+                Err(refused) => {
+                    assert_eq!(refused.exit_code(), 64);
+                    assert_eq!(refused.to_string(), "must add '-u root' to start as root");
+                }
+            }
+        }
+        match drop_privileges(Some("no-such-user-here")) {
+            Ok(_) => assert!(!is_root()),
+            Err(refused) => {
+                assert_eq!(refused.exit_code(), 67);
+                let text = "can't find the user no-such-user-here to switch to";
+                assert_eq!(refused.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn work_shows_in_the_time_used() {
+        let (user_us, system_us) = rusage();
+        let before_us = user_us + system_us;
+        while {
+            let (user_us, system_us) = rusage();
+            user_us + system_us < before_us + 2_000
+        } {}
+        assert_eq!(pid(), std::process::id());
+    }
+}
