@@ -231,6 +231,7 @@ impl Parser {
                 None => {
                     let from = if at == 0 { searched } else { at };
                     match line_feed(input, from) {
+                        Some(end) if self.begin_long_get(input, at, end) => Step::Next(at + 4),
                         Some(end) => self.line(&mut fill, at, end),
                         None => return (at, self.unfinished(&mut fill, at)),
                     }
@@ -345,6 +346,20 @@ impl Parser {
                 Step::Next(next)
             }
         }
+    }
+
+    /// `get key key …` in legal keys, without looking for tokens first; false if it is
+    /// anything else.
+    #[inline]
+    fn begin_long_get(&mut self, input: &[u8], at: usize, line_feed: usize) -> bool {
+        let Some([first, list @ ..]) = input[at..line_feed].strip_prefix(b"get ") else {
+            return false;
+        };
+        if matches!(first, b' ' | b'\r') || has_long_key(list) {
+            return false;
+        }
+        self.list = Some(List { keys: Keys { with_cas: false, touch: None }, line: Some(at) });
+        true
     }
 
     /// A retrieval: all keys must be legal, or none is looked up.
@@ -617,11 +632,18 @@ fn is_key_len(len: usize) -> bool {
 }
 
 /// Whether a list of keys holds one that is too long.
+///
+/// Where 251 bytes hold a blank, no key reaches over them; so it is enough to step from the
+/// last blank of such a window to the next window.
 fn has_long_key(list: &[u8]) -> bool {
-    list.len() > KEY_LEN_MAX
-        && list
-            .split(|&b| b == b' ')
-            .any(|key| key.len() > KEY_LEN_MAX)
+    let mut rest = list;
+    while let Some(window) = rest.get(..=KEY_LEN_MAX) {
+        match window.iter().rposition(|&b| b == b' ') {
+            Some(blank) => rest = &rest[blank + 1..],
+            None => return true,
+        }
+    }
+    false
 }
 
 /// One to nine digits from `at`, ended by `until`; the number and where that stands.

@@ -140,8 +140,27 @@ impl<'s> Output<'s> {
     /// Appends a decimal number.
     #[inline]
     pub fn put_number(&mut self, value: u64) {
-        self.bytes
-            .extend_from_slice(digits::format(&mut [0; U64_LEN_MAX], value));
+        if value < 10_000 {
+            return self.put_small(value as u32);
+        }
+        let buffer = &mut [0; U64_LEN_MAX];
+        self.bytes.extend_from_slice(digits::format(buffer, value));
+    }
+
+    /// Up to four digits: always four bytes are written, which takes no call, and those
+    /// that are too many are taken back.
+    #[inline]
+    fn put_small(&mut self, value: u32) {
+        let digit = |n: u32| b'0' + (n % 10) as u8;
+        let (text, len) = match value {
+            0..10 => ([digit(value), 0, 0, 0], 1),
+            10..100 => ([digit(value / 10), digit(value), 0, 0], 2),
+            100..1000 => ([digit(value / 100), digit(value / 10), digit(value), 0], 3),
+            _ => ([value / 1000, value / 100, value / 10, value].map(digit), 4),
+        };
+        let end = self.bytes.len() + len;
+        self.bytes.extend_from_slice(&text);
+        self.bytes.truncate(end);
     }
 
     /// Appends a value that is sent from where it lies.

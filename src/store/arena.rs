@@ -11,7 +11,7 @@
 //! Locks: none here; pages are handed out under the lock of `slabs`.
 
 use super::item::{Header, ItemId, Word};
-use crate::sys::memory::Reservation;
+use crate::sys::memory::{HUGE_PAGE_LEN, Reservation};
 use std::io::Result;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
@@ -42,7 +42,7 @@ impl Arena {
         let wanted = needed.saturating_mul(2).max(RESERVED_LEN_MIN);
         // Where address space is rationed (`ulimit -v`) what is needed must do.
         let space = Reservation::new(wanted).or_else(|_| Reservation::new(needed))?;
-        let pages = space.len() / PAGE_LEN;
+        let pages = space.len() / HUGE_PAGE_LEN * HUGE_PAGE_LEN / PAGE_LEN;
         let classes = std::iter::repeat_with(|| AtomicU8::new(0))
             .take(pages)
             .collect();
@@ -57,10 +57,13 @@ impl Arena {
     /// no memory, or the reservation is used up. The caller holds the lock of `slabs`.
     pub fn add_page(&self, class: usize) -> Option<usize> {
         let page = self.committed.load(Relaxed);
-        if page >= self.classes.len() || self.space.commit(page * PAGE_LEN, PAGE_LEN).is_err() {
+        // Access is widened by whole huge pages, for only those can be backed by one. What is
+        // not used yet of the last takes memory only if the system backs it all at once.
+        let start = (page * PAGE_LEN) / HUGE_PAGE_LEN * HUGE_PAGE_LEN;
+        if page >= self.classes.len() || self.space.commit(start, HUGE_PAGE_LEN).is_err() {
             return None;
         }
-        self.space.prefer_huge_pages(page * PAGE_LEN, PAGE_LEN);
+        self.space.prefer_huge_pages(start, HUGE_PAGE_LEN);
         self.classes[page].store(class as u8, Relaxed);
         self.committed.store(page + 1, Relaxed);
         Some(page)
@@ -112,11 +115,12 @@ impl Arena {
         unsafe { self.space.base().add(id.offset()) }
     }
 
-    /// Fetches the lines of the chunk at `id` that a reader needs first.
+    /// Fetches the first `len` bytes of the chunk at `id`.
     #[inline]
-    pub fn prefetch(&self, id: ItemId) {
+    pub fn prefetch(&self, id: ItemId, len: usize) {
         let at = self.at(id).as_ptr();
-        super::prefetch(at);
-        super::prefetch(at.wrapping_add(64));
+        for offset in (0..len).step_by(super::CACHE_LINE) {
+            super::prefetch(at.wrapping_add(offset));
+        }
     }
 }

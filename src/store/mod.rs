@@ -63,6 +63,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use table::{Slot, Stripe, Table};
 
+/// Bytes of a cache line.
+const CACHE_LINE: usize = 64;
+/// Most of an item that is fetched ahead: hardware follows a longer copy by itself.
+const PREFETCH_LEN: usize = 4 * CACHE_LINE;
+
 /// Fetches a cache line that will be read soon.
 #[inline]
 fn prefetch(at: *const u8) {
@@ -186,7 +191,11 @@ impl Store {
     /// Second step of a batch: fetches the items that the bucket's tags point at.
     #[inline]
     pub fn prefetch_item(&self, hash: u64) {
-        self.table.peek_items(hash, |id| self.arena.prefetch(id));
+        self.table.peek_items(hash, |id| {
+            // How long the item is stands in the item; how long it can be does not.
+            let chunk_len = self.slabs.classes.size(self.arena.class_of(id));
+            self.arena.prefetch(id, chunk_len.min(PREFETCH_LEN));
+        });
     }
 
     /// Sizes of the table and the number of items.

@@ -7,11 +7,16 @@ use std::ptr::NonNull;
 /// A range of address space. Nothing of it may be touched until it is committed;
 /// committed memory reads as zero until written.
 ///
-/// 1. `base` is the start of a mapping of `len` bytes that lives as long as this value.
+/// 1. `base` is the start of `len` bytes of a mapping that lives as long as this value.
 pub struct Reservation {
     base: NonNull<u8>,
     len: usize,
+    /// What was mapped: more than is used, so that `base` can be aligned.
+    mapping: (*mut libc::c_void, usize),
 }
+
+/// Bytes of a huge page; reservations begin at a multiple of it.
+pub const HUGE_PAGE_LEN: usize = 2 << 20;
 
 // SAFETY: the value only names a mapping; what threads do with its memory is the
 // business of those who hold the pointers.
@@ -23,13 +28,16 @@ impl Reservation {
     /// Reserves `len` bytes, which costs no memory.
     pub fn new(len: usize) -> Result<Reservation> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let mapped_len = len + HUGE_PAGE_LEN;
         // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing of ours.
-        let base = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
-        if base == libc::MAP_FAILED {
+        let mapped =
+            unsafe { libc::mmap(std::ptr::null_mut(), mapped_len, libc::PROT_NONE, flags, -1, 0) };
+        if mapped == libc::MAP_FAILED {
             return Err(Error::last_os_error());
         }
+        let base = mapped.map_addr(|address| address.next_multiple_of(HUGE_PAGE_LEN));
         let base = NonNull::new(base.cast()).ok_or_else(Error::last_os_error)?;
-        Ok(Reservation { base, len })
+        Ok(Reservation { base, len, mapping: (mapped, mapped_len) })
     }
 
     /// The first byte.
@@ -86,6 +94,6 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         // SAFETY: the mapping is ours by (1), and with this value goes the last name for it.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
+        unsafe { libc::munmap(self.mapping.0, self.mapping.1) };
     }
 }
