@@ -88,13 +88,22 @@ impl Server {
         counters
     }
 
-    /// The sum of what all threads have counted for the whole server.
-    pub fn thread_totals(&self) -> ThreadTotals {
+    /// What all threads have counted for the whole server.
+    fn thread_totals(&self) -> ThreadTotals {
         let mut sum = ThreadTotals::default();
         for counters in self.threads.lock().unwrap().iter() {
             sum.add(&counters.thread);
         }
         sum
+    }
+
+    /// The store's invariant walk, for tests that have brought everything to rest.
+    ///
+    /// # Errors
+    /// What does not agree, in words.
+    #[cfg(debug_assertions)]
+    pub fn verify(&self) -> std::result::Result<crate::store::Census, String> {
+        self.store.verify(&self.class_totals())
     }
 
     /// Stops the server as SIGINT does, or as SIGUSR1.

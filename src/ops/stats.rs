@@ -38,14 +38,23 @@ struct Snapshot {
 }
 
 impl Server {
-    fn snapshot(&self) -> Snapshot {
-        let mut now = Baseline::default();
+    /// What all threads have counted, by class.
+    pub(super) fn class_totals(&self) -> Vec<ClassTotals> {
+        let mut totals = vec![ClassTotals::default(); CLASSES_MAX];
         for counters in self.threads.lock().unwrap().iter() {
-            now.thread.add(&counters.thread);
-            for (sum, class) in now.class.iter_mut().zip(&counters.class) {
+            for (sum, class) in totals.iter_mut().zip(&counters.class) {
                 sum.add(class);
             }
         }
+        totals
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut now = Baseline {
+            thread: self.thread_totals(),
+            class: self.class_totals(),
+            ..Baseline::default()
+        };
         for (class, sum) in now.list.iter_mut().enumerate() {
             *sum = self.store.list_events(class);
         }

@@ -199,6 +199,31 @@ pub fn debug_item(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     Answer::Say(if done { reply::OK } else { reply::MISS })
 }
 
+/// `debugverify`: the store's invariant walk; what it has found, or what is wrong. Only
+/// while nobody else stores. Debug builds only.
+#[cfg(debug_assertions)]
+pub fn debug_verify(call: &mut Call<'_, '_>, _: &[&[u8]]) -> Answer {
+    match call.server.verify() {
+        Ok(census) => {
+            call.stat("linked", &census.linked);
+            call.stat("chained", &census.chained);
+            call.stat("free", &census.free);
+            call.stat("held", &census.held);
+            call.out.put(reply::END);
+        }
+        Err(fault) => {
+            let _ = write!(call.out, "SERVER_ERROR {fault}\r\n");
+        }
+    }
+    Answer::Written
+}
+
+/// Not in this build.
+#[cfg(not(debug_assertions))]
+pub fn debug_verify(_: &mut Call<'_, '_>, _: &[&[u8]]) -> Answer {
+    Answer::Say(reply::ERROR)
+}
+
 /// `misbehave`: tries what a sandboxed worker must not be able to do. Debug builds only.
 pub fn misbehave(_: &mut Call<'_, '_>, _: &[&[u8]]) -> Answer {
     if !cfg!(debug_assertions) {

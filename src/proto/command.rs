@@ -98,6 +98,7 @@ commands! {
     SHUTDOWN:   b"shutdown",   1, Verb::Admin(admin::shutdown);
     DEBUGTIME:  b"debugtime",  1, Verb::Admin(admin::debug_time);
     DEBUGITEM:  b"debugitem",  1, Verb::Admin(admin::debug_item);
+    DEBUGVERIFY: b"debugverify", 1, Verb::Admin(admin::debug_verify);
     MISBEHAVE:  b"misbehave",  1, Verb::Admin(admin::misbehave);
 }
 

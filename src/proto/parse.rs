@@ -358,7 +358,13 @@ impl Parser {
         if matches!(first, b' ' | b'\r') || has_long_key(list) {
             return false;
         }
-        self.list = Some(List { keys: Keys { with_cas: false, touch: None }, line: Some(at) });
+        self.list = Some(List {
+            keys: Keys {
+                with_cas: false,
+                touch: None,
+            },
+            line: Some(at),
+        });
         true
     }
 

@@ -79,6 +79,12 @@ impl Arena {
         self.space.len()
     }
 
+    /// The offset of the first byte of `page`.
+    #[cfg(any(test, debug_assertions))]
+    pub fn page_start(&self, page: usize) -> usize {
+        page * PAGE_LEN
+    }
+
     /// The class that owns `page`.
     pub fn class_of_page(&self, page: usize) -> usize {
         usize::from(self.classes[page].load(Relaxed))

@@ -49,6 +49,8 @@ pub use item::{KEY_LEN_MAX, accounted_len};
 pub use read::{Access, Found, Pinned};
 pub use slabs::{CLASSES_MAX, ClassSizes, ClassUsage, Classes};
 pub use table::Usage;
+#[cfg(any(test, debug_assertions))]
+pub use verify::Census;
 pub use write::{Arithmetic, Draft, Meta, Mode, Outcome, Refused};
 
 use crate::counters::{Counters, ListTotals};

@@ -311,21 +311,22 @@ impl Slabs {
         Some(())
     }
 
-    /// Calls `each` with every free chunk that is not in a magazine and has been cut, and
-    /// returns how many of `class` have not been cut. For the invariant walk.
+    /// Calls `each` with every free chunk that is not in a magazine and has been cut; returns
+    /// where the rest begins and how many chunks it is. For the invariant walk.
+    #[cfg(any(test, debug_assertions))]
     pub fn for_each_free(
         &self,
         arena: &Arena,
         class: usize,
         mut each: impl FnMut(ItemId),
-    ) -> usize {
+    ) -> (usize, usize) {
         let state = self.states[class].0.lock().unwrap();
         let mut next = state.free;
         while let Some(id) = next {
             each(id);
             next = Some(free_link(arena.header(id))).filter(|id| !id.is_none());
         }
-        state.cut_left
+        (state.cut_next, state.cut_left)
     }
 }
 
@@ -360,11 +361,6 @@ impl Magazines {
         Magazines {
             chunks: std::iter::repeat_with(Vec::new).take(CLASSES_MAX).collect(),
         }
-    }
-
-    /// Calls `each` with every chunk held. For the invariant walk.
-    pub fn for_each(&self, each: impl FnMut(&ItemId)) {
-        self.chunks.iter().flatten().for_each(each);
     }
 
     /// Gives everything back, when the thread ends.

@@ -1,1 +1,506 @@
-//! Tests of the store as a whole.
+//! Tests of the store as a whole: against a naive twin, from several threads, and at the
+//! edges of memory. Each ends with the invariant walk.
+
+use super::*;
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+fn config(memory_mb: u64) -> Config {
+    Config {
+        memory_bytes: memory_mb << 20,
+        malloced_bytes: 0,
+        item_size_max: 1 << 20,
+        classes: ClassSizes {
+            chunk_size_min: 48,
+            factor: 1.25,
+            explicit: None,
+            chunk_max: 64 << 10,
+        },
+        use_cas: true,
+        evict: true,
+        hash_power: 12,
+        hash_expand: true,
+        algorithm: Algorithm::Murmur3,
+        threads: 2,
+    }
+}
+
+fn local() -> Local {
+    Local::new(Arc::new(Counters::new()))
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+/// One client of a store, in plain words.
+struct Client<'s> {
+    store: &'s Store,
+    local: Local,
+}
+
+impl Client<'_> {
+    fn put(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        mode: Mode,
+    ) -> std::result::Result<Outcome, Refused> {
+        let hash = self.store.hash(key);
+        self.store
+            .put(&mut self.local, key, hash, Meta::default(), value, mode)
+    }
+
+    /// The same in pieces, as values arrive that are still on their way.
+    fn upload(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        mode: Mode,
+    ) -> std::result::Result<Outcome, Refused> {
+        let hash = self.store.hash(key);
+        let meta = Meta::default();
+        let mut draft = self
+            .store
+            .draft(&mut self.local, key, hash, meta, value.len(), mode)?;
+        for piece in value.chunks(1000) {
+            draft.write(&mut self.local, piece)?;
+        }
+        Ok(self.store.commit(&mut self.local, draft, mode))
+    }
+
+    fn get(&mut self, key: &[u8]) -> Option<(Vec<u8>, u64)> {
+        let hash = self.store.hash(key);
+        self.store
+            .read(&mut self.local, key, hash, Access::Get, |found| {
+                (
+                    found.pin().pieces().flatten().copied().collect(),
+                    found.cas(),
+                )
+            })
+    }
+
+    fn delete(&mut self, key: &[u8]) -> bool {
+        self.store
+            .delete(&mut self.local, key, self.store.hash(key))
+    }
+
+    fn verify(&self) -> Census {
+        self.store
+            .verify(&Store::totals_of(&[&self.local]))
+            .unwrap()
+    }
+}
+
+/// A value that can be told from any other: its key, then a pattern of its length.
+fn value_for(key: &[u8], len: usize) -> Vec<u8> {
+    key.iter()
+        .copied()
+        .cycle()
+        .zip(0..len)
+        .map(|(b, i)| b ^ (i / 7) as u8)
+        .collect()
+}
+
+fn expected(twin: &HashMap<Vec<u8>, Vec<u8>>, key: &[u8], mode: Mode) -> Outcome {
+    match (mode, twin.contains_key(key)) {
+        (Mode::Set, _) | (Mode::Add, false) => Outcome::Stored,
+        (Mode::Replace | Mode::Append | Mode::Prepend, true) => Outcome::Stored,
+        _ => Outcome::NotStored,
+    }
+}
+
+#[test]
+fn a_random_run_of_all_modes_agrees_with_a_map() {
+    let store = Store::new(&config(256)).unwrap();
+    let mut client = Client {
+        store: &store,
+        local: local(),
+    };
+    let mut twin: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
+    let mut random = Random(1);
+    for step in 0..40_000 {
+        let key = format!("key{}", random.below(700)).into_bytes();
+        let len = match random.below(40) {
+            0 => random.below(200_000) as usize, // a chain of chunks
+            1..5 => random.below(9000) as usize,
+            _ => random.below(300) as usize,
+        };
+        let mode = [
+            Mode::Set,
+            Mode::Set,
+            Mode::Add,
+            Mode::Replace,
+            Mode::Append,
+            Mode::Prepend,
+        ][random.below(6) as usize];
+        match random.below(5) {
+            0 => assert_eq!(client.delete(&key), twin.remove(&key).is_some()),
+            1 => assert_eq!(
+                client.get(&key).map(|(v, _)| v),
+                twin.get(&key).cloned(),
+                "{step}"
+            ),
+            how => {
+                let value = value_for(&key, len);
+                let joined = match (mode, twin.get(&key)) {
+                    (Mode::Append, Some(old)) => [&old[..], &value].concat(),
+                    (Mode::Prepend, Some(old)) => [&value[..], old].concat(),
+                    _ => value.clone(),
+                };
+                if !store.fits(key.len(), 0, joined.len()) {
+                    continue;
+                }
+                let outcome = if how == 2 {
+                    client.upload(&key, &value, mode)
+                } else {
+                    client.put(&key, &value, mode)
+                };
+                assert_eq!(outcome, Ok(expected(&twin, &key, mode)));
+                if outcome == Ok(Outcome::Stored) {
+                    twin.insert(key, joined);
+                }
+            }
+        }
+        if step % 5000 == 0 {
+            assert_eq!(client.verify().linked, twin.len() as u64);
+        }
+    }
+    for (key, value) in &twin {
+        assert_eq!(client.get(key).map(|(v, _)| v).as_ref(), Some(value));
+    }
+    for key in twin.keys() {
+        assert!(client.delete(key));
+    }
+    let census = client.verify();
+    assert_eq!(
+        (census.linked, census.chained, census.held),
+        (0, 0, 0),
+        "everything comes back"
+    );
+}
+
+#[test]
+fn threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value() {
+    let store = Store::new(&config(4)).unwrap();
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for thread in 0..4u64 {
+            let (store, done) = (&store, &done);
+            scope.spawn(move || {
+                let mut client = Client {
+                    store,
+                    local: local(),
+                };
+                let mut random = Random(thread);
+                let mut pins = Vec::new();
+                for _ in 0..20_000 {
+                    let key = format!("key{}", random.below(3000)).into_bytes();
+                    let hash = store.hash(&key);
+                    match random.below(10) {
+                        0 => drop(client.delete(&key)),
+                        1..4 => {
+                            let len = if random.below(50) == 0 {
+                                150_000
+                            } else {
+                                random.below(4000)
+                            };
+                            let value = value_for(&key, len as usize);
+                            // No memory is a fair answer while others hold it; a wrong value is not.
+                            let _ = client.put(&key, &value, Mode::Set);
+                        }
+                        4 => {
+                            let value = value_for(&key, random.below(2000) as usize);
+                            let _ = client.upload(&key, &value, Mode::Add);
+                        }
+                        5 => {
+                            let draft = store.draft(
+                                &mut client.local,
+                                &key,
+                                hash,
+                                Meta::default(),
+                                100_000,
+                                Mode::Set,
+                            );
+                            if let Ok(mut draft) = draft {
+                                let _ = draft.write(&mut client.local, &[0; 70_000]);
+                            }
+                        }
+                        6 => pins.extend(store.read(
+                            &mut client.local,
+                            &key,
+                            hash,
+                            Access::Get,
+                            |f| (key.clone(), f.pin()),
+                        )),
+                        7 => pins.clear(),
+                        8 if random.below(2000) == 0 => {
+                            store.flush(&mut client.local, FlushTime::Now)
+                        }
+                        _ => {
+                            if let Some((value, _)) = client.get(&key) {
+                                assert_eq!(value, value_for(&key, value.len()));
+                            }
+                        }
+                    }
+                    if pins.len() > 20 {
+                        for (key, pin) in pins.drain(..) {
+                            let value: Vec<u8> = pin.pieces().flatten().copied().collect();
+                            assert_eq!(value, value_for(&key, value.len()), "a pinned value stays");
+                        }
+                    }
+                }
+                drop(pins);
+                done.lock().unwrap().push(client.local);
+            });
+        }
+    });
+    let locals = done.into_inner().unwrap();
+    let totals = Store::totals_of(&locals.iter().collect::<Vec<_>>());
+    let census = store.verify(&totals).unwrap();
+    assert!(census.linked > 0);
+    assert_eq!(census.held, 0, "drafts and pins are gone");
+}
+
+#[test]
+fn increments_from_several_threads_add_up() {
+    let store = Store::new(&config(8)).unwrap();
+    let key = b"n";
+    let hash = store.hash(key);
+    Client {
+        store: &store,
+        local: local(),
+    }
+    .put(key, b"0", Mode::Set)
+    .unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut local = local();
+                for _ in 0..5000 {
+                    assert!(matches!(
+                        store.add(&mut local, key, hash, 3, true),
+                        Arithmetic::Value(_)
+                    ));
+                }
+                store.retire(&mut local);
+            });
+        }
+    });
+    let value = Client {
+        store: &store,
+        local: local(),
+    }
+    .get(key)
+    .unwrap()
+    .0;
+    assert_eq!(value, b"60000");
+}
+
+#[test]
+fn a_cas_id_is_spent_by_exactly_one_of_those_who_hold_it() {
+    let store = Store::new(&config(8)).unwrap();
+    let mut first = Client {
+        store: &store,
+        local: local(),
+    };
+    first.put(b"k", b"0", Mode::Set).unwrap();
+    let won: u64 = std::thread::scope(|scope| {
+        let run = || {
+            let mut client = Client {
+                store: &store,
+                local: local(),
+            };
+            let mut won = 0;
+            for _ in 0..3000 {
+                let (value, cas) = client.get(b"k").unwrap();
+                let next =
+                    (String::from_utf8(value).unwrap().parse::<u64>().unwrap() + 1).to_string();
+                if client.put(b"k", next.as_bytes(), Mode::Cas(cas)) == Ok(Outcome::Stored) {
+                    won += 1;
+                }
+            }
+            won
+        };
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
+    });
+    assert_eq!(first.get(b"k").unwrap().0, won.to_string().as_bytes());
+    assert!(won >= 3000, "a loser has lost to a winner");
+}
+
+#[test]
+fn a_full_cache_gives_up_the_oldest_and_keeps_what_is_in_use() {
+    let store = Store::new(&config(2)).unwrap();
+    let mut client = Client {
+        store: &store,
+        local: local(),
+    };
+    let value = vec![b'x'; 1000];
+    client.put(b"wanted", &value, Mode::Set).unwrap();
+    for n in 0..20_000 {
+        assert_eq!(
+            client.put(format!("key{n}").as_bytes(), &value, Mode::Set),
+            Ok(Outcome::Stored)
+        );
+        if n % 100 == 0 {
+            assert!(client.get(b"wanted").is_some(), "after {n}");
+        }
+    }
+    assert!(client.get(b"key19999").is_some());
+    assert!(client.get(b"key0").is_none());
+    let evicted: u64 = (0..CLASSES_MAX)
+        .map(|class| store.list_events(class).evicted)
+        .sum();
+    assert_eq!(evicted + client.verify().linked, 20_001);
+}
+
+#[test]
+fn without_evictions_what_does_not_fit_is_refused_and_nothing_is_lost() {
+    let store = Store::new(&Config {
+        evict: false,
+        ..config(2)
+    })
+    .unwrap();
+    let mut client = Client {
+        store: &store,
+        local: local(),
+    };
+    let value = vec![b'x'; 1000];
+    let mut stored = 0;
+    while client
+        .put(format!("key{stored}").as_bytes(), &value, Mode::Set)
+        .is_ok()
+    {
+        stored += 1;
+    }
+    assert!(stored > 1500);
+    assert!((0..stored).all(|n| client.get(format!("key{n}").as_bytes()).is_some()));
+    assert_eq!(
+        client.put(b"key0", &[b'y'; 1001], Mode::Add),
+        Err(Refused::NoMemory)
+    );
+    assert_eq!(
+        client.put(b"key0", &[b'y'; 1000], Mode::Set),
+        Ok(Outcome::Stored),
+        "in its place"
+    );
+    assert!(client.delete(b"key1"));
+    assert_eq!(client.put(b"other", &value, Mode::Set), Ok(Outcome::Stored));
+    client.verify();
+}
+
+#[test]
+fn memory_that_runs_out_inside_a_large_value_comes_back_and_the_old_value_stays() {
+    let store = Store::new(&Config {
+        evict: false,
+        ..config(2)
+    })
+    .unwrap();
+    let mut client = Client {
+        store: &store,
+        local: local(),
+    };
+    assert_eq!(
+        client.put(b"a", &vec![1; 900_000], Mode::Set),
+        Ok(Outcome::Stored)
+    );
+    let before = client.verify();
+    assert_eq!(
+        client.put(b"b", &vec![2; 1_040_000], Mode::Set),
+        Err(Refused::NoMemoryInside)
+    );
+    assert_eq!(
+        client.put(b"a", &vec![3; 1_040_000], Mode::Set),
+        Err(Refused::NoMemoryInside)
+    );
+    assert_eq!(client.get(b"a").unwrap().0, vec![1; 900_000]);
+    let after = client.verify();
+    assert_eq!(
+        (after.linked, after.chained, after.held),
+        (1, before.chained, 0)
+    );
+}
+
+#[test]
+fn a_flush_hides_what_was_stored_before_it_and_nothing_after_even_300_times() {
+    let store = Store::new(&config(4)).unwrap();
+    let mut client = Client {
+        store: &store,
+        local: local(),
+    };
+    for round in 0..300 {
+        let (old, new) = (format!("old{round}"), format!("new{round}"));
+        client.put(old.as_bytes(), b"x", Mode::Set).unwrap();
+        store.flush(&mut client.local, FlushTime::Now);
+        client.put(new.as_bytes(), b"x", Mode::Set).unwrap();
+        assert!(client.get(old.as_bytes()).is_none() && client.get(new.as_bytes()).is_some());
+    }
+    for round in 0..299 {
+        assert!(
+            client.get(format!("new{round}").as_bytes()).is_none(),
+            "the epoch came round"
+        );
+    }
+    client.verify();
+}
+
+#[test]
+fn a_later_flush_replaces_the_pending_one() {
+    let store = Store::new(&config(4)).unwrap();
+    store.clock.pause(true);
+    let mut client = Client {
+        store: &store,
+        local: local(),
+    };
+    client.put(b"k", b"x", Mode::Set).unwrap();
+    store.flush(&mut client.local, FlushTime::At(store.clock.now() + 5));
+    store.flush(&mut client.local, FlushTime::Never);
+    store.clock.shift(10);
+    store.flush_if_due(&mut client.local);
+    assert!(client.get(b"k").is_some());
+    store.flush(&mut client.local, FlushTime::At(store.clock.now() + 5));
+    store.clock.shift(5);
+    store.flush_if_due(&mut client.local);
+    assert!(client.get(b"k").is_none());
+}
+
+#[test]
+fn an_expired_item_is_missing_for_everyone_and_its_memory_is_taken_first() {
+    let store = Store::new(&config(2)).unwrap();
+    store.clock.pause(true);
+    let mut client = Client {
+        store: &store,
+        local: local(),
+    };
+    let expires_s = store.clock.now() + 10;
+    let hash = store.hash(b"k");
+    let meta = Meta {
+        client_flags: 7,
+        expires_s,
+    };
+    store
+        .put(&mut client.local, b"k", hash, meta, &[0; 5000], Mode::Set)
+        .unwrap();
+    store.clock.shift(9);
+    assert!(client.get(b"k").is_some());
+    store.clock.shift(1);
+    assert_eq!(
+        client.put(b"k", b"x", Mode::Replace),
+        Ok(Outcome::NotStored)
+    );
+    assert!(!client.delete(b"k"));
+    assert!(client.get(b"k").is_none());
+    assert_eq!(client.verify().linked, 0);
+}

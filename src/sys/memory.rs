@@ -30,14 +30,26 @@ impl Reservation {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         let mapped_len = len + HUGE_PAGE_LEN;
         // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing of ours.
-        let mapped =
-            unsafe { libc::mmap(std::ptr::null_mut(), mapped_len, libc::PROT_NONE, flags, -1, 0) };
+        let mapped = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                mapped_len,
+                libc::PROT_NONE,
+                flags,
+                -1,
+                0,
+            )
+        };
         if mapped == libc::MAP_FAILED {
             return Err(Error::last_os_error());
         }
         let base = mapped.map_addr(|address| address.next_multiple_of(HUGE_PAGE_LEN));
         let base = NonNull::new(base.cast()).ok_or_else(Error::last_os_error)?;
-        Ok(Reservation { base, len, mapping: (mapped, mapped_len) })
+        Ok(Reservation {
+            base,
+            len,
+            mapping: (mapped, mapped_len),
+        })
     }
 
     /// The first byte.
