@@ -114,7 +114,7 @@ impl<'s> Worker<'s> {
                 let others = !self.queue.is_empty();
                 if let Some(client) = self.clients.get(token) {
                     client.queued = false;
-                    self.serve(token, true, false, others);
+                    self.serve(token, true, others);
                 }
             }
         }
@@ -152,14 +152,15 @@ impl<'s> Worker<'s> {
         let Some(client) = self.clients.get(event.token) else {
             return;
         };
+        client.hung_up |= event.hung_up;
         if client.queued {
             return; // its turn comes, and it reads until nothing is left
         }
-        self.serve(event.token, event.readable, event.hung_up, others);
+        self.serve(event.token, event.readable, others);
     }
 
-    fn serve(&mut self, token: u64, readable: bool, hung_up: bool, others: bool) {
-        match self.turn(token, readable, hung_up, others) {
+    fn serve(&mut self, token: u64, readable: bool, others: bool) {
+        match self.turn(token, readable, others) {
             Ok(Outcome::Waiting) => {}
             Ok(Outcome::Queued) => {
                 if let Some(client) = self.clients.get(token) {
@@ -183,11 +184,10 @@ impl<'s> Worker<'s> {
     ///
     /// # Errors
     /// The connection is lost.
-    fn turn(&mut self, token: u64, readable: bool, hung_up: bool, others: bool) -> Result<Outcome> {
+    fn turn(&mut self, token: u64, readable: bool, others: bool) -> Result<Outcome> {
         let Some(client) = self.clients.get(token) else {
             return Ok(Outcome::Waiting);
         };
-        client.hung_up |= hung_up;
         let was_blocked = client.is_blocked();
         if was_blocked {
             self.local

@@ -20,6 +20,9 @@ mod reply;
 mod scan;
 mod session;
 
+#[cfg(test)]
+mod tests;
+
 pub use command::COMMANDS;
 pub use parse::Op;
 pub use reply::{Output, Pin, TOO_MANY_CONNECTIONS, WRITE_BUFFER_LEN};

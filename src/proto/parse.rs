@@ -352,10 +352,10 @@ impl Parser {
     /// anything else.
     #[inline]
     fn begin_long_get(&mut self, input: &[u8], at: usize, line_feed: usize) -> bool {
-        let Some([first, list @ ..]) = input[at..line_feed].strip_prefix(b"get ") else {
+        let Some(list) = input[at..line_feed].strip_prefix(b"get ") else {
             return false;
         };
-        if matches!(first, b' ' | b'\r') || has_long_key(list) {
+        if matches!(list, [] | [b' ' | b'\r', ..]) || has_long_key(list) {
             return false;
         }
         self.list = Some(List {

@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 const ONES: u64 = 0x0101_0101_0101_0101;
+const BLANKS: u64 = ONES * b' ' as u64;
+const LINE_FEEDS: u64 = ONES * b'\n' as u64;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 #[inline]
@@ -40,19 +42,14 @@ fn find(
 /// The first blank or line feed at or after `from`: where a token ends.
 #[inline]
 pub fn token_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let hits = |word| zeros(word ^ ONES * b' ' as u64) | zeros(word ^ ONES * b'\n' as u64);
+    let hits = |word| zeros(word ^ BLANKS) | zeros(word ^ LINE_FEEDS);
     find(bytes, from, hits, |b| b == b' ' || b == b'\n')
 }
 
 /// The first line feed at or after `from`.
 #[inline]
 pub fn line_feed(bytes: &[u8], from: usize) -> Option<usize> {
-    find(
-        bytes,
-        from,
-        |word| zeros(word ^ ONES * b'\n' as u64),
-        |b| b == b'\n',
-    )
+    find(bytes, from, |word| zeros(word ^ LINE_FEEDS), |b| b == b'\n')
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 use super::evict::CHUNK_CLASS_TRIES;
 use super::item::{HEADER_LEN, ItemId, state};
 use super::{Local, Store};
+use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Bytes of a chunk that hold no value.
@@ -119,21 +120,12 @@ impl Store {
         })
     }
 
-    /// Where the next bytes of a chunk go: at most `rest` of them. The caller owns the item.
-    ///
-    /// # Safety
-    /// No other slice of the chunk's free part lives.
-    pub(super) unsafe fn chunk_window(&self, chunk: ItemId, rest: usize) -> &mut [u8] {
+    /// Where the next bytes of a chunk go, and how many it can take. The caller owns the item.
+    pub(super) fn chunk_window(&self, chunk: ItemId) -> (NonNull<u8>, usize) {
         let used = self.header(chunk).value_len();
-        let len = (self.chunk_room(chunk) - used).min(rest);
-        // SAFETY: within the chunk by `chunk_room`; the caller owns the item and promises
-        // that no other slice of this part lives.
-        unsafe {
-            std::slice::from_raw_parts_mut(
-                self.arena.at(chunk).add(CHUNK_HEADER + used).as_ptr(),
-                len,
-            )
-        }
+        // SAFETY: a chunk holds its header and the bytes that it says it holds.
+        let at = unsafe { self.arena.at(chunk).add(CHUNK_HEADER + used) };
+        (at, self.chunk_room(chunk) - used)
     }
 }
 

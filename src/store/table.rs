@@ -151,7 +151,10 @@ impl Table {
     pub fn try_lock(&self, hash: u64) -> Option<Stripe<'_>> {
         let index = self.index_of(hash);
         // The guard is made only once the lock is held: dropping it would leave the lock.
-        self.stripes[index].lock.try_lock().then(|| Stripe { table: self, index })
+        self.stripes[index]
+            .lock
+            .try_lock()
+            .then(|| Stripe { table: self, index })
     }
 
     /// Takes the lock of stripe `index`, for walks.
@@ -739,7 +742,10 @@ mod tests {
         let twin = Twin::new(1, 6, true);
         let held = twin.table.lock(4);
         assert!(twin.table.try_lock(6).is_none(), "the same stripe");
-        assert!(twin.table.try_lock(6).is_none(), "a refusal must not free it");
+        assert!(
+            twin.table.try_lock(6).is_none(),
+            "a refusal must not free it"
+        );
         assert!(twin.table.try_lock(5).is_some(), "another one");
         drop(held);
         assert!(twin.table.try_lock(6).is_some());

@@ -39,9 +39,9 @@ impl Store {
         self.walk_table(&mut seen, &mut census, totals)?;
         self.walk_lists(&seen, census.linked)?;
         let mut uncut = vec![(0, 0); CLASSES_MAX];
-        for class in 1..=self.slabs.classes.last() {
+        for (class, uncut) in uncut.iter_mut().enumerate().skip(1) {
             let mut fault = Ok(());
-            uncut[class] = self.slabs.for_each_free(&self.arena, class, |id| {
+            *uncut = self.slabs.for_each_free(&self.arena, class, |id| {
                 if fault.is_ok() {
                     fault = note(&mut seen, id, "free");
                 }

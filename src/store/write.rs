@@ -575,11 +575,13 @@ impl Draft<'_> {
             let chunk = store.add_chunk(local, self.id, self.last, missing);
             self.last = Some(chunk.ok_or(Refused::NoMemoryInside)?);
         }
-        match self.last {
-            // SAFETY: the slice borrows the draft, so there is no other.
-            Some(chunk) => Ok(unsafe { store.chunk_window(chunk, missing) }),
-            None => Ok(&mut []),
-        }
+        let Some(chunk) = self.last else {
+            return Ok(&mut []);
+        };
+        let (at, room) = store.chunk_window(chunk);
+        // SAFETY: the rest of a chunk of this draft, which is exclusive memory (1); the slice
+        // borrows the draft, so there is no other.
+        Ok(unsafe { std::slice::from_raw_parts_mut(at.as_ptr(), room.min(missing)) })
     }
 
     /// Claims `len` bytes written to the last window.

@@ -349,6 +349,16 @@ sub stats {
 # --- the clock of a debug build ----------------------------------------------------
 
 # Stops the server's clock: from here on time passes only by `advance`.
+# Debug builds: the server walks through all its memory and finds each count and chunk
+# where it belongs; nothing is held by anyone. Only while nobody else stores.
+sub verifies {
+    my ($self, $name) = @_;
+    $self->send("debugverify\r\n");
+    my $reply = $self->read_until("\r\n");
+    $reply .= $self->read_until("END\r\n") if $reply =~ /^STAT/;
+    return Test::More::like($reply, qr/^STAT held 0\r$/m, $name // 'all memory is accounted for');
+}
+
 sub stop_clock { return $_[0]->_debugtime('p') }
 
 sub advance {

@@ -1,0 +1,54 @@
+# Everything a developer or packager needs. Cargo does the work.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+ARGS    ?=
+CARGO   ?= cargo
+
+TARGET  := $(abspath $(or $(CARGO_TARGET_DIR),target))
+BINARY  := $(TARGET)/release/memcached
+# Root has to say whose rights the server shall have; a -u in ARGS comes later and wins.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),-u root)
+
+# The programs that t/lib/Server.pm starts.
+export MEMCACHED_DEBUG   ?= $(TARGET)/debug/memcached
+export MEMCACHED_RELEASE ?= $(BINARY)
+
+all:
+	$(CARGO) build --release --locked
+
+run: all
+	$(BINARY) $(AS_ROOT) $(ARGS)
+
+test: all
+	$(CARGO) build --locked
+	$(CARGO) test --locked
+	prove -j 2 t/
+
+bench:
+	@echo "doc/performance.txt tells how its figures were measured."
+
+doc:
+	$(CARGO) doc --locked --no-deps
+
+check:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+	@if command -v groff >/dev/null; then \
+		echo "groff memcached.1"; \
+		! groff -man -Tutf8 -ww memcached.1 2>&1 >/dev/null | grep .; \
+	else echo "no groff: memcached.1 is not checked"; fi
+
+# Builds only if there is no binary, so that it needs no cargo under sudo.
+install: $(BINARY)
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/memcached
+	install -D -m 644 memcached.1 $(DESTDIR)$(PREFIX)/share/man/man1/memcached.1
+
+$(BINARY):
+	$(CARGO) build --release --locked
+
+clean:
+	$(CARGO) clean --locked
+
+.PHONY: all run test bench doc check install clean
