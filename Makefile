@@ -7,7 +7,7 @@ CARGO   ?= cargo
 
 TARGET  := $(abspath $(or $(CARGO_TARGET_DIR),target))
 BINARY  := $(TARGET)/release/memcached
-# Root has to say whose rights the server shall have; a -u in ARGS comes later and wins.
+# Root has to name the user to run as; a -u in ARGS comes later and wins.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),-u root)
 
 # The programs that t/lib/Server.pm starts.

@@ -46,7 +46,7 @@ const PINS_MAX: usize = 64;
 const PINNED_LEN: usize = 1 << 20;
 /// Values up to this long are copied; longer ones are sent from where they lie.
 /// doc/performance.txt says how the figure was found.
-pub const COPY_LEN_MAX: usize = 4 << 10;
+pub const COPY_LEN_MAX: usize = 1 << 10;
 
 /// Replies in order: copied bytes, with pinned values in between.
 ///

@@ -255,11 +255,11 @@ impl<'s> Session<'s> {
 /// Fetches what the batch will touch: first all buckets, then the items they point at.
 #[inline]
 fn prefetch(cx: &Context<'_, '_>, ops: &[Op]) {
-    if ops.len() < 2 {
-        return; // alone, a request would only wait for itself
-    }
     let store = &cx.server.store;
     let hashes = || ops.iter().filter_map(|op| op.body.hash());
-    hashes().for_each(|hash| store.prefetch_bucket(hash));
+    if ops.len() > 1 {
+        // A request that is alone would only wait for itself.
+        hashes().for_each(|hash| store.prefetch_bucket(hash));
+    }
     hashes().for_each(|hash| store.prefetch_item(hash));
 }
