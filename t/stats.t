@@ -171,6 +171,8 @@ my $client = $server->client;
 {
     $client->set('k', 'v');
     $client->get($_) for 'k', 'none';
+    # Clients of the tests above may still be closing.
+    wait_for(sub { $client->stats->{curr_connections} == 1 }, 'only this client is left');
     my $before = $client->stats;
     is($client->ask('stats reset'), 'RESET', 'stats reset');
     my $after = $client->stats;

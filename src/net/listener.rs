@@ -142,6 +142,8 @@ impl<'s> Listener<'s> {
             if self.paused.is_some() {
                 break;
             }
+            // Counted before the attempt: a client that goes after it has failed must be seen.
+            let open = self.server.connections.open.load(Relaxed);
             match socket::accept(&self.listening[index].fd) {
                 Ok((client, _)) => self.admit(client),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break,
@@ -150,7 +152,7 @@ impl<'s> Listener<'s> {
                     if self.server.settings.verbosity.get() > 0 {
                         eprintln!("Too many open connections");
                     }
-                    self.pause()?;
+                    self.pause(open)?;
                 }
                 Err(e) => {
                     // The client gave up before it was accepted, or the network has.
@@ -182,15 +184,15 @@ impl<'s> Listener<'s> {
         }
     }
 
-    /// Stops accepting: clients wait in the kernel's queue, or are refused by it.
-    fn pause(&mut self) -> Result<()> {
+    /// Stops accepting until fewer than `open` connections are left: clients wait in the
+    /// kernel's queue, or are refused by it.
+    fn pause(&mut self, open: u64) -> Result<()> {
         for listening in &self.listening {
             self.epoll.remove(listening.fd.as_raw_fd())?;
             socket::listen(&listening.fd, 0)?;
         }
         self.local.counters.thread.listen_disabled_num.add(1);
         self.server.connections.paused.store(true, Relaxed);
-        let open = self.server.connections.open.load(Relaxed);
         self.paused = Some(Pause {
             since: Instant::now(),
             open,

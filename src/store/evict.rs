@@ -16,8 +16,6 @@ const TAIL_STEPS: usize = 5;
 /// Marked items that a search sends back to the head before it takes one all the same: a
 /// bound on how long it holds the list.
 const SECOND_CHANCES: usize = 50;
-/// Classes tried for a chunk of a chain: the fitting one and the largest.
-pub(super) const CHUNK_CLASS_TRIES: usize = 2;
 
 /// What a search may do.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,7 +27,9 @@ enum Take {
 }
 
 impl Store {
-    /// A chunk of `class`, its state cleared, or `None` if there is nothing to be had.
+    /// A chunk of `class`, its state cleared, or `None` if there is nothing to be had. It may
+    /// be of a larger class: where memory has gone to other classes and this one has all its
+    /// chunks in hands, it is better to waste some of theirs than to refuse.
     pub(super) fn allocate(&self, local: &mut Local, class: usize) -> Option<ItemId> {
         if let Some(id) = self
             .slabs
@@ -39,19 +39,8 @@ impl Store {
         }
         // The dead make room before the class grows.
         self.search(local, class, Take::Dead);
-        if let Some(id) = self.take(local, class) {
-            return Some(id);
-        }
-        let found = self.make_room(local, class);
-        let list = &mut self.lru.list(class, Segment::Cold as usize);
-        match found {
-            Some((_, searches)) => list.events.direct_reclaims += searches,
-            None => {
-                list.events.direct_reclaims += ROUNDS;
-                list.events.outofmemory += 1;
-            }
-        }
-        found.map(|(id, _)| id)
+        self.take(local, class)
+            .or_else(|| self.make_room(local, class))
     }
 
     /// A free chunk, without giving anything up for it.
@@ -61,21 +50,47 @@ impl Store {
             .take(&self.arena, &mut local.magazines, &local.counters, class)
     }
 
-    /// Searches until a chunk is free; returns it and how many searches it took.
+    /// Searches until a chunk is free.
     #[cold]
-    fn make_room(&self, local: &mut Local, class: usize) -> Option<(ItemId, u64)> {
+    fn make_room(&self, local: &mut Local, class: usize) -> Option<ItemId> {
         let take = if self.evict { Take::Live } else { Take::Dead };
-        for searches in 1..=ROUNDS {
+        let mut searches = 0;
+        let mut found = self.make_room_in(local, class, take, &mut searches);
+        if self.evict {
+            let mut larger = class + 1..=self.slabs.classes.last();
+            while found.is_none()
+                && let Some(other) = larger.next()
+            {
+                if self.slabs.usage(other).pages > 0 {
+                    found = self.make_room_in(local, other, take, &mut searches);
+                }
+            }
+        }
+        let events = &mut self.lru.list(class, Segment::Cold as usize).events;
+        events.direct_reclaims += searches;
+        events.outofmemory += u64::from(found.is_none());
+        found
+    }
+
+    fn make_room_in(
+        &self,
+        local: &mut Local,
+        class: usize,
+        take: Take,
+        searches: &mut u64,
+    ) -> Option<ItemId> {
+        let last = self.slabs.classes.last();
+        for _ in 0..ROUNDS {
+            *searches += 1;
             // A class that holds only heads or chunks of large items has no list of its own:
             // what frees its chunks are victims of the last class.
-            let last = self.slabs.classes.last();
             if !self.search(local, class, take)
                 && (class == last || !self.search(local, last, take))
             {
                 break;
             }
             if let Some(id) = self.take(local, class) {
-                return Some((id, searches));
+                return Some(id);
             }
         }
         None

@@ -34,7 +34,7 @@ pub(super) struct Flush {
 pub enum FlushTime {
     /// Everything stored so far.
     Now,
-    /// Everything stored before this clock second.
+    /// Everything that is stored when this clock second begins.
     At(u32),
     /// Not at all: a pending flush is forgotten.
     Never,

@@ -104,7 +104,7 @@ pub struct Header {
     prev_high: AtomicU8,
     place: AtomicU8,
     key_len: AtomicU8,
-    /// Last access, clock seconds.
+    /// Last access, clock seconds, at most: hits that change no mark do not write it.
     pub accessed_s: AtomicU32,
     /// Clock second at which the item expires, 0 = never.
     pub expires_s: AtomicU32,
@@ -223,7 +223,7 @@ pub fn accounted_len(use_cas: bool, key_len: usize, client_flags: u32, value_len
     ACCOUNTED_HEADER + cas + key_len + 1 + flags + value_len + 2
 }
 
-/// The link of a free chunk to the next free one, in its first eight bytes.
+/// The link of a free chunk to the next free one: that towards the tail.
 pub fn free_link(header: &Header) -> ItemId {
     header.next()
 }
@@ -237,5 +237,5 @@ fn split(id: ItemId, low: &AtomicU32, high: &AtomicU8) {
     high.store((id.raw() >> 32) as u8, Relaxed);
 }
 
-/// A word inside an item that is not part of [`Header`]: cas, chain links.
+/// A word inside an item that is not part of [`Header`]: a cas, the link to a first chunk.
 pub type Word = AtomicU64;

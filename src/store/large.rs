@@ -14,7 +14,6 @@
 //! gigabyte and sends nothing takes nothing. The last one is taken from the class that
 //! fits what is left.
 
-use super::evict::CHUNK_CLASS_TRIES;
 use super::item::{HEADER_LEN, ItemId, state};
 use super::{Local, Store};
 use std::ptr::NonNull;
@@ -66,16 +65,12 @@ impl Store {
     ) -> Option<ItemId> {
         let chunk_max = self.slabs.classes.size(self.slabs.classes.last());
         let wanted = (rest + CHUNK_HEADER).min(chunk_max);
-        let classes = [
-            self.slabs.classes.class_for(wanted),
-            Some(self.slabs.classes.last()),
-        ];
         // A class that fits the tail may own nothing and have nothing to give up: then a
         // whole chunk must do.
-        let chunk = classes[..CHUNK_CLASS_TRIES]
-            .iter()
-            .flatten()
-            .find_map(|&class| self.allocate(local, class))?;
+        let fitting = self.slabs.classes.class_for(wanted)?;
+        let chunk = self
+            .allocate(local, fitting)
+            .or_else(|| self.allocate(local, self.slabs.classes.last()))?;
         let header = self.header(chunk);
         header.set_key_len(0);
         header.set_next(ItemId::NONE);

@@ -5,9 +5,9 @@
 //! ```
 //!
 //! Four lists a class are laid out, one per segment; in this version every item lives in
-//! COLD, the flat mode of C memcached. Hits do not move items: a hit marks the item, and
-//! who looks for a victim at the tail gives a marked one another round (the CLOCK of
-//! Corbató, "A Paging Experiment with the Multics System", 1968). So reading takes no
+//! COLD, the flat mode of C memcached. Hits do not move items: the second
+//! hit marks an item as in use, and who looks for a victim at the tail gives a marked one
+//! another round (the CLOCK of Corbató, "A Paging Experiment with the Multics System", 1968). So reading takes no
 //! lock here.
 //!
 //! Locks: one mutex per list, after the item stripe. Whoever comes from a list may only

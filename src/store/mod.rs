@@ -25,7 +25,7 @@
 //! free chunks.
 //!
 //! Lock order: item stripe, LRU list, slab class, arena (doc/threads.txt). A function that
-//! works under a stripe takes its guard, [`Stripe`].
+//! works under a stripe takes its guard, `Stripe`.
 
 mod arena;
 pub mod clock;

@@ -1,8 +1,8 @@
 //! Slab allocator: the one owner of item memory.
 //!
 //! Memory comes in pages of one mebibyte. A page belongs to one class and is cut into
-//! equal chunks, one after the other as they are needed, so a page that nobody has
-//! filled is memory that nobody has touched.
+//! equal chunks, one after the other as they are needed, so memory that nobody has filled
+//! has not been touched (but by a system that backs it with huge pages).
 //!
 //! ```text
 //! class 3, chunks of 152   free ──► chunk ──► chunk ──► ∅

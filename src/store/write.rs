@@ -99,7 +99,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Refused`], already counted. A `Set` that is refused removes what is there, as
-    /// clients expect: they must not read the old value after that.
+    /// clients expect: they must not read the old value after that. (Not so when memory runs
+    /// out later, inside of a large value: as in C memcached the old one stays.)
     pub fn draft(
         &self,
         local: &mut Local,
@@ -501,10 +502,12 @@ impl Store {
         let id = self.allocate(local, class)?;
         let header = self.header(id);
         header.set_key_len(key.len());
-        header.set_place(
-            whole.unwrap_or(classes.last()),
-            super::Segment::Cold as usize,
-        );
+        let listed = if whole.is_some() {
+            self.arena.class_of(id)
+        } else {
+            classes.last()
+        };
+        header.set_place(listed, super::Segment::Cold as usize);
         header.refs.store(0, Relaxed);
         self.set_meta(id, meta, value_len);
         self.set_cas(id, 0);
