@@ -213,6 +213,11 @@ my $client = $server->client;
 $client->says("stats wibble\r\nstats noreply\r\n", "ERROR\r\nERROR\r\n", 'an unknown kind of stats is an error');
 $client->says_like("stats\r\n", qr/(?:STAT [^ \r]+ [^\r]+\r\n)+END\r\n/, 'stats ends with END');
 
+{
+    my $client = $server->client;
+    $client->says("stats sizes\r\n", "STAT sizes_status disabled\r\nEND\r\n", 'sizes are not tracked');
+}
+
 done_testing;
 
 # Sends the line and reads its replies, up to that of a version that follows.

@@ -25,8 +25,6 @@ use std::time::{Duration, Instant};
 const SIGNALS: u64 = u64::MAX;
 /// Events that one wait reports at most.
 const EVENTS_MAX: usize = 64;
-/// Clients accepted from one listener before the others are looked at.
-const ACCEPTS_MAX: usize = 64;
 /// How often accepting is tried again when descriptors had run out.
 const RETRY: Duration = Duration::from_millis(10);
 
@@ -137,29 +135,30 @@ impl<'s> Listener<'s> {
         }
     }
 
+    /// Accepts one client. Not more at a time: `accept4(2)` wants a descriptor before it
+    /// looks whether anyone waits, so asking once too often fails when the last one is taken.
     fn accept(&mut self, index: usize) -> Result<()> {
-        for _ in 0..ACCEPTS_MAX {
-            if self.paused.is_some() {
-                break;
-            }
-            // Counted before the attempt: a client that goes after it has failed must be seen.
-            let open = self.server.connections.open.load(Relaxed);
-            match socket::accept(&self.listening[index].fd) {
-                Ok((client, _)) => self.admit(client),
-                Err(e) if e.kind() == ErrorKind::WouldBlock => break,
-                Err(e) if socket::is_out_of_descriptors(&e) => {
-                    eprintln!("accept4(): {}", process::error_text(&e));
+        if self.paused.is_some() {
+            return Ok(());
+        }
+        // Counted before the attempt: a client that goes after it has failed must be seen.
+        let open = self.server.connections.open.load(Relaxed);
+        match socket::accept(&self.listening[index].fd) {
+            Ok((client, _)) => self.admit(client),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+            Err(e) if e.kind() == ErrorKind::ConnectionAborted => {} // the client gave up
+            Err(e) => {
+                let text = process::error_text(&e);
+                eprintln!("accept4(): {text}");
+                if socket::is_out_of_descriptors(&e) {
                     if self.server.settings.verbosity.get() > 0 {
                         eprintln!("Too many open connections");
                     }
-                    self.pause(open)?;
+                    return self.pause(open);
                 }
-                Err(e) => {
-                    // The client gave up before it was accepted, or the network has.
-                    let text = process::error_text(&e);
-                    eprintln!("accept4(): {text}\naccept(): {text}");
-                    break;
-                }
+                eprintln!("accept(): {text}");
+                // Memory of the system, or a fault of the network: soon again, not at once.
+                return self.pause(u64::MAX);
             }
         }
         Ok(())
@@ -202,7 +201,8 @@ impl<'s> Listener<'s> {
 
     fn resume_if_possible(&mut self) -> Result<()> {
         let open = self.server.connections.open.load(Relaxed);
-        let Some(pause) = self.paused.take_if(|pause| open < pause.open) else {
+        let is_over = |pause: &mut Pause| open < pause.open && pause.since.elapsed() >= RETRY;
+        let Some(pause) = self.paused.take_if(is_over) else {
             return Ok(());
         };
         let thread = &self.local.counters.thread;

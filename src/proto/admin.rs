@@ -141,6 +141,7 @@ pub fn stats(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
                 .each_stat(|name, value| call.stat(name, &value));
         }
         Some(b"items") => server.stats_items(|name, value| call.stat(name, value)),
+        Some(b"sizes") => call.stat("sizes_status", &"disabled"),
         Some(b"slabs") => server.stats_slabs(|name, value| call.stat(name, value)),
         Some(_) => {
             call.out.put(reply::ERROR);

@@ -5,7 +5,11 @@
 use super::parse::{BATCH, Body, Op, Parser, Stop};
 use super::reply::{self, Output};
 use crate::ops::Server;
+use crate::settings::Protocol;
 use crate::store::{Draft, Local, Mode, Refused};
+
+/// The first byte of every request of the binary protocol.
+const BINARY_MAGIC: u8 = 0x80;
 
 /// What a worker lends a session for one call.
 pub struct Context<'c, 's> {
@@ -42,6 +46,8 @@ pub enum Next {
 /// The protocol's side of a connection.
 #[derive(Default)]
 pub struct Session<'s> {
+    /// Whether the first byte has been seen.
+    begun: bool,
     parser: Parser,
     state: State<'s>,
 }
@@ -113,6 +119,15 @@ impl<'s> Session<'s> {
         out: &mut Output<'s>,
         turn: &mut usize,
     ) -> Handled {
+        if !self.begun && !input.is_empty() {
+            self.begun = true;
+            if self.is_foreign(cx, input[0]) {
+                return Handled {
+                    consumed: 0,
+                    next: Next::Close,
+                };
+            }
+        }
         let mut at = 0;
         loop {
             let rest = &input[at..];
@@ -168,6 +183,12 @@ impl<'s> Session<'s> {
                 return Handled { consumed: at, next };
             }
         }
+    }
+
+    /// Whether the first byte announces the binary protocol, which this version does not
+    /// speak: a client that is sent away at once need not wait for a reply.
+    fn is_foreign(&self, cx: &Context<'_, 's>, first: u8) -> bool {
+        first == BINARY_MAGIC && cx.server.settings.protocol == Protocol::Auto
     }
 
     /// Parses and carries out one batch. `None`: go on with the rest.
