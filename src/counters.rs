@@ -90,6 +90,8 @@ counters! {
         time_in_listen_disabled_us;
         /// Keys asked for, found or not.
         cmd_get;
+        /// Items looked at by `me`.
+        cmd_meta;
         /// Flushes asked for.
         cmd_flush;
         /// Keys touched, found or not.

@@ -117,8 +117,7 @@ impl Server {
         self.buffer_lines(&mut line);
         counted!(thread: cmd_get);
         counted!(class: cmd_set);
-        counted!(thread: cmd_flush cmd_touch);
-        line("cmd_meta", &0);
+        counted!(thread: cmd_flush cmd_touch cmd_meta);
         counted!(class: get_hits);
         counted!(thread: get_misses get_expired get_flushed delete_misses);
         counted!(class: delete_hits);

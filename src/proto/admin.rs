@@ -17,9 +17,9 @@ pub type Run = for<'s> fn(&mut Call<'_, 's>, &[&[u8]]) -> Answer;
 
 /// What a handler works with; its words come beside it, the command's name first.
 pub struct Call<'c, 's> {
-    server: &'s Server,
+    pub(super) server: &'s Server,
     local: &'c mut Local,
-    out: &'c mut Output<'s>,
+    pub(super) out: &'c mut Output<'s>,
     /// Whether the line ends in `noreply`.
     quiet: bool,
 }
@@ -58,7 +58,7 @@ impl Call<'_, '_> {
 }
 
 /// Whether `word` is `name` or the beginning of it: sub-commands may be cut short.
-fn begins(word: &[u8], name: &[u8]) -> bool {
+pub(super) fn begins(word: &[u8], name: &[u8]) -> bool {
     !word.is_empty() && name.starts_with(word)
 }
 

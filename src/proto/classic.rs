@@ -2,11 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use super::command::StoreVerb;
+use super::flags::Flags;
+use super::meta;
 use super::parse::{Body, Keys, Storage};
 use super::reply::{self, COPY_LEN_MAX, Output};
-use super::session::{Context, Upload};
-use crate::store::{Access, Arithmetic, Found, Meta, Mode, Outcome, Refused};
+use super::session::{Answer, Context, Upload};
+use crate::store::{Access, Change, Found, Meta, NoChange, Outcome, Refused, Terms};
 
 impl<'s> Context<'_, 's> {
     /// Carries out an operation that needs no more input.
@@ -51,10 +52,15 @@ impl<'s> Context<'_, 's> {
                 increment,
                 quiet,
             } => {
-                let sum = self
-                    .server
-                    .store
-                    .add(self.local, key.of(input), hash, delta, increment);
+                let change = Change {
+                    delta,
+                    increment,
+                    compare: None,
+                    cas: 0,
+                    create: None,
+                };
+                let store = &self.server.store;
+                let sum = store.change(self.local, key.of(input), hash, &change, |_, sum, _| sum);
                 put_sum(sum, quiet, out);
             }
             Body::Touch {
@@ -73,10 +79,21 @@ impl<'s> Context<'_, 's> {
                 };
                 out.put_unless(quiet, reply);
             }
+            Body::Meta {
+                verb,
+                key,
+                hash,
+                flags,
+            } => self.meta(verb, key.of(input), hash, flags.of(input), out),
+            Body::MetaPut {
+                ref storage,
+                value,
+                block,
+            } => self.meta_put(input, storage, value.of(input), block, out),
             Body::Admin { run, line } => self.admin(run, line.of(input), out),
             Body::Say(reply) => out.put(reply),
             // The session sees to these: they decide how the input goes on.
-            Body::Upload { .. } | Body::Swallow { .. } | Body::Close => {}
+            Body::Upload { .. } | Body::MetaUpload { .. } | Body::Swallow { .. } | Body::Close => {}
         }
     }
 
@@ -96,14 +113,14 @@ impl<'s> Context<'_, 's> {
     #[inline]
     fn put(&mut self, input: &[u8], storage: &Storage, value: &[u8], block: bool) -> &'static [u8] {
         let (store, key) = (&self.server.store, storage.key.of(input));
-        let (meta, mode) = (self.meta(storage), mode_of(storage));
+        let (meta, terms) = (self.meta_of(storage), terms_of(storage));
         if block {
-            let stored = store.put(self.local, key, storage.hash, meta, value, mode);
-            return stored.map_or_else(refusal, outcome);
+            let stored = store.put(self.local, key, storage.hash, meta, value, &terms);
+            return stored.map_or_else(refusal, |stored| outcome(stored.outcome));
         }
         // Memory comes before the end of the block is looked at: a value that could not be
         // stored anyway is told so.
-        let draft = store.draft(self.local, key, storage.hash, meta, value.len(), mode);
+        let draft = store.draft(self.local, key, storage.hash, meta, value.len(), &terms);
         draft.map_or_else(refusal, |_| reply::BAD_CHUNK)
     }
 
@@ -113,20 +130,17 @@ impl<'s> Context<'_, 's> {
         input: &[u8],
         storage: &Storage,
     ) -> Result<Upload<'s>, &'static [u8]> {
-        let (key, mode) = (storage.key.of(input), mode_of(storage));
-        let (meta, len) = (self.meta(storage), storage.len as usize);
-        let draft = self
-            .server
-            .store
-            .draft(self.local, key, storage.hash, meta, len, mode);
-        match draft {
-            Ok(draft) => Ok(Upload {
+        let (key, terms) = (storage.key.of(input), terms_of(storage));
+        let (meta, len) = (self.meta_of(storage), storage.len as usize);
+        let store = &self.server.store;
+        match store.draft(self.local, key, storage.hash, meta, len, &terms) {
+            Ok(draft) => Ok(Upload::new(
                 draft,
-                mode,
-                quiet: storage.quiet,
-                end: [0; 2],
-                end_len: 0,
-            }),
+                terms,
+                Answer::Classic {
+                    quiet: storage.quiet,
+                },
+            )),
             Err(_) if storage.quiet => Err(b""),
             Err(refused) => Err(refusal(refused)),
         }
@@ -134,23 +148,28 @@ impl<'s> Context<'_, 's> {
 
     /// Stores a value that has arrived.
     pub(super) fn finish_upload(&mut self, upload: Upload<'s>, out: &mut Output<'s>) {
+        let is_whole = upload.ends_well();
         let Upload {
             draft,
-            mode,
-            quiet,
-            end,
+            terms,
+            answer,
             ..
         } = upload;
-        let reply = if end == reply::CR_LF {
-            outcome(self.server.store.commit(self.local, draft, mode))
-        } else {
-            reply::BAD_CHUNK
-        };
-        out.put_unless(quiet, reply);
+        let stored = is_whole.then(|| self.server.store.commit(self.local, draft, &terms));
+        match (answer, stored) {
+            (Answer::Classic { quiet }, Some(stored)) => {
+                out.put_unless(quiet, outcome(stored.outcome));
+            }
+            (Answer::Classic { quiet }, None) => out.put_unless(quiet, reply::BAD_CHUNK),
+            (Answer::Meta { key, flags }, Some(stored)) => {
+                meta::put_stored(&key, &Flags::read(&flags), &stored, out);
+            }
+            (Answer::Meta { .. }, None) => out.put(reply::BAD_CHUNK),
+        }
     }
 
     #[inline]
-    fn meta(&self, storage: &Storage) -> Meta {
+    fn meta_of(&self, storage: &Storage) -> Meta {
         let expires_s = self.server.store.clock.expiry(storage.exptime);
         Meta {
             client_flags: storage.client_flags,
@@ -173,35 +192,49 @@ fn put_value<'s>(key: &[u8], item: &Found<'s, '_>, keys: Keys, out: &mut Output<
         out.put_number(item.cas());
     }
     out.put(reply::CR_LF);
+    put_block(item, out);
+}
+
+/// The value and its CR LF: copied if it is short, else sent from where it lies.
+#[inline]
+pub(super) fn put_block<'s>(item: &Found<'s, '_>, out: &mut Output<'s>) {
     match item.value() {
-        Some(value) if len <= COPY_LEN_MAX => out.put(value),
+        Some(value) if value.len() <= COPY_LEN_MAX => out.put(value),
         _ => out.put_pinned(item.pin()),
     }
     out.put(reply::CR_LF);
 }
 
-fn put_sum(sum: Arithmetic, quiet: bool, out: &mut Output<'_>) {
+fn put_sum(sum: Result<u64, NoChange>, quiet: bool, out: &mut Output<'_>) {
     match sum {
-        Arithmetic::Value(_) if quiet => {}
-        Arithmetic::Value(value) => {
+        Ok(_) if quiet => {}
+        Ok(value) => {
             out.put_number(value);
             out.put(reply::CR_LF);
         }
-        Arithmetic::NotFound => out.put_unless(quiet, reply::NOT_FOUND),
-        Arithmetic::NotNumeric => out.put_unless(quiet, reply::NOT_NUMERIC),
-        Arithmetic::NoMemory => out.put_unless(quiet, reply::NO_MEMORY),
+        Err(fault) => out.put_unless(
+            quiet,
+            match fault {
+                NoChange::NotNumeric => reply::NOT_NUMERIC,
+                NoChange::NoMemory => reply::NO_MEMORY,
+                // It asked for no id and for nothing to be made.
+                NoChange::NotFound | NoChange::Exists | NoChange::NoMemoryForNew => {
+                    reply::NOT_FOUND
+                }
+            },
+        ),
     }
 }
 
 #[inline]
-fn mode_of(storage: &Storage) -> Mode {
-    match storage.mode {
-        StoreVerb::Set => Mode::Set,
-        StoreVerb::Add => Mode::Add,
-        StoreVerb::Replace => Mode::Replace,
-        StoreVerb::Append => Mode::Append,
-        StoreVerb::Prepend => Mode::Prepend,
-        StoreVerb::Cas => Mode::Cas(storage.cas),
+fn terms_of(storage: &Storage) -> Terms {
+    let terms = Terms::from(storage.mode);
+    // A compare-and-swap that is refused leaves what is there.
+    let replaces = terms.replaces && storage.compare.is_none();
+    Terms {
+        compare: storage.compare,
+        replaces,
+        ..terms
     }
 }
 
@@ -215,7 +248,7 @@ fn outcome(outcome: Outcome) -> &'static [u8] {
     }
 }
 
-fn refusal(refused: Refused) -> &'static [u8] {
+pub(super) fn refusal(refused: Refused) -> &'static [u8] {
     match refused {
         Refused::TooLarge => reply::TOO_LARGE,
         Refused::NoMemory => reply::NO_MEMORY_STORING,

@@ -3,6 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::admin::{self, Run};
+use super::flags::MetaVerb;
+use super::tune;
+use crate::store::Mode;
 
 /// What a command is about; it decides how its line is read.
 #[derive(Clone, Copy)]
@@ -18,7 +21,11 @@ pub enum Verb {
         with_cas: bool,
     },
     /// A line with the length of the value that follows.
-    Store(StoreVerb),
+    Store(Mode),
+    /// The same, with the cas id that the item must have.
+    CompareAndSwap,
+    /// A key and flags of one letter each.
+    Meta(MetaVerb),
     /// A key.
     Delete,
     /// A key and a number.
@@ -32,23 +39,6 @@ pub enum Verb {
     Quit,
     /// Words that the handler reads.
     Admin(Run),
-}
-
-/// What is done with a value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StoreVerb {
-    /// Stored in any case.
-    Set,
-    /// Stored if the key is new.
-    Add,
-    /// Stored if the key is there.
-    Replace,
-    /// Put after what is there.
-    Append,
-    /// Put before what is there.
-    Prepend,
-    /// Stored if what is there has the given id.
-    Cas,
 }
 
 /// A row of the table.
@@ -80,21 +70,34 @@ commands! {
     GETS:       b"gets",       2, Verb::Get { with_cas: true };
     GAT:        b"gat",        3, Verb::GetAndTouch { with_cas: false };
     GATS:       b"gats",       3, Verb::GetAndTouch { with_cas: true };
-    SET:        b"set",        5, Verb::Store(StoreVerb::Set);
-    ADD:        b"add",        5, Verb::Store(StoreVerb::Add);
-    REPLACE:    b"replace",    5, Verb::Store(StoreVerb::Replace);
-    APPEND:     b"append",     5, Verb::Store(StoreVerb::Append);
-    PREPEND:    b"prepend",    5, Verb::Store(StoreVerb::Prepend);
-    CAS:        b"cas",        5, Verb::Store(StoreVerb::Cas);
+    SET:        b"set",        5, Verb::Store(Mode::Set);
+    ADD:        b"add",        5, Verb::Store(Mode::Add);
+    REPLACE:    b"replace",    5, Verb::Store(Mode::Replace);
+    APPEND:     b"append",     5, Verb::Store(Mode::Append);
+    PREPEND:    b"prepend",    5, Verb::Store(Mode::Prepend);
+    CAS:        b"cas",        5, Verb::CompareAndSwap;
     INCR:       b"incr",       3, Verb::Add { increment: true };
     DECR:       b"decr",       3, Verb::Add { increment: false };
     DELETE:     b"delete",     2, Verb::Delete;
     TOUCH:      b"touch",      3, Verb::Touch;
+    MG: b"mg", 2, Verb::Meta(MetaVerb::Get);
+    MS: b"ms", 3, Verb::Meta(MetaVerb::Set);
+    MD: b"md", 2, Verb::Meta(MetaVerb::Delete);
+    MA: b"ma", 2, Verb::Meta(MetaVerb::Arithmetic);
+    ME: b"me", 2, Verb::Meta(MetaVerb::Debug);
+    MN: b"mn", 1, Verb::Meta(MetaVerb::NoOp);
     QUIT:       b"quit",       1, Verb::Quit;
     FLUSH_ALL:  b"flush_all",  1, Verb::Admin(admin::flush_all);
     VERSION:    b"version",    1, Verb::Admin(admin::version);
     VERBOSITY:  b"verbosity",  1, Verb::Admin(admin::verbosity);
     STATS:      b"stats",      1, Verb::Admin(admin::stats);
+    CACHE_MEMLIMIT: b"cache_memlimit", 1, Verb::Admin(tune::cache_memlimit);
+    SLABS: b"slabs", 1, Verb::Admin(tune::slabs);
+    LRU: b"lru", 1, Verb::Admin(tune::lru);
+    LRU_CRAWLER: b"lru_crawler", 1, Verb::Admin(tune::lru_crawler);
+    WATCH: b"watch", 1, Verb::Admin(tune::watch);
+    EXTSTORE: b"extstore", 1, Verb::Admin(tune::extstore);
+    REFRESH_CERTS: b"refresh_certs", 1, Verb::Admin(tune::refresh_certs);
     SHUTDOWN:   b"shutdown",   1, Verb::Admin(admin::shutdown);
     DEBUGTIME:  b"debugtime",  1, Verb::Admin(admin::debug_time);
     DEBUGITEM:  b"debugitem",  1, Verb::Admin(admin::debug_item);

@@ -12,13 +12,17 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod base64;
 mod classic;
 mod command;
+mod flags;
+mod meta;
 mod number;
 mod parse;
 mod reply;
 mod scan;
 mod session;
+mod tune;
 
 #[cfg(test)]
 mod tests;

@@ -11,12 +11,13 @@
 #![forbid(unsafe_code)]
 
 use super::admin::Run;
-use super::command::{self, StoreVerb, Verb};
+use super::command::{self, Verb};
+use super::flags::{self, MetaVerb};
 use super::number::{parse_i32, parse_u64};
 use super::reply;
 use super::scan::{line_feed, token_end};
-use crate::store::KEY_LEN_MAX;
 use crate::store::digits::{parse_signed, parse_unsigned};
+use crate::store::{KEY_LEN_MAX, Mode};
 
 /// Operations in a batch.
 pub const BATCH: usize = 32;
@@ -74,17 +75,30 @@ pub struct Storage {
     /// The hash of the key.
     pub hash: u64,
     /// What is to be done with the value.
-    pub mode: StoreVerb,
+    pub mode: Mode,
+    /// The cas id that the item must have, for `cas`.
+    pub compare: Option<u64>,
     /// Client flags.
     pub client_flags: u32,
     /// Expiry as the client gave it.
     pub exptime: i32,
-    /// The id for `cas`.
-    pub cas: u64,
     /// Bytes of the value.
     pub len: u32,
     /// Whether there is no reply.
     pub quiet: bool,
+}
+
+/// An `ms` command, its value aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetaStorage {
+    /// The key as it was given.
+    pub key: Span,
+    /// The hash of the key that is meant.
+    pub hash: u64,
+    /// The flags; they have been checked.
+    pub flags: Span,
+    /// Bytes of the value.
+    pub len: u32,
 }
 
 /// One operation.
@@ -134,6 +148,21 @@ pub enum Body {
         exptime: i32,
         quiet: bool,
     },
+    /// A meta command without a value. Key and flags are as they were given, and checked.
+    Meta {
+        verb: MetaVerb,
+        key: Span,
+        hash: u64,
+        flags: Span,
+    },
+    /// `ms` with a value that is here.
+    MetaPut {
+        storage: MetaStorage,
+        value: Span,
+        block: bool,
+    },
+    /// `ms` with a value that is still arriving.
+    MetaUpload { storage: MetaStorage },
     /// Anything that is not about a key; `line` is without its end.
     Admin { run: Run, line: Span },
     /// A fixed reply.
@@ -154,6 +183,11 @@ impl Body {
             }
             | Body::Delete { hash, .. }
             | Body::Add { hash, .. }
+            | Body::Meta { hash, .. }
+            | Body::MetaPut {
+                storage: MetaStorage { hash, .. },
+                ..
+            }
             | Body::Touch { hash, .. } => Some(hash),
             _ => None,
         }
@@ -226,7 +260,11 @@ impl Parser {
                 at = self.keys(&mut fill, at, room);
                 continue;
             }
-            let step = match fill.short_get(at).or_else(|| fill.plain_set(at)) {
+            let short = fill
+                .short_get(at)
+                .or_else(|| fill.plain_set(at))
+                .or_else(|| fill.short_meta_get(at));
+            let step = match short {
                 Some(step) => step,
                 None => {
                     let from = if at == 0 { searched } else { at };
@@ -324,7 +362,9 @@ impl Parser {
                 }
                 None => fill.say(at, reply::BAD_EXPIRY, next),
             },
-            Verb::Store(mode) => fill.storage(at, &tokens, mode, next),
+            Verb::Store(mode) => fill.storage(at, &tokens, mode, false, next),
+            Verb::CompareAndSwap => fill.storage(at, &tokens, Mode::Set, true, next),
+            Verb::Meta(verb) => fill.meta(at, &tokens, verb, next),
             Verb::Delete | Verb::Add { .. } | Verb::Touch => {
                 if let Some(body) = fill.keyed(at, &tokens, command.verb) {
                     fill.push(at, body);
@@ -466,6 +506,33 @@ impl<H> Fill<'_, H> {
         }
     }
 
+    /// A value that nobody wants, and the reply after it.
+    fn swallow(&mut self, at: usize, len: u32, reply: &'static [u8], next: usize) -> Step {
+        let len = u64::from(len) + reply::CR_LF.len() as u64;
+        self.push(at, Body::Swallow { len, reply });
+        Step::Halt(next)
+    }
+
+    /// A complete `ms`: is its value here too?
+    fn meta_value(&mut self, at: usize, storage: MetaStorage, next: usize) -> Step {
+        let end = next + storage.len as usize;
+        let Some(after) = self.input.get(end..end + 2) else {
+            self.push(at, Body::MetaUpload { storage });
+            return Step::Halt(next);
+        };
+        let block = after == reply::CR_LF;
+        let value = Span::new(next, end);
+        self.push(
+            at,
+            Body::MetaPut {
+                storage,
+                value,
+                block,
+            },
+        );
+        Step::Next(end + 2)
+    }
+
     /// A complete storage command: is its value here too?
     #[inline]
     fn value(&mut self, at: usize, storage: Storage, next: usize) -> Step {
@@ -546,10 +613,10 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
         let storage = Storage {
             key,
             hash: (self.hash)(key.of(input)),
-            mode: StoreVerb::Set,
+            mode: Mode::Set,
+            compare: None,
             client_flags,
             exptime: exptime as i32,
-            cas: 0,
             len,
             quiet: false,
         };
@@ -558,9 +625,15 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
 
     /// A storage command in tokens. If the length is known, a refused value is swallowed; if
     /// not, what follows is taken for command lines.
-    fn storage(&mut self, at: usize, tokens: &Tokens<'_>, mode: StoreVerb, next: usize) -> Step {
-        let len = parse_i32(tokens.get(4)).filter(|len| (0..=VALUE_LEN_MAX).contains(len));
-        let Some(len) = len.map(|len| len as u32) else {
+    fn storage(
+        &mut self,
+        at: usize,
+        tokens: &Tokens<'_>,
+        mode: Mode,
+        with_cas: bool,
+        next: usize,
+    ) -> Step {
+        let Some(len) = value_len(tokens.get(4)) else {
             return self.say(at, reply::BAD_LINE, next);
         };
         let quiet = tokens.is_quiet();
@@ -568,35 +641,119 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
         // These two read on past blanks, as C's library does.
         let client_flags = parse_unsigned(&tokens.line[tokens.start(2)..]);
         let exptime = parse_signed(&tokens.line[tokens.start(3)..]);
-        let cas = if mode == StoreVerb::Cas {
-            parse_u64(tokens.get(5))
+        let compare = if with_cas {
+            parse_u64(tokens.get(5)).map(Some)
         } else {
-            Some(0)
+            Some(None)
         };
-        if let (Some(client_flags), Some(exptime), Some(cas), true) =
-            (client_flags, exptime, cas, is_key_len(key.len as usize))
+        if let (Some(client_flags), Some(exptime), Some(compare), true) =
+            (client_flags, exptime, compare, is_key_len(key.len as usize))
         {
             let storage = Storage {
                 key,
                 hash: (self.hash)(key.of(self.input)),
                 mode,
+                compare,
                 client_flags: client_flags as u32,
                 exptime: exptime as i32,
-                cas,
                 len,
                 quiet,
             };
             return self.value(at, storage, next);
         }
-        let reply = if quiet { b"" } else { reply::BAD_LINE };
+        self.swallow(at, len, if quiet { b"" } else { reply::BAD_LINE }, next)
+    }
+
+    /// A meta command: flags are checked here, and read once more when it is carried out.
+    fn meta(&mut self, at: usize, tokens: &Tokens<'_>, verb: MetaVerb, next: usize) -> Step {
+        if verb == MetaVerb::NoOp {
+            return self.say(at, reply::NO_OP, next);
+        }
+        let first_flag = if verb == MetaVerb::Set { 3 } else { 2 };
+        let len = match verb {
+            MetaVerb::Set => value_len(tokens.get(2)),
+            _ => Some(0),
+        };
+        let is_flag = |index| flags::is_flag(tokens.get(index));
+        let Some(len) = len.filter(|_| (first_flag..tokens.len).all(is_flag)) else {
+            return self.say(at, reply::BAD_LINE, next);
+        };
+        let flags_at = if tokens.len > first_flag {
+            tokens.start(first_flag)
+        } else {
+            tokens.line.len()
+        };
+        let flags = Span::new(at + flags_at, at + tokens.line.len());
+        let key = Span::new(at + tokens.start(1), at + tokens.end(1));
+        match self.meta_hash(verb, key, flags, tokens.len) {
+            Ok(hash) if verb == MetaVerb::Set => {
+                let storage = MetaStorage {
+                    key,
+                    hash,
+                    flags,
+                    len,
+                };
+                self.meta_value(at, storage, next)
+            }
+            Ok(hash) => {
+                self.push(
+                    at,
+                    Body::Meta {
+                        verb,
+                        key,
+                        hash,
+                        flags,
+                    },
+                );
+                Step::Next(next)
+            }
+            Err(refusal) if verb == MetaVerb::Set => self.swallow(at, len, refusal, next),
+            Err(refusal) => self.say(at, refusal, next),
+        }
+    }
+
+    /// Checks key and flags of a meta command; the hash of the key that is meant.
+    fn meta_hash(
+        &self,
+        verb: MetaVerb,
+        key: Span,
+        flags: Span,
+        tokens: usize,
+    ) -> Result<u64, &'static [u8]> {
+        let flags = flags::check(verb, key.of(self.input), flags.of(self.input), tokens)?;
+        flags.with_key(key.of(self.input), &self.hash)
+    }
+
+    /// `get key`-like: `mg key v`, in one pass.
+    #[inline]
+    fn short_meta_get(&mut self, at: usize) -> Option<Step> {
+        let input = self.input;
+        if !input[at..].starts_with(b"mg ") {
+            return None;
+        }
+        let start = at + 3;
+        let end = token_end(input, start)?;
+        let next = match input.get(end..)? {
+            [b' ', b'v', b'\r', b'\n', ..] => end + 4,
+            [b' ', b'v', b'\n', ..] => end + 3,
+            _ => return None,
+        };
+        if !is_key_len(end - start) {
+            return None;
+        }
+        let key = Span::new(start, end);
+        let hash = (self.hash)(key.of(input));
+        let flags = Span::new(end + 1, end + 2);
         self.push(
             at,
-            Body::Swallow {
-                len: u64::from(len) + 2,
-                reply,
+            Body::Meta {
+                verb: MetaVerb::Get,
+                key,
+                hash,
+                flags,
             },
         );
-        Step::Halt(next)
+        Some(Step::Next(next))
     }
 
     /// The commands about one key and no value. `None`: it is refused, silently.
@@ -631,6 +788,12 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
             _ => Some(Body::Delete { key, hash, quiet }),
         }
     }
+}
+
+/// The length that a line announces.
+fn value_len(text: &[u8]) -> Option<u32> {
+    let len = parse_i32(text).filter(|len| (0..=VALUE_LEN_MAX).contains(len))?;
+    Some(len as u32)
 }
 
 fn is_key_len(len: usize) -> bool {

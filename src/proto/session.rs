@@ -2,11 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+use super::flags::Flags;
 use super::parse::{BATCH, Body, Op, Parser, Stop};
 use super::reply::{self, Output};
 use crate::ops::Server;
 use crate::settings::Protocol;
-use crate::store::{Draft, Local, Mode, Refused};
+use crate::store::{Draft, Local, Refused, Terms};
 
 /// The first byte of every request of the binary protocol.
 const BINARY_MAGIC: u8 = 0x80;
@@ -67,14 +68,37 @@ enum State<'s> {
 /// A value that is arriving.
 pub(super) struct Upload<'s> {
     pub(super) draft: Draft<'s>,
-    pub(super) mode: Mode,
-    pub(super) quiet: bool,
+    pub(super) terms: Terms,
+    pub(super) answer: Answer,
     /// What stands where CR LF should, as far as it is here.
-    pub(super) end: [u8; 2],
-    pub(super) end_len: usize,
+    end: [u8; 2],
+    end_len: usize,
+}
+
+/// How the client is told what became of a value that had to be waited for.
+pub(super) enum Answer {
+    /// In one line, or not at all.
+    Classic { quiet: bool },
+    /// In the terms of these flags.
+    Meta { key: Box<[u8]>, flags: Box<[u8]> },
 }
 
 impl<'s> Upload<'s> {
+    pub(super) fn new(draft: Draft<'s>, terms: Terms, answer: Answer) -> Upload<'s> {
+        Upload {
+            draft,
+            terms,
+            answer,
+            end: [0; 2],
+            end_len: 0,
+        }
+    }
+
+    /// Whether CR LF stands behind the value.
+    pub(super) fn ends_well(&self) -> bool {
+        self.end == reply::CR_LF
+    }
+
     /// Takes what it can of `bytes`: how many, and whether memory was found for them.
     fn take(&mut self, local: &mut Local, bytes: &[u8]) -> (usize, Result<(), Refused>) {
         let missing = self.draft.missing();
@@ -97,11 +121,12 @@ impl<'s> Upload<'s> {
 
     /// What remains to be read when memory has run out.
     fn give_up(&self) -> State<'s> {
-        let reply = if self.quiet {
-            b""
-        } else {
-            reply::NO_MEMORY_READING
+        let quiet = match &self.answer {
+            Answer::Classic { quiet } => *quiet,
+            // The one error that `q` hides.
+            Answer::Meta { flags, .. } => Flags::read(flags).has(b'q'),
         };
+        let reply = if quiet { b"" } else { reply::NO_MEMORY_READING };
         State::Swallow {
             left: (self.draft.missing() + self.end.len()) as u64,
             reply,
@@ -233,12 +258,11 @@ impl<'s> Session<'s> {
             Body::Swallow { len, reply } => self.state = State::Swallow { left: len, reply },
             Body::Upload { ref storage } => match cx.begin_upload(input, storage) {
                 Ok(upload) => self.state = State::Value(Box::new(upload)),
-                Err(reply) => {
-                    self.state = State::Swallow {
-                        left: u64::from(storage.len) + 2,
-                        reply,
-                    };
-                }
+                Err(reply) => self.state = swallow(storage.len, reply),
+            },
+            Body::MetaUpload { ref storage } => match cx.begin_meta_upload(input, storage) {
+                Ok(upload) => self.state = State::Value(Box::new(upload)),
+                Err(reply) => self.state = swallow(storage.len, reply),
             },
             _ => cx.run(input, body, out),
         }
@@ -271,6 +295,12 @@ impl<'s> Session<'s> {
     pub fn is_in_block(&self) -> bool {
         !matches!(self.state, State::Commands)
     }
+}
+
+/// A refused value of `len` bytes and its CR LF are read all the same.
+fn swallow<'s>(len: u32, reply: &'static [u8]) -> State<'s> {
+    let left = u64::from(len) + reply::CR_LF.len() as u64;
+    State::Swallow { left, reply }
 }
 
 /// Fetches what the batch will touch: first all buckets, then the items they point at.

@@ -74,6 +74,13 @@ impl Arena {
         self.committed.load(Relaxed)
     }
 
+    /// The highest limit that leaves every class a page beyond it.
+    pub fn limit_max(&self) -> u64 {
+        self.space
+            .len()
+            .saturating_sub((SPARE_PAGES + 1) * PAGE_LEN) as u64
+    }
+
     /// Most bytes that pages can ever take.
     pub fn capacity(&self) -> usize {
         self.space.len()

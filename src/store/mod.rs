@@ -15,7 +15,8 @@
 //! | `lru`    | the lists that victims are taken from                              |
 //! | `evict`  | memory for a new item: free, or made free                          |
 //! | `read`   | get, touch, and values pinned while they are sent                  |
-//! | `write`  | drafts, commit, delete, arithmetic                                 |
+//! | `write`  | drafts and commit                                                  |
+//! | `change` | delete and arithmetic                                              |
 //! | `large`  | values that are chains of chunks                                   |
 //! | `flush`  | making everything older than a moment invisible                    |
 //! | `clock`  | the one source of time                                             |
@@ -28,6 +29,7 @@
 //! works under a stripe takes its guard, `Stripe`.
 
 mod arena;
+mod change;
 pub mod clock;
 pub mod digits;
 mod evict;
@@ -44,14 +46,15 @@ mod table;
 mod verify;
 mod write;
 
+pub use change::{Change, NoChange, Removal};
 pub use flush::FlushTime;
 pub use item::{KEY_LEN_MAX, accounted_len};
-pub use read::{Access, Found, Pinned};
+pub use read::{Access, Ask, Found, Pinned};
 pub use slabs::{CLASSES_MAX, ClassSizes, ClassUsage, Classes};
 pub use table::Usage;
 #[cfg(any(test, debug_assertions))]
 pub use verify::Census;
-pub use write::{Arithmetic, Draft, Meta, Mode, Outcome, Refused};
+pub use write::{Draft, Meta, Mode, Outcome, Refused, Stored, Terms};
 
 use crate::counters::{Counters, ListTotals};
 use arena::Arena;
@@ -215,6 +218,16 @@ impl Store {
         self.slabs.usage(class)
     }
 
+    /// Changes what pages may take; false if there is no address space for that much. What is
+    /// beyond a lower limit stays.
+    pub fn set_limit(&self, bytes: u64) -> bool {
+        let fits = bytes <= self.arena.limit_max();
+        if fits {
+            self.slabs.set_limit(bytes);
+        }
+        fits
+    }
+
     /// Bytes of all pages.
     pub fn malloced(&self) -> u64 {
         self.slabs.malloced()
@@ -293,10 +306,10 @@ impl Store {
         }
     }
 
-    /// Gives a linked item a new cas id.
-    fn renew_cas(&self, key: &Stripe<'_>, id: ItemId) {
+    /// Gives a linked item the cas id `given`, or the next one if that is 0.
+    fn renew_cas(&self, key: &Stripe<'_>, id: ItemId, given: u64) {
         if self.use_cas {
-            self.set_cas(id, key.next_cas());
+            self.set_cas(id, if given == 0 { key.next_cas() } else { given });
         }
     }
 
@@ -387,8 +400,8 @@ impl Store {
         let header = self.header(id);
         header.accessed_s.store(self.clock.now(), Relaxed);
         header.refs.store(1, Relaxed);
-        header.set_state(header.state() & state::CHUNKED | state::LINKED);
-        self.renew_cas(key, id);
+        header.set_state(header.state() & state::OF_DRAFT | state::LINKED);
+        self.renew_cas(key, id, 0);
         self.lru
             .list(header.class(), header.segment())
             .push(&self.arena, id);

@@ -1,7 +1,8 @@
 //! Reading: look-ups that count as an access, and values that outlive the stripe.
 
 use super::item::{Header, ItemId, state};
-use super::table::Stripe;
+use super::table::{Slot, Stripe};
+use super::write::Meta;
 use super::{Local, Store};
 use crate::counters::{ClassCounters, Counter, ThreadCounters};
 use std::marker::PhantomData;
@@ -18,6 +19,17 @@ pub enum Access {
     Get,
     /// To give it a new expiry (clock second, 0 never), and perhaps to read it.
     Touch(u32),
+}
+
+/// How a key is looked up by a meta command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Ask {
+    /// A hit counts as a touch: the reader sets a new expiry.
+    pub touches: bool,
+    /// A hit leaves no mark.
+    pub unmarked: bool,
+    /// If there is no item an empty one is made, with this cas id or, if that is 0, the next.
+    pub create: Option<u64>,
 }
 
 /// A live item, while its stripe is held (`'k`).
@@ -40,27 +52,101 @@ impl Store {
         read: impl for<'k> FnOnce(Found<'s, 'k>) -> R,
     ) -> Option<R> {
         let stripe = self.table.lock(hash);
-        let found = self
-            .find_live(local, &stripe, hash, key)
-            .filter(|slot| self.header(slot.id).refs.load(Relaxed) < REFS_MAX);
+        let found = self.find_readable(local, &stripe, hash, key);
         let thread = &local.counters.thread;
-        let names = names_of(access);
-        (names.asked)(thread).add(1);
+        let counts = counts_of(matches!(access, Access::Touch(_)));
+        (counts.asked)(thread).add(1);
         let Some(slot) = found else {
-            (names.missed)(thread).add(1);
+            (counts.missed)(thread).add(1);
             return None;
         };
         let header = self.header(slot.id);
-        (names.hit)(&local.counters.class[header.class()]).add(1);
+        (counts.hit)(&local.counters.class[header.class()]).add(1);
         if let Access::Touch(expires_s) = access {
             header.expires_s.store(expires_s, Relaxed);
         }
         self.mark_hit(header);
-        Some(read(Found {
-            store: self,
-            id: slot.id,
-            _held: PhantomData,
-        }))
+        Some(read(Found::new(self, slot.id, &stripe)))
+    }
+
+    /// The same for a meta command: `read` may change the item, sees its marks as they were
+    /// before, and is told whether the item was made for it.
+    #[inline]
+    pub fn read_meta<'s, R>(
+        &'s self,
+        local: &mut Local,
+        key: &[u8],
+        hash: u64,
+        ask: &Ask,
+        read: impl for<'k> FnOnce(Found<'s, 'k>, bool) -> R,
+    ) -> Option<R> {
+        let stripe = self.table.lock(hash);
+        let found = self
+            .find_readable(local, &stripe, hash, key)
+            .map(|slot| (slot.id, false));
+        let made = || {
+            self.make_empty(local, &stripe, hash, key, ask.create?)
+                .map(|id| (id, true))
+        };
+        let Some((id, is_new)) = found.or_else(made) else {
+            local.counters.thread.cmd_get.add(1);
+            local.counters.thread.get_misses.add(1);
+            return None;
+        };
+        let header = self.header(id);
+        let counts = counts_of(ask.touches);
+        (counts.asked)(&local.counters.thread).add(1);
+        (counts.hit)(&local.counters.class[header.class()]).add(1);
+        let outcome = read(Found::new(self, id, &stripe), is_new);
+        if !ask.unmarked && !is_new {
+            self.mark_hit(header);
+        }
+        Some(outcome)
+    }
+
+    /// Looks `key` up without leaving a trace on the item.
+    pub fn peek<'s, R>(
+        &'s self,
+        local: &mut Local,
+        key: &[u8],
+        hash: u64,
+        read: impl for<'k> FnOnce(Found<'s, 'k>) -> R,
+    ) -> Option<R> {
+        local.counters.thread.cmd_meta.add(1);
+        let stripe = self.table.lock(hash);
+        let slot = self.find_live(local, &stripe, hash, key)?;
+        Some(read(Found::new(self, slot.id, &stripe)))
+    }
+
+    #[inline]
+    fn find_readable<'t>(
+        &self,
+        local: &mut Local,
+        stripe: &Stripe<'t>,
+        hash: u64,
+        key: &[u8],
+    ) -> Option<Slot<'t>> {
+        self.find_live(local, stripe, hash, key)
+            .filter(|slot| self.header(slot.id).refs.load(Relaxed) < REFS_MAX)
+    }
+
+    fn make_empty(
+        &self,
+        local: &mut Local,
+        stripe: &Stripe<'_>,
+        hash: u64,
+        key: &[u8],
+        cas: u64,
+    ) -> Option<ItemId> {
+        // One that has too many readers is there all the same.
+        if self.find(stripe, hash, key).is_some() {
+            return None;
+        }
+        let id = self.link_new(local, stripe, key, hash, Meta::default(), b"")?;
+        if cas != 0 {
+            self.set_cas(id, cas);
+        }
+        Some(id)
     }
 
     /// The first hit marks an item as fetched, a later one as active; nothing else is
@@ -79,29 +165,40 @@ impl Store {
 }
 
 /// The counters of an access.
-struct Names {
+struct Counts {
     asked: fn(&ThreadCounters) -> &Counter,
     missed: fn(&ThreadCounters) -> &Counter,
     hit: fn(&ClassCounters) -> &Counter,
 }
 
 #[inline]
-fn names_of(access: Access) -> Names {
-    match access {
-        Access::Get => Names {
-            asked: |t| &t.cmd_get,
-            missed: |t| &t.get_misses,
-            hit: |c| &c.get_hits,
-        },
-        Access::Touch(_) => Names {
+fn counts_of(touch: bool) -> Counts {
+    if touch {
+        Counts {
             asked: |t| &t.cmd_touch,
             missed: |t| &t.touch_misses,
             hit: |c| &c.touch_hits,
-        },
+        }
+    } else {
+        Counts {
+            asked: |t| &t.cmd_get,
+            missed: |t| &t.get_misses,
+            hit: |c| &c.get_hits,
+        }
     }
 }
 
-impl<'s> Found<'s, '_> {
+impl<'s, 'k> Found<'s, 'k> {
+    /// The caller holds the stripe, and the item is linked in it.
+    #[inline]
+    pub(super) fn new(store: &'s Store, id: ItemId, _stripe: &'k Stripe<'s>) -> Found<'s, 'k> {
+        Found {
+            store,
+            id,
+            _held: PhantomData,
+        }
+    }
+
     /// Bytes of the value.
     #[inline]
     pub fn value_len(&self) -> usize {
@@ -128,6 +225,71 @@ impl<'s> Found<'s, '_> {
         }
         // SAFETY: the stripe is held for as long as `self` lives.
         unsafe { self.store.pieces(self.id) }.next()
+    }
+
+    /// The key.
+    pub fn key(&self) -> &[u8] {
+        self.store.key_of(self.id)
+    }
+
+    /// Whether the key came in base64.
+    #[inline]
+    pub fn is_key_binary(&self) -> bool {
+        self.header().has(state::KEY_BINARY)
+    }
+
+    /// Clock second of the expiry, 0 never.
+    pub fn expires_s(&self) -> u32 {
+        self.header().expires_s.load(Relaxed)
+    }
+
+    /// Sets the expiry.
+    pub fn set_expires_s(&self, second: u32) {
+        self.header().expires_s.store(second, Relaxed);
+    }
+
+    /// Seconds until the expiry, none if there is none ahead.
+    pub fn ttl_s(&self) -> Option<u32> {
+        let (at, now) = (self.expires_s(), self.store.clock.now());
+        (at > now).then(|| at - now)
+    }
+
+    /// Seconds since the last access.
+    pub fn idle_s(&self) -> u32 {
+        let accessed_s = self.header().accessed_s.load(Relaxed);
+        self.store.clock.now().saturating_sub(accessed_s)
+    }
+
+    /// Whether it has been read.
+    pub fn is_fetched(&self) -> bool {
+        self.header().has(state::FETCHED)
+    }
+
+    /// Whether it is marked as out of date.
+    #[inline]
+    pub fn is_stale(&self) -> bool {
+        self.header().has(state::STALE)
+    }
+
+    /// Whether a client has been told to renew it.
+    #[inline]
+    pub fn is_won(&self) -> bool {
+        self.header().has(state::WON)
+    }
+
+    /// Notes that a client has been told to renew it.
+    pub fn set_won(&self) {
+        self.header().add_state(state::WON);
+    }
+
+    /// The slab class that it counts for.
+    pub fn class(&self) -> usize {
+        self.header().class()
+    }
+
+    /// Its accounting size.
+    pub fn accounted_len(&self) -> u64 {
+        self.store.accounted(self.id)
     }
 
     /// Keeps the value readable after the stripe is left.

@@ -184,6 +184,11 @@ impl Slabs {
         self.malloced.load(Relaxed)
     }
 
+    /// Changes what pages may take.
+    pub fn set_limit(&self, bytes: u64) {
+        self.limit.store(bytes, Relaxed);
+    }
+
     /// Pages and free chunks of a class.
     pub fn usage(&self, class: usize) -> ClassUsage {
         let state = self.states[class].0.lock().unwrap();

@@ -52,11 +52,14 @@ impl Client<'_> {
         &mut self,
         key: &[u8],
         value: &[u8],
-        mode: Mode,
+        terms: impl Into<Terms>,
     ) -> std::result::Result<Outcome, Refused> {
-        let hash = self.store.hash(key);
-        self.store
-            .put(&mut self.local, key, hash, Meta::default(), value, mode)
+        let (hash, terms) = (self.store.hash(key), terms.into());
+        let meta = Meta::default();
+        let stored = self
+            .store
+            .put(&mut self.local, key, hash, meta, value, &terms)?;
+        Ok(stored.outcome)
     }
 
     /// The same in pieces, as values arrive that are still on their way.
@@ -66,15 +69,15 @@ impl Client<'_> {
         value: &[u8],
         mode: Mode,
     ) -> std::result::Result<Outcome, Refused> {
-        let hash = self.store.hash(key);
-        let meta = Meta::default();
+        let (hash, meta, terms) = (self.store.hash(key), Meta::default(), mode.into());
+        let len = value.len();
         let mut draft = self
             .store
-            .draft(&mut self.local, key, hash, meta, value.len(), mode)?;
+            .draft(&mut self.local, key, hash, meta, len, &terms)?;
         for piece in value.chunks(1000) {
             draft.write(&mut self.local, piece)?;
         }
-        Ok(self.store.commit(&mut self.local, draft, mode))
+        Ok(self.store.commit(&mut self.local, draft, &terms).outcome)
     }
 
     fn get(&mut self, key: &[u8]) -> Option<(Vec<u8>, u64)> {
@@ -97,6 +100,13 @@ impl Client<'_> {
         self.store
             .verify(&Store::totals_of(&[&self.local]))
             .unwrap()
+    }
+}
+
+fn compare(cas: u64) -> Terms {
+    Terms {
+        compare: Some(cas),
+        ..Mode::Set.into()
     }
 }
 
@@ -228,7 +238,7 @@ fn threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value()
                                 hash,
                                 Meta::default(),
                                 100_000,
-                                Mode::Set,
+                                &Mode::Set.into(),
                             );
                             if let Ok(mut draft) = draft {
                                 let _ = draft.write(&mut client.local, &[0; 70_000]);
@@ -285,10 +295,17 @@ fn increments_from_several_threads_add_up() {
         for _ in 0..4 {
             scope.spawn(|| {
                 let mut local = local();
+                let up = Change {
+                    delta: 3,
+                    increment: true,
+                    compare: None,
+                    cas: 0,
+                    create: None,
+                };
                 for _ in 0..5000 {
                     assert!(matches!(
-                        store.add(&mut local, key, hash, 3, true),
-                        Arithmetic::Value(_)
+                        store.change(&mut local, key, hash, &up, |_, _, _| ()),
+                        Ok(())
                     ));
                 }
                 store.retire(&mut local);
@@ -324,7 +341,7 @@ fn a_cas_id_is_spent_by_exactly_one_of_those_who_hold_it() {
                 let (value, cas) = client.get(b"k").unwrap();
                 let next =
                     (String::from_utf8(value).unwrap().parse::<u64>().unwrap() + 1).to_string();
-                if client.put(b"k", next.as_bytes(), Mode::Cas(cas)) == Ok(Outcome::Stored) {
+                if client.put(b"k", next.as_bytes(), compare(cas)) == Ok(Outcome::Stored) {
                     won += 1;
                 }
             }
@@ -491,7 +508,14 @@ fn an_expired_item_is_missing_for_everyone_and_its_memory_is_taken_first() {
         expires_s,
     };
     store
-        .put(&mut client.local, b"k", hash, meta, &[0; 5000], Mode::Set)
+        .put(
+            &mut client.local,
+            b"k",
+            hash,
+            meta,
+            &[0; 5000],
+            &Mode::Set.into(),
+        )
         .unwrap();
     store.clock.shift(9);
     assert!(client.get(b"k").is_some());

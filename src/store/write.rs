@@ -9,7 +9,6 @@
 //! written in its place: no chunk changes hands and no list is locked. The item is marked,
 //! and who looks for a victim later treats it as new.
 
-use super::digits::{self, U64_LEN_MAX};
 use super::item::{HEADER_LEN, ItemId, state};
 use super::table::{Slot, Stripe};
 use super::{KEY_LEN_MAX, Local, Store};
@@ -24,21 +23,54 @@ pub struct Meta {
     pub expires_s: u32,
 }
 
-/// On what condition a value is stored.
+/// What is done with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Always.
+    /// Stored in any case.
     Set,
-    /// If the key is not there.
+    /// Stored if the key is not there.
     Add,
-    /// If the key is there.
+    /// Stored if the key is there.
     Replace,
-    /// After the value that is there.
+    /// Put after the value that is there.
     Append,
-    /// Before the value that is there.
+    /// Put before the value that is there.
     Prepend,
-    /// If the item that is there has this cas id.
-    Cas(u64),
+}
+
+/// On what terms a value is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// What is done with it.
+    pub mode: Mode,
+    /// The cas id that the item there must have; 0 matches none, but for [`Mode::Append`] and
+    /// [`Mode::Prepend`], to which it means any. Not looked at by [`Mode::Add`].
+    pub compare: Option<u64>,
+    /// With `compare`: a lower id is taken too, but the value is stale at once.
+    pub or_stale: bool,
+    /// The id of the new item, 0 for the next one.
+    pub cas: u64,
+    /// Whether the key came in base64 and is to be shown so.
+    pub binary_key: bool,
+    /// Append and prepend: the expiry of an item that is made if there is none.
+    pub create: Option<u32>,
+    /// Whether a value that is refused for its size or for want of memory takes away what is
+    /// there, so that nobody reads the old value after that.
+    pub replaces: bool,
+}
+
+impl From<Mode> for Terms {
+    fn from(mode: Mode) -> Terms {
+        Terms {
+            mode,
+            compare: None,
+            or_stale: false,
+            cas: 0,
+            binary_key: false,
+            create: None,
+            replaces: mode == Mode::Set,
+        }
+    }
 }
 
 /// What became of it.
@@ -54,6 +86,28 @@ pub enum Outcome {
     NotFound,
 }
 
+/// What became of a value, and of the item if there is a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Whether it was stored.
+    pub outcome: Outcome,
+    /// The new item's cas id, 0 if there is none.
+    pub cas: u64,
+    /// Bytes of the new item's value, or of the refused one.
+    pub value_len: usize,
+}
+
+/// What the terms allow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// A new item.
+    Fresh,
+    /// A new item that is stale from the start and keeps the expiry of the old one.
+    Stale,
+    /// Nothing.
+    Refused(Outcome),
+}
+
 /// Why there is no memory for a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -63,19 +117,6 @@ pub enum Refused {
     NoMemory,
     /// Not for all of it: memory ran out while the chunks of a large value were filled.
     NoMemoryInside,
-}
-
-/// What became of an increment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arithmetic {
-    /// The new value.
-    Value(u64),
-    /// No such key.
-    NotFound,
-    /// What is there is not a number.
-    NotNumeric,
-    /// The number has grown and there is no memory.
-    NoMemory,
 }
 
 /// An item in the making: exclusive memory that nobody else can see.
@@ -98,9 +139,8 @@ impl Store {
     /// Memory for a value of `value_len` bytes.
     ///
     /// # Errors
-    /// [`Refused`], already counted. A `Set` that is refused removes what is there, as
-    /// clients expect: they must not read the old value after that. (Not so when memory runs
-    /// out later, inside of a large value: as in C memcached the old one stays.)
+    /// [`Refused`], already counted. What is there is removed if the terms say so. (Not when
+    /// memory runs out later, inside of a large value: as in C memcached the old one stays.)
     pub fn draft(
         &self,
         local: &mut Local,
@@ -108,7 +148,7 @@ impl Store {
         hash: u64,
         meta: Meta,
         value_len: usize,
-        mode: Mode,
+        terms: &Terms,
     ) -> Result<Draft<'_>, Refused> {
         let fits = self.fits(key.len(), meta.client_flags, value_len);
         let id = if fits {
@@ -116,36 +156,29 @@ impl Store {
         } else {
             None
         };
-        let refusal = if fits {
+        if let Some(id) = id {
+            local.counters.class[self.header(id).class()].cmd_set.add(1);
+            return Ok(Draft::new(self, id, hash));
+        }
+        let thread = &local.counters.thread;
+        let refused = if fits {
+            thread.store_no_memory.add(1);
             Refused::NoMemory
         } else {
+            thread.store_too_large.add(1);
             Refused::TooLarge
         };
-        match id {
-            Some(id) => {
-                local.counters.class[self.header(id).class()].cmd_set.add(1);
-                Ok(Draft {
-                    store: self,
-                    id,
-                    last: None,
-                    filled: 0,
-                    hash,
-                })
-            }
-            None => {
-                self.count_refusal(local, refusal);
-                if mode == Mode::Set {
-                    self.remove_quietly(local, key, hash);
-                }
-                Err(refusal)
-            }
+        if terms.replaces {
+            self.remove_quietly(local, key, hash);
         }
+        Err(refused)
     }
 
     /// Stores a value that is here already.
     ///
     /// # Errors
     /// As [`draft`](Store::draft).
+    #[inline]
     pub fn put(
         &self,
         local: &mut Local,
@@ -153,68 +186,82 @@ impl Store {
         hash: u64,
         meta: Meta,
         value: &[u8],
-        mode: Mode,
-    ) -> Result<Outcome, Refused> {
+        terms: &Terms,
+    ) -> Result<Stored, Refused> {
         if self.fits(key.len(), meta.client_flags, value.len())
-            && let Some(outcome) = self.put_in_place(local, key, hash, meta, value, mode)
+            && let Some(stored) = self.put_in_place(local, key, hash, meta, value, terms)
         {
-            return Ok(outcome);
+            return Ok(stored);
         }
-        let mut draft = self.draft(local, key, hash, meta, value.len(), mode)?;
+        let mut draft = self.draft(local, key, hash, meta, value.len(), terms)?;
         draft.write(local, value)?;
-        Ok(self.commit(local, draft, mode))
+        Ok(self.commit(local, draft, terms))
     }
 
-    /// Links a complete draft if `mode` allows it.
-    pub fn commit(&self, local: &mut Local, draft: Draft<'_>, mode: Mode) -> Outcome {
+    /// Links a complete draft if the terms allow it.
+    pub fn commit(&self, local: &mut Local, draft: Draft<'_>, terms: &Terms) -> Stored {
         debug_assert_eq!(draft.filled, self.header(draft.id).value_len());
-        if matches!(mode, Mode::Append | Mode::Prepend) {
-            return self.join(local, &draft, mode);
+        if matches!(terms.mode, Mode::Append | Mode::Prepend) {
+            return self.join(local, draft, terms);
         }
-        let hash = draft.hash;
+        let (id, hash) = (draft.id, draft.hash);
         let stripe = self.table.lock(hash);
-        let old = self.find_live_to_store(local, &stripe, hash, self.key_of(draft.id));
-        match self.verdict(local, old.as_ref(), mode) {
-            Outcome::Stored => self.place(local, &stripe, old, draft),
-            refusal => refusal,
+        let old = self.find_live_to_store(local, &stripe, hash, self.key_of(id));
+        let verdict = self.verdict(local, old.as_ref(), terms);
+        if let Verdict::Refused(outcome) = verdict {
+            return Stored {
+                outcome,
+                cas: 0,
+                value_len: draft.filled,
+            };
         }
+        if let (Verdict::Stale, Some(slot)) = (verdict, &old) {
+            let header = self.header(slot.id);
+            let expires_s = header.expires_s.load(Relaxed);
+            self.header(id).expires_s.store(expires_s, Relaxed);
+            self.header(id)
+                .add_state(state::STALE | header.state() & state::WON);
+        }
+        self.place(local, &stripe, old, draft, terms)
     }
 
-    /// Whether `mode` lets a value take the place of `old`; counts what that means for cas.
-    fn verdict(&self, local: &Local, old: Option<&Slot<'_>>, mode: Mode) -> Outcome {
-        match (mode, old) {
-            (Mode::Set, _) | (Mode::Add, None) | (Mode::Replace, Some(_)) => Outcome::Stored,
-            (Mode::Add, Some(slot)) => {
-                self.header(slot.id)
-                    .accessed_s
-                    .store(self.clock.now(), Relaxed);
-                Outcome::NotStored
+    /// Whether the terms let a value take the place of `old`; counts what that means for cas.
+    fn verdict(&self, local: &Local, old: Option<&Slot<'_>>, terms: &Terms) -> Verdict {
+        match (terms.mode, old, terms.compare) {
+            (Mode::Set, _, None) | (Mode::Add, None, _) | (Mode::Replace, Some(_), None) => {
+                Verdict::Fresh
             }
-            (Mode::Cas(_), None) => {
+            (Mode::Add, Some(slot), _) => {
+                let header = self.header(slot.id);
+                header.accessed_s.store(self.clock.now(), Relaxed);
+                Verdict::Refused(Outcome::NotStored)
+            }
+            (_, None, Some(_)) => {
                 local.counters.thread.cas_misses.add(1);
-                Outcome::NotFound
+                Verdict::Refused(Outcome::NotFound)
             }
-            (Mode::Cas(given), Some(slot)) => {
+            (_, Some(slot), Some(given)) => {
                 let class = &local.counters.class[self.header(slot.id).class()];
-                let equal = given != 0 && given == self.cas_of(slot.id);
-                if equal {
-                    &class.cas_hits
+                let there = self.cas_of(slot.id);
+                let verdict = if given != 0 && given == there {
+                    Verdict::Fresh
+                } else if terms.or_stale && given < there {
+                    Verdict::Stale
                 } else {
-                    &class.cas_badval
-                }
-                .add(1);
-                if equal {
-                    Outcome::Stored
-                } else {
-                    Outcome::Exists
-                }
+                    class.cas_badval.add(1);
+                    return Verdict::Refused(Outcome::Exists);
+                };
+                class.cas_hits.add(1);
+                verdict
             }
-            (Mode::Replace | Mode::Append | Mode::Prepend, _) => Outcome::NotStored,
+            (_, None, None) => Verdict::Refused(Outcome::NotStored),
+            (Mode::Append | Mode::Prepend, Some(_), None) => Verdict::Fresh,
         }
     }
 
     /// Writes the value over the old one where that is possible. `None`: it is not, and
     /// nothing has been done.
+    #[inline]
     fn put_in_place(
         &self,
         local: &mut Local,
@@ -222,15 +269,13 @@ impl Store {
         hash: u64,
         meta: Meta,
         value: &[u8],
-        mode: Mode,
-    ) -> Option<Outcome> {
-        if !matches!(mode, Mode::Set | Mode::Replace | Mode::Cas(_)) {
+        terms: &Terms,
+    ) -> Option<Stored> {
+        if !matches!(terms.mode, Mode::Set | Mode::Replace) {
             return None;
         }
-        let class = self
-            .slabs
-            .classes
-            .class_for(self.key_offset + key.len() + value.len())?;
+        let len = self.key_offset + key.len() + value.len();
+        let class = self.slabs.classes.class_for(len)?;
         let stripe = self.table.lock(hash);
         let slot = self
             .find(&stripe, hash, key)
@@ -241,19 +286,45 @@ impl Store {
             return None;
         }
         local.counters.class[class].cmd_set.add(1);
-        let verdict = self.verdict(local, Some(&slot), mode);
-        if verdict == Outcome::Stored {
-            self.account(local, slot.id, false);
-            self.set_meta(slot.id, meta, value.len());
-            // SAFETY: the stripe is held and nobody else has a reference; the class fits.
-            unsafe { self.write_value(slot.id, 0, value) };
-            header.accessed_s.store(self.clock.now(), Relaxed);
-            header.set_state(state::LINKED | state::REWRITTEN);
-            self.renew_cas(&stripe, slot.id);
-            local.counters.thread.total_items.add(1);
-            self.account(local, slot.id, true);
+        let mut mark = if terms.binary_key {
+            state::KEY_BINARY
+        } else {
+            0
+        };
+        let mut meta = meta;
+        match self.verdict(local, Some(&slot), terms) {
+            Verdict::Fresh => {}
+            Verdict::Stale => {
+                meta.expires_s = header.expires_s.load(Relaxed);
+                mark |= state::STALE | header.state() & state::WON;
+            }
+            Verdict::Refused(outcome) => {
+                return Some(Stored {
+                    outcome,
+                    cas: 0,
+                    value_len: value.len(),
+                });
+            }
         }
-        Some(verdict)
+        self.account(local, slot.id, false);
+        self.set_meta(slot.id, meta, value.len());
+        // SAFETY: the stripe is held and nobody else has a reference; the class fits.
+        unsafe { self.write_value(slot.id, 0, value) };
+        header.accessed_s.store(self.clock.now(), Relaxed);
+        header.set_state(state::LINKED | state::REWRITTEN | mark);
+        self.renew_cas(&stripe, slot.id, terms.cas);
+        local.counters.thread.total_items.add(1);
+        self.account(local, slot.id, true);
+        Some(self.stored(slot.id))
+    }
+
+    fn stored(&self, id: ItemId) -> Stored {
+        let value_len = self.header(id).value_len();
+        Stored {
+            outcome: Outcome::Stored,
+            cas: self.cas_of(id),
+            value_len,
+        }
     }
 
     /// Gives the key of a finished draft its new item.
@@ -263,44 +334,77 @@ impl Store {
         key: &Stripe<'_>,
         old: Option<Slot<'_>>,
         draft: Draft<'_>,
-    ) -> Outcome {
-        let hash = draft.hash;
+        terms: &Terms,
+    ) -> Stored {
+        let (id, hash) = (draft.id, draft.hash);
+        if terms.binary_key {
+            self.header(id).add_state(state::KEY_BINARY);
+        }
         match old {
             Some(slot) => self.replace(local, key, hash, slot, draft.into_id()),
-            None => {
-                let id = draft.id;
-                if !self.link(local, key, hash, id) {
-                    return Outcome::NotStored;
-                }
+            None if self.link(local, key, hash, id) => {
                 draft.into_id();
             }
+            // The table has no memory for one more.
+            None => {
+                return Stored {
+                    outcome: Outcome::NotStored,
+                    cas: 0,
+                    value_len: draft.filled,
+                };
+            }
         }
-        Outcome::Stored
+        if terms.cas != 0 {
+            self.set_cas(id, terms.cas);
+        }
+        self.stored(id)
     }
 
     /// Appends or prepends: builds the joined value beside the old one, and starts over if
     /// that has changed meanwhile. The old one is pinned, so nobody writes it in place.
-    fn join(&self, local: &mut Local, part: &Draft<'_>, mode: Mode) -> Outcome {
+    fn join(&self, local: &mut Local, part: Draft<'_>, terms: &Terms) -> Stored {
         let hash = part.hash;
-        let key = self.key_of(part.id);
+        let refused = |outcome| Stored {
+            outcome,
+            cas: 0,
+            value_len: part.filled,
+        };
         loop {
             let old = {
                 let stripe = self.table.lock(hash);
-                match self.find_live_to_store(local, &stripe, hash, key) {
+                match self.find_live_to_store(local, &stripe, hash, self.key_of(part.id)) {
+                    Some(slot)
+                        if terms
+                            .compare
+                            .is_some_and(|c| c != 0 && c != self.cas_of(slot.id)) =>
+                    {
+                        return refused(Outcome::Exists);
+                    }
                     Some(slot) => self.pin(slot.id),
-                    None => return Outcome::NotStored,
+                    None => {
+                        let Some(expires_s) = terms.create else {
+                            return refused(Outcome::NotStored);
+                        };
+                        self.header(part.id).expires_s.store(expires_s, Relaxed);
+                        return self.place(local, &stripe, None, part, terms);
+                    }
                 }
             };
-            let Some(joined) = self.joined(local, &old, part, mode) else {
-                return Outcome::NotStored;
+            let Some(joined) = self.joined(local, &old, &part, terms.mode) else {
+                return refused(Outcome::NotStored);
             };
             let stripe = self.table.lock(hash);
-            match self.find_live_to_store(local, &stripe, hash, key) {
+            match self.find_live_to_store(local, &stripe, hash, self.key_of(part.id)) {
                 Some(slot) if slot.id == old.id() => {
                     // A touch may have changed the expiry since the copy was made.
                     let expires_s = self.header(slot.id).expires_s.load(Relaxed);
                     self.header(joined.id).expires_s.store(expires_s, Relaxed);
-                    return self.place(local, &stripe, Some(slot), joined);
+                    // How the key came is forgotten: two clients have written the value.
+                    let terms = Terms {
+                        binary_key: false,
+                        ..*terms
+                    };
+                    return self.place(local, &stripe, Some(slot), joined, &terms);
                 }
                 _ => {}
             }
@@ -325,13 +429,7 @@ impl Store {
             return None;
         }
         let id = self.allocate_item(local, key, meta, len)?;
-        let mut joined = Draft {
-            store: self,
-            id,
-            last: None,
-            filled: 0,
-            hash: part.hash,
-        };
+        let mut joined = Draft::new(self, id, part.hash);
         // SAFETY: a finished draft is not written any more, and it is borrowed.
         let new = unsafe { self.pieces(part.id) };
         let copied = if mode == Mode::Append {
@@ -345,115 +443,12 @@ impl Store {
         copied.ok().map(|()| joined)
     }
 
-    /// Removes `key`; false if it is not there.
-    pub fn delete(&self, local: &mut Local, key: &[u8], hash: u64) -> bool {
-        let stripe = self.table.lock(hash);
-        let Some(slot) = self.find_live(local, &stripe, hash, key) else {
-            local.counters.thread.delete_misses.add(1);
-            return false;
-        };
-        local.counters.class[self.header(slot.id).class()]
-            .delete_hits
-            .add(1);
-        self.unlink(local, &stripe, hash, slot);
-        true
-    }
-
-    /// Adds `delta` to the number under `key`, or takes it off: addition wraps at 2^64,
-    /// subtraction stops at 0. A number that is not longer than the old one is written over
-    /// it and filled with blanks.
-    pub fn add(
-        &self,
-        local: &mut Local,
-        key: &[u8],
-        hash: u64,
-        delta: u64,
-        increment: bool,
-    ) -> Arithmetic {
-        let stripe = self.table.lock(hash);
-        let Some(slot) = self.find_live(local, &stripe, hash, key) else {
-            let thread = &local.counters.thread;
-            if increment {
-                &thread.incr_misses
-            } else {
-                &thread.decr_misses
-            }
-            .add(1);
-            return Arithmetic::NotFound;
-        };
-        let header = self.header(slot.id);
-        // SAFETY: the stripe is held, and the slice is dropped before the value is written.
-        let number = unsafe { self.pieces(slot.id) }
-            .next()
-            .and_then(digits::parse_unsigned);
-        let Some(number) = number.filter(|_| !header.has(state::CHUNKED)) else {
-            return Arithmetic::NotNumeric;
-        };
-        let class = &local.counters.class[header.class()];
-        if increment {
-            &class.incr_hits
-        } else {
-            &class.decr_hits
-        }
-        .add(1);
-        let sum = if increment {
-            number.wrapping_add(delta)
-        } else {
-            number.saturating_sub(delta)
-        };
-        let mut buffer = [0; U64_LEN_MAX];
-        let text = digits::format(&mut buffer, sum);
-        if text.len() <= header.value_len() && header.refs.load(Relaxed) == 1 {
-            self.overwrite_number(&stripe, slot.id, text);
-            return Arithmetic::Value(sum);
-        }
-        let meta = Meta {
-            client_flags: header.client_flags.load(Relaxed),
-            expires_s: header.expires_s.load(Relaxed),
-        };
-        match self.allocate_item(local, key, meta, text.len()) {
-            Some(id) => {
-                // SAFETY: the item is ours, and was allocated for this length.
-                unsafe { self.write_value(id, 0, text) };
-                self.replace(local, &stripe, hash, slot, id);
-                Arithmetic::Value(sum)
-            }
-            None => Arithmetic::NoMemory,
-        }
-    }
-
-    fn overwrite_number(&self, key: &Stripe<'_>, id: ItemId, text: &[u8]) {
-        let header = self.header(id);
-        let blanks = [b' '; 64];
-        // SAFETY: the stripe is held and nobody else has a reference; within the value.
-        unsafe {
-            self.write_value(id, 0, text);
-            let mut at = text.len();
-            while at < header.value_len() {
-                let len = blanks.len().min(header.value_len() - at);
-                self.write_value(id, at, &blanks[..len]);
-                at += len;
-            }
-        }
-        header.accessed_s.store(self.clock.now(), Relaxed);
-        self.renew_cas(key, id);
-    }
-
     /// Removes what is under `key`, without counting it as a delete.
     fn remove_quietly(&self, local: &mut Local, key: &[u8], hash: u64) {
         let stripe = self.table.lock(hash);
         if let Some(slot) = self.find_live(local, &stripe, hash, key) {
             self.unlink(local, &stripe, hash, slot);
         }
-    }
-
-    fn count_refusal(&self, local: &Local, refusal: Refused) {
-        let thread = &local.counters.thread;
-        match refusal {
-            Refused::TooLarge => &thread.store_too_large,
-            Refused::NoMemory | Refused::NoMemoryInside => &thread.store_no_memory,
-        }
-        .add(1);
     }
 
     /// As `find_live`, for a thread that is about to store under the key: a dead item at the
@@ -488,7 +483,7 @@ impl Store {
 
     /// A chunk with header and key written, and room for the value or, if that is large,
     /// the start of a chain.
-    fn allocate_item(
+    pub(super) fn allocate_item(
         &self,
         local: &mut Local,
         key: &[u8],
@@ -535,7 +530,7 @@ impl Store {
     /// 1. `at + bytes.len()` is at most the value's length, which the chunk holds.
     /// 2. Nobody else reads or writes the value: the item is a draft, or its stripe is held
     ///    and it has no reference but its link's.
-    unsafe fn write_value(&self, id: ItemId, at: usize, bytes: &[u8]) {
+    pub(super) unsafe fn write_value(&self, id: ItemId, at: usize, bytes: &[u8]) {
         let header = self.header(id);
         debug_assert!(at + bytes.len() <= header.value_len());
         let offset = self.key_offset + header.key_len() + at;
@@ -548,7 +543,17 @@ impl Store {
     }
 }
 
-impl Draft<'_> {
+impl<'s> Draft<'s> {
+    fn new(store: &'s Store, id: ItemId, hash: u64) -> Draft<'s> {
+        Draft {
+            store,
+            id,
+            last: None,
+            filled: 0,
+            hash,
+        }
+    }
+
     /// Bytes of the value that have not been written.
     pub fn missing(&self) -> usize {
         self.store.header(self.id).value_len() - self.filled

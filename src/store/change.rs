@@ -1,0 +1,292 @@
+//! Changing what is there: arithmetic, removing, and marking as stale.
+
+use super::digits::{self, U64_LEN_MAX};
+use super::item::{ItemId, state};
+use super::read::Found;
+use super::table::{Slot, Stripe};
+use super::write::Meta;
+use super::{Local, Store};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What is to be done with a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// By how much.
+    pub delta: u64,
+    /// Up, modulo 2^64, or down, to 0 at most.
+    pub increment: bool,
+    /// The cas id that the item must have; 0 for any.
+    pub compare: Option<u64>,
+    /// The id that it gets, 0 for the next one.
+    pub cas: u64,
+    /// The number that is stored if there is none.
+    pub create: Option<u64>,
+}
+
+/// Why a number was not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoChange {
+    /// No such key.
+    NotFound,
+    /// Another cas id.
+    Exists,
+    /// What is there is not a number.
+    NotNumeric,
+    /// The number has grown and there is no memory.
+    NoMemory,
+    /// There is no memory for a new item.
+    NoMemoryForNew,
+}
+
+/// How an item is to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Removal {
+    /// The cas id that it must have.
+    pub compare: Option<u64>,
+    /// It stays, marked as stale, with a new cas id.
+    pub stale: bool,
+    /// It stays, with an empty value and these client flags.
+    pub empty: Option<u32>,
+    /// The expiry of what stays. Without: an emptied item never expires, one that is only
+    /// stale keeps its own.
+    pub expires_s: Option<u32>,
+    /// The cas id of what stays, 0 for the next one if it is stale, else its own.
+    pub cas: u64,
+}
+
+impl Store {
+    /// Adds to the number under `key`, or takes off. A number that is not longer than the old
+    /// one is written over it and filled with blanks. `done` is called with the item, the
+    /// number, and whether it was made, under the item's stripe.
+    ///
+    /// # Errors
+    /// [`NoChange`].
+    pub fn change<'s, R>(
+        &'s self,
+        local: &mut Local,
+        key: &[u8],
+        hash: u64,
+        change: &Change,
+        done: impl for<'k> FnOnce(Found<'s, 'k>, u64, bool) -> R,
+    ) -> Result<R, NoChange> {
+        let stripe = self.table.lock(hash);
+        let Some(slot) = self.find_live(local, &stripe, hash, key) else {
+            return self.create_number(local, &stripe, key, hash, change, done);
+        };
+        let header = self.header(slot.id);
+        if change
+            .compare
+            .is_some_and(|given| given != 0 && given != self.cas_of(slot.id))
+        {
+            return Err(NoChange::Exists);
+        }
+        // SAFETY: the stripe is held, and the slice is dropped before the value is written.
+        let number = unsafe { self.pieces(slot.id) }
+            .next()
+            .and_then(digits::parse_unsigned);
+        let number = number
+            .filter(|_| !header.has(state::CHUNKED))
+            .ok_or(NoChange::NotNumeric)?;
+        let class = &local.counters.class[header.class()];
+        if change.increment {
+            &class.incr_hits
+        } else {
+            &class.decr_hits
+        }
+        .add(1);
+        let sum = if change.increment {
+            number.wrapping_add(change.delta)
+        } else {
+            number.saturating_sub(change.delta)
+        };
+        let id = self.write_number(local, &stripe, key, hash, slot, sum)?;
+        self.renew_cas(&stripe, id, change.cas);
+        Ok(done(Found::new(self, id, &stripe), sum, false))
+    }
+
+    fn create_number<'s, R>(
+        &'s self,
+        local: &mut Local,
+        stripe: &Stripe<'s>,
+        key: &[u8],
+        hash: u64,
+        change: &Change,
+        done: impl for<'k> FnOnce(Found<'s, 'k>, u64, bool) -> R,
+    ) -> Result<R, NoChange> {
+        let Some(seed) = change.create else {
+            let thread = &local.counters.thread;
+            if change.increment {
+                &thread.incr_misses
+            } else {
+                &thread.decr_misses
+            }
+            .add(1);
+            return Err(NoChange::NotFound);
+        };
+        let text = &mut [0; U64_LEN_MAX];
+        let text = digits::format(text, seed);
+        let id = self
+            .link_new(local, stripe, key, hash, Meta::default(), text)
+            .ok_or(NoChange::NoMemoryForNew)?;
+        if change.cas != 0 {
+            self.set_cas(id, change.cas);
+        }
+        Ok(done(Found::new(self, id, stripe), seed, true))
+    }
+
+    /// Links a new small item under a key that is not there.
+    pub(super) fn link_new(
+        &self,
+        local: &mut Local,
+        key_stripe: &Stripe<'_>,
+        key: &[u8],
+        hash: u64,
+        meta: Meta,
+        value: &[u8],
+    ) -> Option<ItemId> {
+        let id = self.allocate_item(local, key, meta, value.len())?;
+        // SAFETY: the item is ours, and was allocated for this length.
+        unsafe { self.write_value(id, 0, value) };
+        if self.link(local, key_stripe, hash, id) {
+            return Some(id);
+        }
+        self.release(Some(local), id);
+        None
+    }
+
+    /// Writes a number in the place of the old one, or puts a new item there.
+    fn write_number(
+        &self,
+        local: &mut Local,
+        stripe: &Stripe<'_>,
+        key: &[u8],
+        hash: u64,
+        slot: Slot<'_>,
+        number: u64,
+    ) -> Result<ItemId, NoChange> {
+        let header = self.header(slot.id);
+        let text = &mut [0; U64_LEN_MAX];
+        let text = digits::format(text, number);
+        if text.len() <= header.value_len() && header.refs.load(Relaxed) == 1 {
+            self.overwrite_number(slot.id, text);
+            return Ok(slot.id);
+        }
+        // A reader holds the old value, or it is too short: it gets its exact length.
+        let meta = Meta {
+            client_flags: header.client_flags.load(Relaxed),
+            expires_s: header.expires_s.load(Relaxed),
+        };
+        let id = self
+            .allocate_item(local, key, meta, text.len())
+            .ok_or(NoChange::NoMemory)?;
+        // SAFETY: the item is ours, and was allocated for this length.
+        unsafe { self.write_value(id, 0, text) };
+        self.replace(local, stripe, hash, slot, id);
+        Ok(id)
+    }
+
+    /// The caller holds the stripe, and nobody else has a reference.
+    fn overwrite_number(&self, id: ItemId, text: &[u8]) {
+        let header = self.header(id);
+        let blanks = [b' '; 64];
+        // SAFETY: by the caller's word; within the value.
+        unsafe {
+            self.write_value(id, 0, text);
+            let mut at = text.len();
+            while at < header.value_len() {
+                let len = blanks.len().min(header.value_len() - at);
+                self.write_value(id, at, &blanks[..len]);
+                at += len;
+            }
+        }
+        header.accessed_s.store(self.clock.now(), Relaxed);
+    }
+
+    /// Removes `key`; false if it is not there.
+    pub fn delete(&self, local: &mut Local, key: &[u8], hash: u64) -> bool {
+        self.remove(local, key, hash, &Removal::default()).is_ok()
+    }
+
+    /// Removes `key`, or what there is about it.
+    ///
+    /// # Errors
+    /// [`NoChange`]; nothing has been done.
+    pub fn remove(
+        &self,
+        local: &mut Local,
+        key: &[u8],
+        hash: u64,
+        removal: &Removal,
+    ) -> Result<(), NoChange> {
+        let stripe = self.table.lock(hash);
+        let slot = self.find_live(local, &stripe, hash, key);
+        let wrong_id = |slot: &Slot<'_>| {
+            removal
+                .compare
+                .is_some_and(|given| given != self.cas_of(slot.id))
+        };
+        let Some(slot) = slot.filter(|slot| !wrong_id(slot)) else {
+            local.counters.thread.delete_misses.add(1);
+            return Err(if slot.is_some() {
+                NoChange::Exists
+            } else {
+                NoChange::NotFound
+            });
+        };
+        let class = self.header(slot.id).class();
+        match removal.empty {
+            Some(client_flags) => {
+                self.empty(local, &stripe, key, hash, slot, client_flags, removal)?
+            }
+            None if removal.stale => {
+                self.mark_stale(&stripe, slot.id, removal);
+                return Ok(());
+            }
+            None => self.unlink(local, &stripe, hash, slot),
+        }
+        local.counters.class[class].delete_hits.add(1);
+        Ok(())
+    }
+
+    fn mark_stale(&self, key: &Stripe<'_>, id: ItemId, removal: &Removal) {
+        let header = self.header(id);
+        header.remove_state(state::WON);
+        header.add_state(state::STALE);
+        if let Some(expires_s) = removal.expires_s {
+            header.expires_s.store(expires_s, Relaxed);
+        }
+        self.renew_cas(key, id, removal.cas);
+    }
+
+    /// Puts an item without a value in the place of the one at `slot`.
+    #[allow(clippy::too_many_arguments)] // all of one line of the protocol
+    fn empty(
+        &self,
+        local: &mut Local,
+        stripe: &Stripe<'_>,
+        key: &[u8],
+        hash: u64,
+        slot: Slot<'_>,
+        client_flags: u32,
+        removal: &Removal,
+    ) -> Result<(), NoChange> {
+        let meta = Meta {
+            client_flags,
+            expires_s: removal.expires_s.unwrap_or(0),
+        };
+        let id = self
+            .allocate_item(local, key, meta, 0)
+            .ok_or(NoChange::NoMemory)?;
+        let kept = self.cas_of(slot.id);
+        if removal.stale {
+            self.header(id).add_state(state::STALE);
+        }
+        self.replace(local, stripe, hash, slot, id);
+        match (removal.cas, removal.stale) {
+            (0, true) => {} // the next one, which it has
+            (0, false) => self.set_cas(id, kept),
+            (given, _) => self.set_cas(id, given),
+        }
+        Ok(())
+    }
+}
