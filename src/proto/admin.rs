@@ -18,7 +18,7 @@ pub type Run = for<'s> fn(&mut Call<'_, 's>, &[&[u8]]) -> Answer;
 /// What a handler works with; its words come beside it, the command's name first.
 pub struct Call<'c, 's> {
     pub(super) server: &'s Server,
-    local: &'c mut Local,
+    pub(super) local: &'c mut Local,
     pub(super) out: &'c mut Output<'s>,
     /// Whether the line ends in `noreply`.
     quiet: bool,
@@ -51,7 +51,7 @@ impl<'s> Context<'_, 's> {
 }
 
 impl Call<'_, '_> {
-    fn stat(&mut self, name: &str, value: &dyn Display) {
+    pub(super) fn stat(&mut self, name: &str, value: &dyn Display) {
         // Writing to memory cannot fail.
         let _ = write!(self.out, "STAT {name} {value}\r\n");
     }
@@ -150,91 +150,4 @@ pub fn stats(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     }
     call.out.put(reply::END);
     Answer::Written
-}
-
-/// `debugtime p|r|<seconds>`: stops, resumes or moves the clock. Debug builds only.
-pub fn debug_time(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
-    if !cfg!(debug_assertions) {
-        return Answer::Say(reply::ERROR);
-    }
-    let store = &call.server.store;
-    match words.get(1).copied() {
-        Some(b"p") => store.clock.pause(true),
-        Some(b"r") => store.clock.pause(false),
-        Some(word) => match std::str::from_utf8(word)
-            .ok()
-            .and_then(|text| text.parse().ok())
-        {
-            Some(seconds) => store.clock.shift(seconds),
-            None => return Answer::Say(reply::ERROR),
-        },
-        None => return Answer::Say(reply::ERROR),
-    }
-    store.flush_if_due(call.local);
-    Answer::Say(reply::OK)
-}
-
-/// `debugitem lock|unlock|ref|unref <key>`. Debug builds only.
-pub fn debug_item(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
-    let &[_, action, key, ..] = words else {
-        return Answer::Say(reply::ERROR);
-    };
-    if !cfg!(debug_assertions) {
-        return Answer::Say(reply::ERROR);
-    }
-    let store = &call.server.store;
-    let hash = store.hash(key);
-    let done = match action {
-        b"lock" => {
-            store.debug_lock(hash);
-            true
-        }
-        b"unlock" => {
-            store.debug_unlock(hash);
-            true
-        }
-        b"ref" => store.debug_ref(key, hash),
-        b"unref" => store.debug_unref(key, hash),
-        _ => return Answer::Say(reply::ERROR),
-    };
-    Answer::Say(if done { reply::OK } else { reply::MISS })
-}
-
-/// `debugverify`: the store's invariant walk; what it has found, or what is wrong. Only
-/// while nobody else stores. Debug builds only.
-#[cfg(debug_assertions)]
-pub fn debug_verify(call: &mut Call<'_, '_>, _: &[&[u8]]) -> Answer {
-    match call.server.verify() {
-        Ok(census) => {
-            call.stat("linked", &census.linked);
-            call.stat("chained", &census.chained);
-            call.stat("free", &census.free);
-            call.stat("held", &census.held);
-            call.out.put(reply::END);
-        }
-        Err(fault) => {
-            let _ = write!(call.out, "SERVER_ERROR {fault}\r\n");
-        }
-    }
-    Answer::Written
-}
-
-/// Not in this build.
-#[cfg(not(debug_assertions))]
-pub fn debug_verify(_: &mut Call<'_, '_>, _: &[&[u8]]) -> Answer {
-    Answer::Say(reply::ERROR)
-}
-
-/// `misbehave`: tries what a sandboxed worker must not be able to do. Debug builds only.
-pub fn misbehave(_: &mut Call<'_, '_>, _: &[&[u8]]) -> Answer {
-    if !cfg!(debug_assertions) {
-        return Answer::Say(reply::ERROR);
-    }
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").is_ok();
-    let shell = std::process::Command::new("true").status().is_ok();
-    Answer::Say(if socket || shell {
-        reply::ERROR
-    } else {
-        reply::OK
-    })
 }

@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::admin::{self, Run};
+#[cfg(debug_assertions)]
+use super::debug;
 use super::flags::MetaVerb;
 use super::tune;
 use crate::store::Mode;
@@ -52,15 +54,19 @@ pub struct Command {
 }
 
 macro_rules! commands {
-    ($($row:ident: $word:literal, $tokens_min:literal, $verb:expr;)*) => {
-        $(static $row: Command = Command { word: $word, tokens_min: $tokens_min, verb: $verb };)*
+    ($($(#[$only:meta])? $row:ident: $word:literal, $tokens_min:literal, $verb:expr;)*) => {
+        $($(#[$only])? static $row: Command = Command {
+            word: $word,
+            tokens_min: $tokens_min,
+            verb: $verb,
+        };)*
 
         /// Every command, in the order of the documentation.
-        pub static COMMANDS: &[&Command] = &[$(&$row),*];
+        pub static COMMANDS: &[&Command] = &[$($(#[$only])? &$row),*];
 
         /// The command of that name: a `match`, not a walk of the table.
         pub fn lookup(word: &[u8]) -> Option<&'static Command> {
-            match word { $($word => Some(&$row),)* _ => None }
+            match word { $($(#[$only])? $word => Some(&$row),)* _ => None }
         }
     };
 }
@@ -99,10 +105,10 @@ commands! {
     EXTSTORE: b"extstore", 1, Verb::Admin(tune::extstore);
     REFRESH_CERTS: b"refresh_certs", 1, Verb::Admin(tune::refresh_certs);
     SHUTDOWN:   b"shutdown",   1, Verb::Admin(admin::shutdown);
-    DEBUGTIME:  b"debugtime",  1, Verb::Admin(admin::debug_time);
-    DEBUGITEM:  b"debugitem",  1, Verb::Admin(admin::debug_item);
-    DEBUGVERIFY: b"debugverify", 1, Verb::Admin(admin::debug_verify);
-    MISBEHAVE:  b"misbehave",  1, Verb::Admin(admin::misbehave);
+    #[cfg(debug_assertions)] DEBUGTIME: b"debugtime", 1, Verb::Admin(debug::time);
+    #[cfg(debug_assertions)] DEBUGITEM: b"debugitem", 1, Verb::Admin(debug::item);
+    #[cfg(debug_assertions)] DEBUGVERIFY: b"debugverify", 1, Verb::Admin(debug::verify);
+    #[cfg(debug_assertions)] MISBEHAVE: b"misbehave", 1, Verb::Admin(debug::misbehave);
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ mod admin;
 mod base64;
 mod classic;
 mod command;
+#[cfg(debug_assertions)]
+mod debug;
 mod flags;
 mod meta;
 mod number;

@@ -259,11 +259,13 @@ impl Store {
 
     /// Takes the stripe of `hash` and keeps it until [`debug_unlock`](Store::debug_unlock),
     /// for tests of what happens meanwhile.
+    #[cfg(debug_assertions)]
     pub fn debug_lock(&self, hash: u64) {
         std::mem::forget(self.table.lock(hash));
     }
 
     /// Leaves a stripe that `debug_lock` has taken.
+    #[cfg(debug_assertions)]
     pub fn debug_unlock(&self, hash: u64) {
         self.table.force_unlock(hash);
     }

@@ -338,6 +338,7 @@ impl Pinned<'_> {
 }
 
 /// For the debug commands that hold a reference on purpose.
+#[cfg(debug_assertions)]
 impl Store {
     /// Counts a reference to `key` that only [`debug_unref`](Store::debug_unref) gives up.
     pub fn debug_ref(&self, key: &[u8], hash: u64) -> bool {

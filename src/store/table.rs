@@ -165,6 +165,7 @@ impl Table {
 
     /// Leaves the lock of the stripe of `hash` for a guard that was forgotten. Only for
     /// the debug command that holds one on purpose.
+    #[cfg(debug_assertions)]
     pub fn force_unlock(&self, hash: u64) {
         self.stripes[self.index_of(hash)].lock.unlock();
     }
