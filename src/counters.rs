@@ -164,8 +164,6 @@ counters! {
         evicted_nonzero;
         /// Of those, items that nobody had read.
         evicted_unfetched;
-        /// Of those, items in use.
-        evicted_active;
         /// Allocations that found nothing to give up.
         outofmemory;
         /// Expired or flushed items found at the tail.

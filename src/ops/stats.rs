@@ -49,38 +49,35 @@ impl Server {
         totals
     }
 
-    fn snapshot(&self) -> Snapshot {
-        let mut now = Baseline {
+    /// What has been counted since the server started.
+    fn sums(&self) -> Baseline {
+        Baseline {
             thread: self.thread_totals(),
             class: self.class_totals(),
-            ..Baseline::default()
-        };
-        for (class, sum) in now.list.iter_mut().enumerate() {
-            *sum = self.store.list_events(class);
+            list: (0..CLASSES_MAX)
+                .map(|class| self.store.list_events(class))
+                .collect(),
         }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        // Held while the sums are made: a reset in between would be ahead of them.
         let before = self.baseline.lock().unwrap();
+        let now = self.sums();
+        let class = now.class.iter().zip(&before.class);
+        let list = now.list.iter().zip(&before.list);
         Snapshot {
             thread: now.thread.since(&before.thread),
-            class: now
-                .class
-                .iter()
-                .zip(&before.class)
-                .map(|(n, b)| n.since(b))
-                .collect(),
-            list: now
-                .list
-                .iter()
-                .zip(&before.list)
-                .map(|(n, b)| n.since(b))
-                .collect(),
+            class: class.map(|(now, before)| now.since(before)).collect(),
+            list: list.map(|(now, before)| now.since(before)).collect(),
             now,
         }
     }
 
     /// `stats reset`: counting begins anew.
     pub fn stats_reset(&self) {
-        let now = self.snapshot().now;
-        *self.baseline.lock().unwrap() = now;
+        let mut baseline = self.baseline.lock().unwrap();
+        *baseline = self.sums();
     }
 
     /// `stats`: every line, in order.

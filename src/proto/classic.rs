@@ -245,6 +245,7 @@ fn outcome(outcome: Outcome) -> &'static [u8] {
         Outcome::NotStored => reply::NOT_STORED,
         Outcome::Exists => reply::EXISTS,
         Outcome::NotFound => reply::NOT_FOUND,
+        Outcome::NoMemory => reply::NO_MEMORY_STORING,
     }
 }
 

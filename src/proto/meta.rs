@@ -381,6 +381,7 @@ pub(super) fn put_stored(given: &[u8], flags: &Flags<'_>, stored: &Stored, out: 
         Outcome::NotStored => b"NS",
         Outcome::Exists => b"EX",
         Outcome::NotFound => b"NF",
+        Outcome::NoMemory => return out.put(reply::NO_MEMORY_STORING),
     };
     out.put(code);
     for (letter, text) in flags.each() {

@@ -12,7 +12,7 @@
 
 use super::item::{Header, ItemId, Word};
 use crate::sys::memory::{HUGE_PAGE_LEN, Reservation};
-use std::io::Result;
+use std::io::{Error, ErrorKind, Result};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 
@@ -21,6 +21,8 @@ pub const PAGE_LEN: usize = 1 << 20;
 
 /// Room beyond the limit that a reservation has at least: every class may own one page.
 const SPARE_PAGES: usize = 65;
+/// Bytes that ids reach: 8 TiB.
+const LEN_MAX: usize = 8 << ItemId::BITS;
 /// What is reserved at least, so that the limit can be raised while running.
 const RESERVED_LEN_MIN: usize = 16 << 30;
 
@@ -35,13 +37,16 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Reserves address space for `limit` bytes of items and some room to grow.
-    pub fn new(limit: u64) -> Result<Arena> {
-        let needed = (usize::try_from(limit).unwrap_or(usize::MAX) / PAGE_LEN + SPARE_PAGES + 1)
-            .saturating_mul(PAGE_LEN);
-        let wanted = needed.saturating_mul(2).max(RESERVED_LEN_MIN);
-        // Where address space is rationed (`ulimit -v`) what is needed must do.
-        let space = Reservation::new(wanted).or_else(|_| Reservation::new(needed))?;
+    /// Reserves address space for `limit` bytes of items: with room to grow, or, where address
+    /// space is rationed (`ulimit -v`), for just that.
+    pub fn new(limit: u64, with_room: bool) -> Result<Arena> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let needed = (limit / PAGE_LEN + SPARE_PAGES + 1).saturating_mul(PAGE_LEN);
+        if needed > LEN_MAX {
+            return Err(Error::from(ErrorKind::OutOfMemory));
+        }
+        let roomy = needed.saturating_mul(2).clamp(RESERVED_LEN_MIN, LEN_MAX);
+        let space = Reservation::new(if with_room { roomy } else { needed })?;
         let pages = space.len() / HUGE_PAGE_LEN * HUGE_PAGE_LEN / PAGE_LEN;
         let classes = std::iter::repeat_with(|| AtomicU8::new(0))
             .take(pages)

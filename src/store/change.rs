@@ -6,7 +6,7 @@ use super::read::Found;
 use super::table::{Slot, Stripe};
 use super::write::Meta;
 use super::{Local, Store};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// What is to be done with a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +167,8 @@ impl Store {
         let header = self.header(slot.id);
         let text = &mut [0; U64_LEN_MAX];
         let text = digits::format(text, number);
-        if text.len() <= header.value_len() && header.refs.load(Relaxed) == 1 {
+        // Acquires: who read the value last is done with it before it is written over.
+        if text.len() <= header.value_len() && header.refs.load(Acquire) == 1 {
             self.overwrite_number(slot.id, text);
             return Ok(slot.id);
         }

@@ -6,15 +6,15 @@
 
 use super::item::{ItemId, state};
 use super::lru::{List, Segment};
+use super::table::Slot;
 use super::{Local, Store};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Searches per allocation.
 const ROUNDS: u64 = 10;
-/// Items that a search looks at, not counting those that get another round.
+/// Items that a search looks at, not counting those that it sends back to the head.
 const TAIL_STEPS: usize = 5;
-/// Marked items that a search sends back to the head before it takes one all the same: a
-/// bound on how long it holds the list.
+/// Items that a search sends back to the head at most: a bound on how long it holds the list.
 const SECOND_CHANCES: usize = 50;
 
 /// What a search may do.
@@ -24,6 +24,19 @@ enum Take {
     Dead,
     /// Live items too.
     Live,
+}
+
+/// What is to be done with an item at the tail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is dead, and goes.
+    Reclaim,
+    /// It goes.
+    Evict,
+    /// It goes round once more.
+    Spare,
+    /// It stays where it is, and so does all that is newer.
+    Stop,
 }
 
 impl Store {
@@ -53,16 +66,15 @@ impl Store {
     /// Searches until a chunk is free.
     #[cold]
     fn make_room(&self, local: &mut Local, class: usize) -> Option<ItemId> {
-        let take = if self.evict { Take::Live } else { Take::Dead };
         let mut searches = 0;
-        let mut found = self.make_room_in(local, class, take, &mut searches);
+        let mut found = self.make_room_in(local, class, &mut searches);
         if self.evict {
             let mut larger = class + 1..=self.slabs.classes.last();
             while found.is_none()
                 && let Some(other) = larger.next()
             {
                 if self.slabs.usage(other).pages > 0 {
-                    found = self.make_room_in(local, other, take, &mut searches);
+                    found = self.make_room_in(local, other, &mut searches);
                 }
             }
         }
@@ -72,39 +84,55 @@ impl Store {
         found
     }
 
-    fn make_room_in(
-        &self,
-        local: &mut Local,
-        class: usize,
-        take: Take,
-        searches: &mut u64,
-    ) -> Option<ItemId> {
+    fn make_room_in(&self, local: &mut Local, class: usize, searches: &mut u64) -> Option<ItemId> {
+        let take = if self.evict { Take::Live } else { Take::Dead };
         let last = self.slabs.classes.last();
         for _ in 0..ROUNDS {
             *searches += 1;
             // A class that holds only heads or chunks of large items has no list of its own:
             // what frees its chunks are victims of the last class.
-            if !self.search(local, class, take)
-                && (class == last || !self.search(local, last, take))
-            {
+            let removed =
+                self.search(local, class, take) || class != last && self.search(local, last, take);
+            if !removed {
                 break;
             }
-            if let Some(id) = self.take(local, class) {
-                return Some(id);
+            // What the victim had may be of another class: that is taken before a second one
+            // has to go.
+            let found = self
+                .take(local, class)
+                .or_else(|| self.take_larger(local, class));
+            if found.is_some() {
+                return found;
             }
         }
         None
     }
 
+    /// A free chunk of a larger class that has pages, if live items may be given up at all.
+    fn take_larger(&self, local: &mut Local, class: usize) -> Option<ItemId> {
+        let mut larger = class + 1..=self.slabs.classes.last();
+        larger
+            .by_ref()
+            .filter(|&other| self.evict && self.slabs.usage(other).pages > 0)
+            .find_map(|other| self.take(local, other))
+    }
+
     /// Looks for victims at the tail of `class`; true if any was removed.
     fn search(&self, local: &mut Local, class: usize, take: Take) -> bool {
         let list = &mut *self.lru.list(class, Segment::Cold as usize);
-        let (mut steps, mut chances) = (0, 0);
+        let (mut steps, mut spared) = (0, 0);
+        let (mut removed, mut again) = (false, false);
         let mut at = list.tail();
-        let mut removed = false;
-        while let Some(id) = at
-            && steps < TAIL_STEPS
-        {
+        while steps < TAIL_STEPS {
+            let Some(id) = at else {
+                // All of a short list have been spared: now there are fewer excuses.
+                if removed || again || spared == 0 {
+                    break;
+                }
+                again = true;
+                at = list.tail();
+                continue;
+            };
             at = list.before(&self.arena, id);
             steps += 1;
             let hash = self.hash_of(id);
@@ -115,51 +143,60 @@ impl Store {
             let Some(slot) = stripe.find(hash, |found| found == id) else {
                 continue;
             };
-            let header = self.header(id);
-            let dead = self.is_dead(&slot);
-            if !dead {
-                if take == Take::Dead {
-                    break;
-                }
-                let marked = header.has(state::ACTIVE | state::REWRITTEN);
-                if marked && chances < SECOND_CHANCES {
-                    header.remove_state(state::ACTIVE | state::REWRITTEN);
+            let fate = self.fate(list, &slot, take);
+            match fate {
+                Fate::Stop => break,
+                Fate::Spare if spared == SECOND_CHANCES => break,
+                Fate::Spare => {
                     list.refresh(&self.arena, id);
-                    chances += 1;
+                    spared += 1;
                     steps -= 1;
                     continue;
                 }
+                Fate::Reclaim => self.count_reclaimed(list, id),
+                Fate::Evict => self.count_evicted(list, id),
             }
-            self.count_removal(list, id, dead);
             stripe.remove(hash, slot);
             list.remove(&self.arena, id);
-            header.remove_state(state::LINKED);
+            self.header(id).remove_state(state::LINKED);
             self.account(local, id, false);
             self.drop_ref(Some(local), id);
             removed = true;
-            if !dead {
+            if fate == Fate::Evict {
                 break;
             }
         }
         removed
     }
 
-    fn count_removal(&self, list: &mut List, id: ItemId, dead: bool) {
-        let header = self.header(id);
+    /// What is to be done with the item at `slot`, whose stripe is held.
+    fn fate(&self, list: &mut List, slot: &Slot<'_>, take: Take) -> Fate {
+        let header = self.header(slot.id);
+        if self.is_dead(slot) {
+            return Fate::Reclaim;
+        }
+        if take == Take::Dead {
+            return Fate::Stop;
+        }
         if header.refs.load(Relaxed) > 1 {
+            // A reader or an append holds it: to remove it would make no room now.
             list.events.lrutail_reflocked += 1;
+            return Fate::Spare;
         }
-        if dead {
-            return self.count_reclaimed(list, id);
+        if header.has(state::ACTIVE | state::REWRITTEN) {
+            header.remove_state(state::ACTIVE | state::REWRITTEN);
+            return Fate::Spare;
         }
+        Fate::Evict
+    }
+
+    fn count_evicted(&self, list: &mut List, id: ItemId) {
+        let header = self.header(id);
+        let idle_s = |accessed_s| self.clock.now().saturating_sub(accessed_s);
         list.events.evicted += 1;
         list.events.evicted_unfetched += u64::from(!header.has(state::FETCHED));
         list.events.evicted_nonzero += u64::from(header.expires_s.load(Relaxed) != 0);
-        list.events.evicted_active += u64::from(header.has(state::ACTIVE));
-        list.evicted_time_s = self
-            .clock
-            .now()
-            .saturating_sub(header.accessed_s.load(Relaxed));
+        list.evicted_time_s = idle_s(header.accessed_s.load(Relaxed));
     }
 
     /// Counts an expired or flushed item that was found at the tail of `list`.

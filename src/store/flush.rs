@@ -4,20 +4,19 @@
 //! was linked. A flush begins a new epoch: one store of one byte, and every older item is
 //! dead. Look-ups and the search for memory remove the dead as they meet them.
 //!
-//! A byte comes round again, so after every 64 flushes a walk removes what is still dead.
-//! An item is linked in an epoch that was current while its stripe was held, so it can be
-//! at most a few epochs old when a walk misses it, and the next one finds it long before
-//! the byte has come round.
+//! A byte comes round again, so each flush also removes what is still dead from a 128th of
+//! the stripes: after 128 flushes there is nothing left that is older than that, and nobody
+//! ever waits for a walk through all items.
 //!
 //! A delayed flush is a clock second at which the ticking thread begins the epoch. There is
 //! one; each flush replaces the last one's.
 
-use super::{ItemId, Local, Store};
+use super::{Local, Store};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
-/// Flushes between two walks.
-const FLUSHES_PER_WALK: u8 = 64;
+/// Parts that the stripes are walked in, one a flush; well below the number of epochs.
+const PARTS: usize = 128;
 
 /// The epoch, and the flush to come.
 #[derive(Default)]
@@ -74,27 +73,27 @@ impl Store {
         let _one = self.flush.one_at_a_time.lock().unwrap();
         let epoch = self.flush.epoch().wrapping_add(1);
         self.flush.epoch.store(epoch, Relaxed);
-        if epoch.is_multiple_of(FLUSHES_PER_WALK) {
-            self.remove_flushed(local);
+        let part = usize::from(epoch) % PARTS;
+        let stripes = self.table.stripes();
+        for index in part * stripes / PARTS..(part + 1) * stripes / PARTS {
+            self.remove_flushed(local, index);
         }
     }
 
-    /// Removes every item of an older epoch, one stripe at a time.
-    fn remove_flushed(&self, local: &mut Local) {
-        let mut dead: Vec<ItemId> = Vec::new();
-        for index in 0..self.table.stripes() {
-            let stripe = self.table.lock_index(index);
-            let now = self.flush.epoch();
-            stripe.for_each(|id, epoch| {
-                if epoch != now {
-                    dead.push(id);
-                }
-            });
-            for id in dead.drain(..) {
-                let hash = self.hash_of(id);
-                if let Some(slot) = stripe.find(hash, |found| found == id) {
-                    self.unlink(local, &stripe, hash, slot);
-                }
+    /// Removes every item of an older epoch from a stripe.
+    fn remove_flushed(&self, local: &mut Local, index: usize) {
+        let stripe = self.table.lock_index(index);
+        let now = self.flush.epoch();
+        let mut dead = Vec::new();
+        stripe.for_each(|id, epoch| {
+            if epoch != now {
+                dead.push(id);
+            }
+        });
+        for id in dead {
+            let hash = self.hash_of(id);
+            if let Some(slot) = stripe.find(hash, |found| found == id) {
+                self.unlink(local, &stripe, hash, slot);
             }
         }
     }

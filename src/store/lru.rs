@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_random_run_agrees_with_a_deque() {
-        let arena = Arena::new(1 << 20).unwrap();
+        let arena = Arena::new(1 << 20, false).unwrap();
         let page = arena.add_page(1).unwrap();
         let id = |n: usize| ItemId::at((page << 20) + n * 64);
         let (mut list, mut twin) = (List::default(), VecDeque::new());

@@ -159,7 +159,12 @@ pub struct Store {
 impl Store {
     /// An empty cache. Fails if the system has no address space for it.
     pub fn new(config: &Config) -> Result<Store> {
-        let arena = Arena::new(config.memory_bytes)?;
+        Store::with_arena(config, Arena::new(config.memory_bytes, true))
+            .or_else(|_| Store::with_arena(config, Arena::new(config.memory_bytes, false)))
+    }
+
+    fn with_arena(config: &Config, arena: Result<Arena>) -> Result<Store> {
+        let arena = arena?;
         let size = table::Size {
             stripe_power: stripe_power(config.threads),
             hash_power: config.hash_power,

@@ -459,7 +459,10 @@ mod tests {
             explicit: None,
             chunk_max: 512 << 10,
         };
-        let (slabs, arena) = (Slabs::new(&from, 2 << 20, 0), Arena::new(2 << 20).unwrap());
+        let (slabs, arena) = (
+            Slabs::new(&from, 2 << 20, 0),
+            Arena::new(2 << 20, false).unwrap(),
+        );
         let (mut magazines, counters) = (Magazines::new(), Counters::new());
         let mut taken = std::collections::HashSet::new();
         while let Some(id) = slabs.take(&arena, &mut magazines, &counters, 1) {

@@ -528,3 +528,84 @@ fn an_expired_item_is_missing_for_everyone_and_its_memory_is_taken_first() {
     assert!(client.get(b"k").is_none());
     assert_eq!(client.verify().linked, 0);
 }
+
+#[test]
+fn an_append_to_the_oldest_item_of_a_full_cache_does_not_evict_it() {
+    let store = Store::new(&config(2)).unwrap();
+    let mut client = Client {
+        store: &store,
+        local: local(),
+    };
+    for n in 0..4000 {
+        let key = format!("key{n}");
+        client
+            .put(key.as_bytes(), &[b'x'; 1000], Mode::Set)
+            .unwrap();
+    }
+    let oldest = (0..4000)
+        .map(|n| format!("key{n}"))
+        .find(|key| {
+            store
+                .peek(
+                    &mut client.local,
+                    key.as_bytes(),
+                    store.hash(key.as_bytes()),
+                    |_| (),
+                )
+                .is_some()
+        })
+        .unwrap();
+    let key = oldest.as_bytes();
+    for n in 1..20 {
+        assert_eq!(
+            client.put(key, b"y", Mode::Append),
+            Ok(Outcome::Stored),
+            "append {n}"
+        );
+    }
+    assert_eq!(client.get(key).unwrap().0.len(), 1019);
+    client.verify();
+}
+
+#[test]
+fn a_class_with_a_single_item_in_use_still_takes_a_new_one() {
+    let sizes = ClassSizes {
+        chunk_max: 1 << 20,
+        ..config(2).classes
+    };
+    let store = Store::new(&Config {
+        classes: sizes,
+        ..config(2)
+    })
+    .unwrap();
+    let mut client = Client {
+        store: &store,
+        local: local(),
+    };
+    for n in 0..4000 {
+        client
+            .put(format!("key{n}").as_bytes(), &[b'x'; 1000], Mode::Set)
+            .unwrap();
+    }
+    for n in 0..20 {
+        let key = format!("large{n}");
+        assert_eq!(
+            client.put(key.as_bytes(), &vec![n; 800_000], Mode::Set),
+            Ok(Outcome::Stored)
+        );
+        assert!(client.get(key.as_bytes()).is_some() && client.get(key.as_bytes()).is_some());
+    }
+    client.verify();
+}
+
+#[test]
+#[should_panic = "more than the window held"]
+fn more_than_a_window_held_cannot_be_claimed() {
+    let store = Store::new(&config(2)).unwrap();
+    let mut local = local();
+    let (hash, terms) = (store.hash(b"k"), Mode::Set.into());
+    let draft = store.draft(&mut local, b"k", hash, Meta::default(), 900_000, &terms);
+    let mut draft = draft.ok().unwrap();
+    assert!(draft.window(&mut local).unwrap().len() <= 64 << 10);
+    draft.advance(600_000);
+}

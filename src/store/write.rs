@@ -12,7 +12,7 @@
 use super::item::{HEADER_LEN, ItemId, state};
 use super::table::{Slot, Stripe};
 use super::{KEY_LEN_MAX, Local, Store};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// What a client gives besides key and value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -84,6 +84,8 @@ pub enum Outcome {
     Exists,
     /// No such key.
     NotFound,
+    /// There is no memory for one more item in the table.
+    NoMemory,
 }
 
 /// What became of a value, and of the item if there is a new one.
@@ -121,8 +123,8 @@ pub enum Refused {
 
 /// An item in the making: exclusive memory that nobody else can see.
 ///
-/// 1. `id` is an allocated chunk of the store, with its header and key written and `refs`,
-///    `state` not linked; chunked ones own their chain.
+/// 1. `id` is an allocated chunk of the store, with its header and key written, that is not
+///    linked and has no references; a chunked one owns its chain.
 /// 2. `filled` bytes of the value are written; `last` is the last chunk of the chain.
 pub struct Draft<'s> {
     store: &'s Store,
@@ -131,9 +133,6 @@ pub struct Draft<'s> {
     filled: usize,
     hash: u64,
 }
-
-// SAFETY: a draft is exclusive memory (1); nothing of it belongs to a thread.
-unsafe impl Send for Draft<'_> {}
 
 impl Store {
     /// Memory for a value of `value_len` bytes.
@@ -281,7 +280,8 @@ impl Store {
             .find(&stripe, hash, key)
             .filter(|slot| !self.is_dead(slot))?;
         let header = self.header(slot.id);
-        let alone = header.refs.load(Relaxed) == 1;
+        // Acquires: who read the value last is done with it before it is written over.
+        let alone = header.refs.load(Acquire) == 1;
         if !alone || header.class() != class || header.has(state::CHUNKED) {
             return None;
         }
@@ -345,10 +345,9 @@ impl Store {
             None if self.link(local, key, hash, id) => {
                 draft.into_id();
             }
-            // The table has no memory for one more.
             None => {
                 return Stored {
-                    outcome: Outcome::NotStored,
+                    outcome: Outcome::NoMemory,
                     cas: 0,
                     value_len: draft.filled,
                 };
@@ -594,7 +593,11 @@ impl<'s> Draft<'s> {
 
     /// Claims `len` bytes written to the last window.
     pub fn advance(&mut self, len: usize) {
-        assert!(len <= self.missing(), "more than was asked for");
+        let room = match self.last {
+            Some(chunk) => self.store.chunk_window(chunk).1.min(self.missing()),
+            None => self.missing(),
+        };
+        assert!(len <= room, "more than the window held");
         self.filled += len;
         if let Some(chunk) = self.last {
             let used = &self.store.header(chunk).value_len;

@@ -28,7 +28,9 @@ impl Reservation {
     /// Reserves `len` bytes, which costs no memory.
     pub fn new(len: usize) -> Result<Reservation> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        let mapped_len = len + HUGE_PAGE_LEN;
+        let mapped_len = len
+            .checked_add(HUGE_PAGE_LEN)
+            .ok_or_else(|| Error::from_raw_os_error(libc::ENOMEM))?;
         // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing of ours.
         let mapped = unsafe {
             libc::mmap(
