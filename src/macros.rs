@@ -53,3 +53,13 @@ macro_rules! settings {
         ),*];
     };
 }
+
+/// Writes a line to standard error. `eprintln!` would end the process if nobody reads it
+/// any more, and a cache must not die of that.
+#[macro_export]
+macro_rules! log {
+    ($($arg:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), $($arg)*);
+    }};
+}

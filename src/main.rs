@@ -2,12 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+use memcached::log;
 use memcached::net::listener::Listener;
 use memcached::net::sockets;
 use memcached::net::worker::Worker;
 use memcached::ops::Server;
 use memcached::settings::{self, Settings, Start};
 use memcached::sys::process::{self, Signal, SignalFd};
+use std::io::Write;
 use std::process::exit;
 
 /// Exit codes besides 0.
@@ -38,7 +40,7 @@ fn main() {
             say_goodbye(&server.settings, signal);
         }
         Err(e) => {
-            eprintln!("Exiting on error");
+            log!("Exiting on error");
             fail("epoll", &e);
         }
     }
@@ -52,15 +54,16 @@ fn read_settings() -> Settings {
             settings
                 .warnings
                 .iter()
-                .for_each(|warning| eprint!("{warning}"));
+                .for_each(|warning| log!("{}", warning.trim_end()));
             *settings
         }
         Ok(Start::Print(text)) => {
-            print!("{text}");
+            // Whoever asked may have stopped reading.
+            let _ = std::io::stdout().write_all(text.as_bytes());
             exit(0);
         }
         Err(refusal) => {
-            eprint!("{}", refusal.message);
+            log_text(&refusal.message);
             exit(refusal.exit_code);
         }
     }
@@ -69,7 +72,7 @@ fn read_settings() -> Settings {
 /// Limits while still root, then the user that the operator has named.
 fn prepare_process(settings: &Settings) {
     if process::raise_nofile(u64::from(settings.connections_max)).is_err() {
-        eprintln!(
+        log!(
             "failed to set rlimit for open files. Try starting as root or requesting smaller \
              maxconns value."
         );
@@ -77,9 +80,9 @@ fn prepare_process(settings: &Settings) {
     }
     match process::drop_privileges(settings.user.as_deref()) {
         Ok(None) => {}
-        Ok(Some(tolerated)) => eprintln!("{tolerated}"),
+        Ok(Some(tolerated)) => log!("{tolerated}"),
         Err(e) => {
-            eprintln!("{e}");
+            log!("{e}");
             exit(e.exit_code());
         }
     }
@@ -94,7 +97,7 @@ fn print_classes(server: &Server) {
     let classes = server.store.classes();
     for class in 1..=classes.last() {
         let (size, per_page) = (classes.size(class), classes.per_page(class));
-        eprintln!("slab class {class:3}: chunk size {size:9} perslab {per_page:7}");
+        log!("slab class {class:3}: chunk size {size:9} perslab {per_page:7}");
     }
 }
 
@@ -128,7 +131,7 @@ fn open_sockets(settings: &Settings) -> Vec<sockets::Listening> {
         ascii_only: false,
     };
     sockets::open(&request).unwrap_or_else(|refusal| {
-        eprint!("{}", refusal.message);
+        log_text(&refusal.message);
         exit(refusal.exit_code);
     })
 }
@@ -139,20 +142,25 @@ const WORKER_DESCRIPTORS: usize = 5;
 fn check_limit(settings: &Settings, listeners: usize) {
     let reserved = listeners + WORKER_DESCRIPTORS * settings.threads as usize;
     if reserved + 1 >= settings.connections_max as usize {
-        eprintln!("Maxconns setting is too low, use -c to increase.");
+        log!("Maxconns setting is too low, use -c to increase.");
         exit(FAILURE);
     }
 }
 
 fn say_goodbye(settings: &Settings, signal: Signal) {
     if signal == Signal::User1 {
-        eprintln!("Gracefully stopping");
+        log!("Gracefully stopping");
     } else if settings.verbosity.get() > 0 {
-        eprintln!("Exiting normally");
+        log!("Exiting normally");
     }
 }
 
 fn fail(what: &str, error: &std::io::Error) -> ! {
-    eprintln!("{what}: {}", process::error_text(error));
+    log!("{what}: {}", process::error_text(error));
     exit(FAILURE);
+}
+
+/// Text that has its line ends already, if it has any.
+fn log_text(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::stash::Stash;
 use crate::proto::{Output, Pin, Session};
 use crate::store::Local;
 use crate::sys::io;
@@ -21,7 +22,7 @@ pub struct Connection<'s> {
     /// The protocol's side.
     pub session: Session<'s>,
     /// Input that has been read and not consumed.
-    pub stash: Vec<u8>,
+    pub stash: Stash,
     /// Whether the session has seen all of the stash and wants more.
     pub wants_input: bool,
     /// Whether the connection stands in the worker's run queue.
@@ -46,10 +47,19 @@ struct Unsent<'s> {
 pub struct Received {
     /// Bytes received, wherever they went.
     pub total: usize,
-    /// Bytes in the input buffer, from its start: the stash and what followed it.
-    pub buffered: usize,
+    /// Where the input is.
+    pub input: Input,
     /// Whether there was room for more, so that the socket is empty now.
     pub drained: bool,
+}
+
+/// Where input is.
+#[derive(Clone, Copy)]
+pub enum Input {
+    /// In the worker's buffer, from its start, so many bytes.
+    Buffer(usize),
+    /// In the connection's stash.
+    Stash,
 }
 
 impl<'s> Connection<'s> {
@@ -58,7 +68,7 @@ impl<'s> Connection<'s> {
         Connection {
             socket,
             session: Session::default(),
-            stash: Vec::new(),
+            stash: Stash::default(),
             wants_input: true,
             queued: false,
             closing: false,
@@ -73,13 +83,22 @@ impl<'s> Connection<'s> {
     }
 
     /// Reads once. Bytes go into the value that is arriving, if there is one, and after that
-    /// into `buffer`, behind what was stashed.
+    /// into `buffer`, behind what was stashed; a long stash is read into itself.
     ///
     /// # Errors
     /// `WouldBlock`: nothing there, nothing changed. Anything else: the connection is lost.
-    pub fn receive(&mut self, local: &mut Local, buffer: &mut Vec<u8>) -> Result<Received> {
+    pub fn receive(&mut self, local: &mut Local, buffer: &mut [u8]) -> Result<Received> {
         let fd = self.socket.as_raw_fd();
-        let stashed = self.unstash(buffer);
+        if self.stash.is_long() {
+            let (total, drained) = self.stash.receive(fd)?;
+            return Ok(Received {
+                total,
+                input: Input::Stash,
+                drained,
+            });
+        }
+        let stashed = self.stash.bytes().len();
+        buffer[..stashed].copy_from_slice(self.stash.bytes());
         let spare = &mut buffer[stashed..];
         let room = spare.len();
         let window = if stashed == 0 {
@@ -97,23 +116,23 @@ impl<'s> Connection<'s> {
         };
         let direct = total.min(direct_room);
         self.session.received(direct);
-        self.stash = Vec::new();
+        self.stash = Stash::default();
         Ok(Received {
             total,
-            buffered: stashed + total - direct,
+            input: Input::Buffer(stashed + total - direct),
             drained: total < room + direct_room,
         })
     }
 
-    /// Copies the stash to the start of `buffer`, which is made large enough for that and as
-    /// much again; returns the length. The stash is kept.
-    pub fn unstash(&self, buffer: &mut Vec<u8>) -> usize {
-        let len = self.stash.len();
-        if buffer.len() < 2 * len {
-            buffer.resize(2 * len, 0);
+    /// The stash as input, without reading more; a short one is moved into `buffer`.
+    pub fn unstash(&mut self, buffer: &mut [u8]) -> Input {
+        if self.stash.is_long() {
+            return Input::Stash;
         }
-        buffer[..len].copy_from_slice(&self.stash);
-        len
+        let stash = std::mem::take(&mut self.stash);
+        let len = stash.bytes().len();
+        buffer[..len].copy_from_slice(stash.bytes());
+        Input::Buffer(len)
     }
 
     /// Sends all of `out`, or keeps what the client does not take. `out` is empty after that.
@@ -124,28 +143,25 @@ impl<'s> Connection<'s> {
         if out.is_empty() {
             return Ok(0);
         }
-        if self.unsent.is_none() {
-            let sent = if out.pins().is_empty() {
-                would_block_is_zero(io::send(self.socket.as_raw_fd(), out.bytes()))?
-            } else {
-                send_slices(self.socket.as_raw_fd(), out.bytes(), out.pins(), 0)?
-            };
-            if sent == out.len() {
-                out.clear();
-                return Ok(sent);
-            }
-            let len = out.len();
-            let (bytes, pins) = out.take();
-            self.unsent = Some(Box::new(Unsent {
-                bytes,
-                pins,
-                sent,
-                len,
-            }));
+        assert!(self.unsent.is_none(), "no reply is made while others wait");
+        let sent = if out.pins().is_empty() {
+            would_block_is_zero(io::send(self.socket.as_raw_fd(), out.bytes()))?
+        } else {
+            send_slices(self.socket.as_raw_fd(), out.bytes(), out.pins(), 0)?
+        };
+        if sent == out.len() {
+            out.clear();
             return Ok(sent);
         }
-        debug_assert!(false, "nothing is made while replies wait");
-        Ok(0)
+        let len = out.len();
+        let (bytes, pins) = out.take();
+        self.unsent = Some(Box::new(Unsent {
+            bytes,
+            pins,
+            sent,
+            len,
+        }));
+        Ok(sent)
     }
 
     /// Sends more of what waits; returns how many bytes went out.

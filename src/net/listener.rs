@@ -25,8 +25,10 @@ use std::time::{Duration, Instant};
 const SIGNALS: u64 = u64::MAX;
 /// Events that one wait reports at most.
 const EVENTS_MAX: usize = 64;
-/// How often accepting is tried again when descriptors had run out.
+/// How often it is looked whether a client has gone, when descriptors had run out.
 const RETRY: Duration = Duration::from_millis(10);
+/// When accepting is tried again though none has: descriptors may have come from elsewhere.
+const RETRY_ANYWAY: Duration = Duration::from_secs(1);
 
 /// The listener's own state.
 pub struct Listener<'s> {
@@ -149,14 +151,14 @@ impl<'s> Listener<'s> {
             Err(e) if e.kind() == ErrorKind::ConnectionAborted => {} // the client gave up
             Err(e) => {
                 let text = process::error_text(&e);
-                eprintln!("accept4(): {text}");
+                log!("accept4(): {text}");
                 if socket::is_out_of_descriptors(&e) {
                     if self.server.settings.verbosity.get() > 0 {
-                        eprintln!("Too many open connections");
+                        log!("Too many open connections");
                     }
                     return self.pause(open);
                 }
-                eprintln!("accept(): {text}");
+                log!("accept(): {text}");
                 // Memory of the system, or a fault of the network: soon again, not at once.
                 return self.pause(u64::MAX);
             }
@@ -201,7 +203,10 @@ impl<'s> Listener<'s> {
 
     fn resume_if_possible(&mut self) -> Result<()> {
         let open = self.server.connections.open.load(Relaxed);
-        let is_over = |pause: &mut Pause| open < pause.open && pause.since.elapsed() >= RETRY;
+        let is_over = |pause: &mut Pause| {
+            let elapsed = pause.since.elapsed();
+            elapsed >= RETRY && open < pause.open || elapsed >= RETRY_ANYWAY
+        };
         let Some(pause) = self.paused.take_if(is_over) else {
             return Ok(());
         };

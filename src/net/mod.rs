@@ -9,6 +9,7 @@
 //! | `sockets`    | opening the listening sockets that the settings ask for      |
 //! | `listener`   | the first thread: accepts, hands over, ticks, obeys signals  |
 //! | `worker`     | a thread with an epoll loop and all connections it was given |
+//! | `stash`      | input that waits for the rest of its request                 |
 //! | `connection` | one client: its socket, its session, what is left over       |
 
 #![forbid(unsafe_code)]
@@ -16,4 +17,5 @@
 mod connection;
 pub mod listener;
 pub mod sockets;
+mod stash;
 pub mod worker;

@@ -14,7 +14,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::connection::{Connection, Received};
+use super::connection::{Connection, Input, Received};
+use super::stash::Stash;
 use crate::ops::Server;
 use crate::proto::{Context, Next, Op, Output, READ_BUFFER_LEN};
 use crate::store::Local;
@@ -28,6 +29,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 const EVENTS_MAX: usize = 256;
 /// Operations in a turn when `-R` has its default or more: at least a whole batch.
 const TURN_MIN: usize = 32;
+/// Turns in a row for who is alone, before newcomers are looked for.
+const TURNS_ALONE: usize = 8;
 /// The default of `-R`.
 const REQUESTS_DEFAULT: usize = 20;
 
@@ -173,10 +176,6 @@ impl<'s> Worker<'s> {
                 self.close(token);
             }
         }
-        if self.read_buffer.len() > READ_BUFFER_LEN {
-            self.read_buffer.truncate(READ_BUFFER_LEN);
-            self.read_buffer.shrink_to_fit();
-        }
     }
 
     /// One turn of a connection: sends what waits, then reads once, handles all of that and
@@ -203,9 +202,8 @@ impl<'s> Worker<'s> {
             return Ok(Outcome::Closed);
         }
         if !client.wants_input {
-            let len = client.unstash(&mut self.read_buffer);
-            client.stash = Vec::new();
-            return self.handle(token, len, false, others);
+            let input = client.unstash(&mut self.read_buffer);
+            return self.handle(token, input, false, others);
         }
         // What came while replies waited was announced long ago.
         if !readable && !was_blocked {
@@ -215,73 +213,40 @@ impl<'s> Worker<'s> {
             Ok(Received { total: 0, .. }) => Ok(Outcome::Closed),
             Ok(Received {
                 total,
-                buffered,
+                input,
                 drained,
             }) => {
                 self.local.counters.thread.bytes_read.add(total as u64);
                 // A client that has hung up is read to the end, where it is closed.
                 let drained = drained && !client.hung_up;
-                self.handle(token, buffered, drained, others)
+                self.handle(token, input, drained, others)
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(Outcome::Waiting),
             Err(e) => Err(e),
         }
     }
 
-    /// Handles the first `len` bytes of the read buffer. `drained`: the socket is known to
-    /// hold no more.
-    fn handle(&mut self, token: u64, len: usize, drained: bool, others: bool) -> Result<Outcome> {
-        let Worker {
-            server,
-            clients,
-            local,
-            read_buffer,
-            out,
-            ops,
-            turn,
-            ..
-        } = self;
-        let Some(client) = clients.get(token) else {
+    /// Handles input that has been read. `drained`: the socket is known to hold no more.
+    fn handle(&mut self, token: u64, input: Input, drained: bool, others: bool) -> Result<Outcome> {
+        let Some(client) = self.clients.get(token) else {
             return Ok(Outcome::Waiting);
         };
-        let mut cx = Context { server, local, ops };
-        let mut left = *turn;
-        let mut at = 0;
-        let next = loop {
-            let input = &read_buffer[at..len];
-            let handled = client.session.handle(&mut cx, input, out, &mut left);
-            at += handled.consumed;
-            match handled.next {
-                Next::Flush => {
-                    cx.local
-                        .counters
-                        .thread
-                        .bytes_written
-                        .add(client.send(out)? as u64);
-                    if client.is_blocked() {
-                        break Next::Flush;
-                    }
-                }
-                Next::Turn => {
-                    cx.local.counters.thread.conn_yields.add(1);
-                    if others {
-                        break Next::Turn;
-                    }
-                    left = *turn;
-                }
-                next => break next,
-            }
+        let stash = std::mem::take(&mut client.stash);
+        let bytes = match input {
+            Input::Buffer(len) => &self.read_buffer[..len],
+            Input::Stash => stash.bytes(),
         };
-        if !client.is_blocked() {
-            local
-                .counters
-                .thread
-                .bytes_written
-                .add(client.send(out)? as u64);
-        }
-        if at < len {
-            client.stash = read_buffer[at..len].to_vec();
-        }
+        let mut cx = Context {
+            server: self.server,
+            local: &mut self.local,
+            ops: &mut self.ops,
+        };
+        let (at, next) = converse(client, &mut cx, bytes, &mut self.out, self.turn, others)?;
+        client.stash = match input {
+            Input::Buffer(len) if at < len => Stash::of(&bytes[at..]),
+            Input::Buffer(_) => Stash::default(),
+            Input::Stash => stash.without(at),
+        };
         client.wants_input = next == Next::Input;
         client.closing = next == Next::Close;
         Ok(match next {
@@ -291,6 +256,53 @@ impl<'s> Worker<'s> {
             _ => Outcome::Queued,
         })
     }
+}
+
+/// Lets the session handle `input` and sends its replies, until it wants more input, waits
+/// for the client, or has had its turns: one while `others` wait, else a few, before those
+/// who may have come meanwhile are asked for. Returns how much it has consumed.
+fn converse<'s>(
+    client: &mut Connection<'s>,
+    cx: &mut Context<'_, 's>,
+    input: &[u8],
+    out: &mut Output<'s>,
+    turn: usize,
+    others: bool,
+) -> Result<(usize, Next)> {
+    let mut turns = if others { 1 } else { TURNS_ALONE };
+    let mut left = turn;
+    let mut at = 0;
+    let next = loop {
+        let handled = client.session.handle(cx, &input[at..], out, &mut left);
+        at += handled.consumed;
+        match handled.next {
+            Next::Flush => {
+                send(client, cx, out)?;
+                if client.is_blocked() {
+                    break Next::Flush;
+                }
+            }
+            Next::Turn => {
+                cx.local.counters.thread.conn_yields.add(1);
+                turns -= 1;
+                if turns == 0 {
+                    break Next::Turn;
+                }
+                left = turn;
+            }
+            next => break next,
+        }
+    };
+    if !client.is_blocked() {
+        send(client, cx, out)?;
+    }
+    Ok((at, next))
+}
+
+fn send<'s>(client: &mut Connection<'s>, cx: &Context<'_, 's>, out: &mut Output<'s>) -> Result<()> {
+    let sent = client.send(out)? as u64;
+    cx.local.counters.thread.bytes_written.add(sent);
+    Ok(())
 }
 
 /// The connections of a worker. A token names a place and how often it has been filled, so

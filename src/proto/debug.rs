@@ -6,6 +6,8 @@ use super::admin::{Answer, Call};
 use super::reply;
 use std::io::Write;
 
+const MISS: &[u8] = b"MISS\r\n";
+
 /// `debugtime p|r|<seconds>`: stops, resumes or moves the clock.
 pub fn time(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     let store = &call.server.store;
@@ -42,7 +44,7 @@ pub fn item(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         b"unref" => store.debug_unref(key, hash),
         _ => return Answer::Say(reply::ERROR),
     };
-    Answer::Say(if done { reply::OK } else { reply::MISS })
+    Answer::Say(if done { reply::OK } else { MISS })
 }
 
 /// `debugverify`: the store's invariant walk; what it has found, or what is wrong. Only

@@ -283,6 +283,11 @@ impl Parser {
         (at, Stop::Batch)
     }
 
+    /// Whether the next input begins within a list of keys.
+    pub fn is_in_list(&self) -> bool {
+        self.list.is_some()
+    }
+
     /// Goes back to `op`, which has not been carried out: the next input begins there.
     pub fn rewind(&mut self, op: &Op) {
         self.searched = 0;
@@ -563,7 +568,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
             return None;
         }
         let start = at + 4;
-        let end = token_end(input, start).filter(|&end| input[end] == b'\n')?;
+        let end = key_end(input, start).filter(|&end| input[end] == b'\n')?;
         let key_end = if input[start..end].ends_with(b"\r") {
             end - 1
         } else {
@@ -599,7 +604,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
             return None;
         }
         let start = at + 4;
-        let end = token_end(input, start).filter(|&end| input[end] == b' ')?;
+        let end = key_end(input, start).filter(|&end| input[end] == b' ')?;
         if !is_key_len(end - start) {
             return None;
         }
@@ -732,7 +737,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
             return None;
         }
         let start = at + 3;
-        let end = token_end(input, start)?;
+        let end = key_end(input, start)?;
         let next = match input.get(end..)? {
             [b' ', b'v', b'\r', b'\n', ..] => end + 4,
             [b' ', b'v', b'\n', ..] => end + 3,
@@ -798,6 +803,13 @@ fn value_len(text: &[u8]) -> Option<u32> {
 
 fn is_key_len(len: usize) -> bool {
     (1..=KEY_LEN_MAX).contains(&len)
+}
+
+/// Where the key at `at` ends, looking no farther than a key and its line end can reach.
+#[inline]
+fn key_end(input: &[u8], at: usize) -> Option<usize> {
+    let reach = input.len().min(at + KEY_LEN_MAX + 2);
+    token_end(&input[..reach], at)
 }
 
 /// Whether a list of keys holds one that is too long.

@@ -43,7 +43,6 @@ pub const DELETED: &[u8] = b"DELETED\r\n";
 pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
 pub const OK: &[u8] = b"OK\r\n";
 pub const RESET: &[u8] = b"RESET\r\n";
-pub const MISS: &[u8] = b"MISS\r\n";
 pub const END: &[u8] = b"END\r\n";
 pub const CR_LF: &[u8] = b"\r\n";
 

@@ -228,7 +228,13 @@ impl<'s> Session<'s> {
         let store = &cx.server.store;
         let mut ops = std::mem::take(cx.ops);
         ops.clear();
-        let room = BATCH.min(*turn);
+        // Keys of a list are looked up a batch at a time, which counts as one request.
+        let room = if self.parser.is_in_list() {
+            BATCH
+        } else {
+            BATCH.min(*turn)
+        };
+        let mut ended = 0;
         let (consumed, stop) = self
             .parser
             .parse(input, room, &mut ops, |key| store.hash(key));
@@ -244,9 +250,10 @@ impl<'s> Session<'s> {
                 outcome.1 = Some(Next::Close);
                 break;
             }
-            *turn -= usize::from(op.body.ends_request());
+            ended += usize::from(op.body.ends_request());
             self.run(cx, input, &op.body, out);
         }
+        *turn = turn.saturating_sub(ended.max(1));
         *cx.ops = ops;
         outcome
     }
@@ -289,11 +296,6 @@ impl<'s> Session<'s> {
         if let State::Value(upload) = &mut self.state {
             upload.draft.advance(len);
         }
-    }
-
-    /// Whether a value or its remains are awaited, rather than a command.
-    pub fn is_in_block(&self) -> bool {
-        !matches!(self.state, State::Commands)
     }
 }
 

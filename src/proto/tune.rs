@@ -97,7 +97,7 @@ pub fn cache_memlimit(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     let settings = &call.server.settings;
     settings.memory_bytes.set(bytes);
     if settings.verbosity.get() > 0 {
-        eprintln!("maxbytes adjusted to {megabytes}m");
+        log!("maxbytes adjusted to {megabytes}m");
     }
     say(reply::OK)
 }

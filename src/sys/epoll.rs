@@ -31,8 +31,6 @@ pub struct Event {
     pub token: u64,
     /// There may be input.
     pub readable: bool,
-    /// There may be room for output.
-    pub writable: bool,
     /// The peer has closed its sending side, or the connection is gone.
     pub hung_up: bool,
 }
@@ -128,7 +126,6 @@ impl Events {
         Event {
             token: event.u64,
             readable: has(libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
-            writable: has(libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR),
             hung_up: has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
         }
     }

@@ -1,0 +1,107 @@
+//! Input that has been read and not consumed.
+//!
+//! It is short as a rule, part of a request, and is copied in front of what is read next. A
+//! list of keys may grow long: then reading goes on here, behind what there is, and the list
+//! is taken from the front, so that each byte is moved a bounded number of times however
+//! small the pieces are that it comes in.
+
+#![forbid(unsafe_code)]
+
+use crate::proto::READ_BUFFER_LEN;
+use crate::sys::io;
+use std::io::Result;
+
+/// A stash above this length is read into and parsed where it is.
+const LONG_LEN: usize = READ_BUFFER_LEN / 2;
+
+/// The bytes `start..end` of `memory`.
+#[derive(Default)]
+pub struct Stash {
+    memory: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Stash {
+    /// A stash of these bytes, and no more memory than that.
+    pub fn of(bytes: &[u8]) -> Stash {
+        Stash {
+            memory: bytes.to_vec(),
+            start: 0,
+            end: bytes.len(),
+        }
+    }
+
+    /// What it holds.
+    pub fn bytes(&self) -> &[u8] {
+        &self.memory[self.start..self.end]
+    }
+
+    /// Whether it is to be used where it is.
+    pub fn is_long(&self) -> bool {
+        self.end - self.start > LONG_LEN
+    }
+
+    /// Reads once, behind what there is; how many bytes, and whether there was room for more.
+    ///
+    /// # Errors
+    /// Those of `recv(2)`.
+    pub fn receive(&mut self, fd: i32) -> Result<(usize, bool)> {
+        if self.memory.len() - self.end < LONG_LEN {
+            // What has been taken makes room before memory grows.
+            self.memory.drain(..self.start);
+            self.end -= self.start;
+            self.start = 0;
+            self.memory.resize(self.memory.len().max(self.end) * 2, 0);
+        }
+        let room = &mut self.memory[self.end..];
+        let len = io::recv(fd, room)?;
+        let drained = len < room.len();
+        self.end += len;
+        Ok((len, drained))
+    }
+
+    /// Takes `len` bytes from the front; a rest that is short gives the memory back.
+    #[must_use]
+    pub fn without(mut self, len: usize) -> Stash {
+        self.start += len;
+        if self.is_long() {
+            self
+        } else {
+            Stash::of(self.bytes())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn a_long_stash_grows_behind_and_is_taken_from_the_front() {
+        let (mut there, here) = std::os::unix::net::UnixStream::pair().unwrap();
+        let text: Vec<u8> = (0..200_000u32).map(|i| (i % 251) as u8).collect();
+        let mut stash = Stash::of(&text[..40_000]);
+        let (mut given, mut taken) = (40_000, 0);
+        for piece in [1, 7, 1000, 30_000] {
+            while given < text.len() * 3 / 4 && given - taken < 90_000 {
+                there.write_all(&text[given..given + piece]).unwrap();
+                assert_eq!(stash.receive(here.as_raw_fd()).unwrap(), (piece, true));
+                given += piece;
+                assert_eq!(stash.bytes(), &text[taken..given]);
+                if piece > 1 && given - taken > 60_000 {
+                    stash = stash.without(20_000);
+                    taken += 20_000;
+                }
+                if piece == 1 && given > 40_100 {
+                    break;
+                }
+            }
+        }
+        stash = stash.without(given - taken - 5);
+        assert!(!stash.is_long() && stash.memory.len() == 5);
+        assert_eq!(stash.bytes(), &text[given - 5..given]);
+    }
+}
