@@ -9,6 +9,8 @@ use Server;
 
 use constant CE        => "CLIENT_ERROR bad command line format\r\n";
 use constant TOO_LARGE => "SERVER_ERROR object too large for cache\r\n";
+use constant BAD_TOKEN => "CLIENT_ERROR bad token in command line format\r\n";
+use constant FLAGS_TOO_LONG => "CLIENT_ERROR options flags are too long\r\n";
 
 my $server = Server->start('-t 2 -m 64 -M');
 my $other = $server->client;
@@ -53,6 +55,53 @@ for my $row (
     ["set k 0 0\r\n",                                       CE],
     ["\x01\x02\x03\xff\xfe\r\n",                            "ERROR\r\n"],
     ["\0\0\0\0\0\r\n",                                      "ERROR\r\n"],
+    ["mg\r\n",                                              CE],
+    ['mg ' . 'k' x 251 . "\r\n",                           CE],
+    ["mg kept \0\r\n",                                      CE],
+    ["mg kept \x80\r\n",                                    CE],
+    ["mg kept v {\r\n",                                     CE],
+    ["mg kept \t v\r\n",                                    CE],
+    ["mg kept v v\r\n",                                     "CLIENT_ERROR duplicate flag\r\n"],
+    ["mg kept y\r\n",                                       "CLIENT_ERROR invalid flag\r\n"],
+    ["mg kept v" . ' q' x 30 . "\r\n",                      FLAGS_TOO_LONG],
+    ["mg kept v O" . 'o' x 1000 . "\r\n",                   "CLIENT_ERROR opaque token too long\r\n"],
+    ["mg kept T" . '9' x 1000 . "\r\n",                     BAD_TOKEN],
+    ["mg kept N\r\nmg kept R-\0\r\nmg kept C1.5\r\n",      BAD_TOKEN x 3],
+    ["mg kept E18446744073709551616\r\n",                   BAD_TOKEN],
+    ["mg !!!! b\r\nmg a=== b\r\nmg ===a b\r\n",             "CLIENT_ERROR error decoding key\r\n" x 3],
+    ['mg ' . 'A' x 252 . " b\r\n",                         CE],
+    ["ms\r\nms k\r\nms k x\r\nms k -1\r\nms k 2147483646\r\nms k 4294967296\r\nms k 1x\r\nms k q\r\n", CE x 8],
+    ["ms k 7 !\r\nversion\r\n",                            CE . Client::VERSION_LINE],
+    ["ms k x z\r\nversion\r\n",                            CE . Client::VERSION_LINE],
+    ['ms ' . 'k' x 251 . " 9\r\nversion\r\n\r\n",          CE],
+    ["ms k 9 y\r\nversion\r\n\r\n",                        "CLIENT_ERROR invalid flag\r\n"],
+    ["ms k 9 k k\r\nversion\r\n\r\n",                      "CLIENT_ERROR duplicate flag\r\n"],
+    ["ms k 9 T\r\nversion\r\n\r\n",                        BAD_TOKEN],
+    ["ms k 9 C-1\r\nversion\r\n\r\n",                      BAD_TOKEN],
+    ["ms k 9 F-1\r\nversion\r\n\r\n",                      CE],
+    ["ms k 9 MZ\r\nversion\r\n\r\n",                       "CLIENT_ERROR invalid mode for ms M token\r\n"],
+    ["ms k 9 D\r\nversion\r\n\r\n",                        "CLIENT_ERROR invalid numeric delta value\r\n"],
+    ["ms k 9 J\r\nversion\r\n\r\n",                        "CLIENT_ERROR invalid numeric initial value\r\n"],
+    ["ms k 9 b\r\nversion\r\n\r\n",                        "CLIENT_ERROR error decoding key\r\n"],
+    ["ms k 9" . ' q' x 30 . "\r\nversion\r\n\r\n",         FLAGS_TOO_LONG],
+    ["ms k 9 O" . 'o' x 32 . "\r\nversion\r\n\r\n",        "CLIENT_ERROR opaque token too long\r\n"],
+    ["ms k 9 T F C D J O" . 'o' x 32 . " y\r\nversion\r\n\r\n", "CLIENT_ERROR invalid flag\r\n"],
+    ["ms k 9 y q\r\nversion1234",                            "CLIENT_ERROR invalid flag\r\n"],
+    ["ms k 3 q\r\nabcde",                                  "CLIENT_ERROR bad data chunk\r\n"],
+    ["ms k 0\r\nxx",                                       "CLIENT_ERROR bad data chunk\r\n"],
+    ["ms k 1000000 y\r\n" . "mg kept v\r\n" x 90_909 . "x\r\n", "CLIENT_ERROR invalid flag\r\n"],
+    ["ms k 1000000\r\n" . 'x' x 1_000_000 . '..',          "CLIENT_ERROR bad data chunk\r\n"],
+    ["ms k 1048577 q\r\n" . 'x' x 1_048_577 . "\r\n",      TOO_LARGE],
+    ["ms k 5000000 ME\r\n" . 'x' x 5_000_000 . '..',       TOO_LARGE],
+    ["md\r\nme\r\nma\r\n",                                 CE x 3],
+    ["md kept y\r\nmd kept C\r\n",                          "CLIENT_ERROR invalid flag\r\n" . BAD_TOKEN],
+    ["md kept !\r\nma kept !\r\nme kept !\r\n",              CE x 3],
+    ["md kept O" . 'o' x 32 . "\r\n",                       "CLIENT_ERROR opaque token too long\r\n"],
+    ["ma kept y\r\nma kept D-1\r\nma kept J\r\nma kept F\r\n", "CLIENT_ERROR invalid or duplicate flag\r\n" x 4],
+    ["ma kept MX\r\n",                                      "CLIENT_ERROR invalid mode for ma M token\r\n"],
+    ["ma kept\r\n",                          "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n"],
+    ["m\r\n",                                               CE],
+    ["mq kept\r\nmgv kept\r\nms\tk 1\r\n",                  "ERROR\r\n" x 3],
     ["incr kept 99999999999999999999999\r\n",               "CLIENT_ERROR invalid numeric delta argument\r\n"],
     ["touch kept 99999999999999999999999\r\n",              "CLIENT_ERROR invalid exptime argument\r\n"],
     ["flush_all 99999999999999999999999\r\n",               "CLIENT_ERROR invalid exptime argument\r\n"],
@@ -64,7 +113,7 @@ for my $row (
 is($client->get('kept')->{value}, 'value', 'after all of it the old value is there');
 
 # Lines that never end.
-for my $start ('x', 'set ', 'delete ', 'touch ', 'gat 5 ', "\0") {
+for my $start ('x', 'set ', 'delete ', 'touch ', 'gat 5 ', 'mg ', 'ms ', 'mg k O', "\0") {
     my $endless = $server->client;
     $endless->send($start . 'k' x 20_000);
     $endless->is_eof('an endless line is cut off: ' . Client::visible($start));
@@ -76,7 +125,11 @@ my $before = $other->stats;
 my @halves = ('g', 'get', 'get kept', "get kept\r", 'get ' . 'k ' x 5000, 'set', 'set k 0 0 10', "set k 0 0 10\r",
     "set k 0 0 10\r\n", "set k 0 0 10\r\nabc", "set k 0 0 10\r\n0123456789", "set k 0 0 10\r\n0123456789\r",
     "set kept 0 0 10\r\nabc", "append kept 0 0 10\r\nabc", "cas kept 0 0 10 1\r\nabc",
-    "set k 0 0 1000000\r\n", "set k 0 0 1000000\r\n" . 'x' x 500_000, "set k 0 0 2147483645\r\nabc");
+    "set k 0 0 1000000\r\n", "set k 0 0 1000000\r\n" . 'x' x 500_000, "set k 0 0 2147483645\r\nabc",
+    'm', 'mg', 'mg kept v', "mg kept v\r", 'ms kept 10', "ms kept 10\r\n", "ms kept 10\r\nabc",
+    "ms kept 10 y\r\nabc",
+    "ms kept 10 MA\r\n0123456789\r", "ms k 1000000 q\r\n" . 'x' x 500_000,
+    "ms k 2147483645 q\r\nabc", 'md kept', 'ma kept');
 my @stuck = map { my $half = $server->client; $half->send($_); $half } @halves;
 is($other->get('kept')->{value}, 'value', 'while others hang in the middle of a request, a client is served');
 is($other->set('fresh', 'x'), 'STORED', '... and can store');
