@@ -7,7 +7,6 @@
 
 #![forbid(unsafe_code)]
 
-use crate::store::CLASSES_MAX;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// One number with one writer.
@@ -188,10 +187,10 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// All zero.
-    pub fn new() -> Counters {
+    /// All zero, for so many slab classes.
+    pub fn new(classes: usize) -> Counters {
         let class = std::iter::repeat_with(ClassCounters::default)
-            .take(CLASSES_MAX)
+            .take(classes)
             .collect();
         Counters {
             thread: ThreadCounters::default(),
@@ -215,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_reset_moves_the_baseline_and_leaves_the_counter() {
-        let counters = Counters::new();
+        let counters = Counters::new(64);
         counters.thread.cmd_get.add(5);
         let mut baseline = ThreadTotals::default();
         baseline.add(&counters.thread);

@@ -6,7 +6,7 @@ pub mod stats;
 
 use crate::counters::{Counters, ThreadTotals};
 use crate::settings::Settings;
-use crate::store::{ClassSizes, Config, Store};
+use crate::store::{CLASSES_MAX, ClassSizes, Config, Store};
 use crate::sys::process::{self, Signal};
 use std::io::Result;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -83,7 +83,7 @@ impl Server {
 
     /// Counters for a new thread; `stats` sums them up from now on.
     pub fn add_thread(&self) -> Arc<Counters> {
-        let counters = Arc::new(Counters::new());
+        let counters = Arc::new(Counters::new(CLASSES_MAX));
         self.threads.lock().unwrap().push(Arc::clone(&counters));
         counters
     }

@@ -3,9 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::number::parse_u32;
-use super::parse::words;
 use super::reply::{self, Output};
-use super::session::Context;
+use super::tokens::words;
 use crate::ops::Server;
 use crate::settings::VERSION;
 use crate::store::{FlushTime, Local};
@@ -32,21 +31,19 @@ pub enum Answer {
     Written,
 }
 
-impl<'s> Context<'_, 's> {
-    /// Runs the handler of a line.
-    pub(super) fn admin(&mut self, run: Run, line: &[u8], out: &mut Output<'s>) {
-        let words: Vec<&[u8]> = words(line).collect();
-        let quiet = words.last() == Some(&&b"noreply"[..]);
-        let mut call = Call {
-            server: self.server,
-            local: self.local,
-            out,
-            quiet,
-        };
-        match run(&mut call, &words) {
-            Answer::Say(reply) => out.put_unless(quiet, reply),
-            Answer::Written => {}
-        }
+/// Runs the handler of a line.
+pub fn run<'s>(run: Run, line: &[u8], server: &'s Server, local: &mut Local, out: &mut Output<'s>) {
+    let words: Vec<&[u8]> = words(line).collect();
+    let quiet = words.last() == Some(&&b"noreply"[..]);
+    let mut call = Call {
+        server,
+        local,
+        out,
+        quiet,
+    };
+    match run(&mut call, &words) {
+        Answer::Say(reply) => out.put_unless(quiet, reply),
+        Answer::Written => {}
     }
 }
 

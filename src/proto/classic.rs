@@ -2,12 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-use super::flags::Flags;
-use super::meta;
-use super::parse::{Body, Keys, Storage};
-use super::reply::{self, COPY_LEN_MAX, Output};
-use super::session::{Answer, Context, Upload};
-use crate::store::{Access, Change, Found, Meta, NoChange, Outcome, Refused, Terms};
+use super::admin;
+use super::op::{Body, Keys, Storage};
+use super::reply::{self, Output, put_block, refusal};
+use super::session::Context;
+use crate::store::{Access, Change, Found, Meta, NoChange, Outcome, Terms};
 
 impl<'s> Context<'_, 's> {
     /// Carries out an operation that needs no more input.
@@ -90,7 +89,9 @@ impl<'s> Context<'_, 's> {
                 value,
                 block,
             } => self.meta_put(input, storage, value.of(input), block, out),
-            Body::Admin { run, line } => self.admin(run, line.of(input), out),
+            Body::Admin { run, line } => {
+                admin::run(run, line.of(input), self.server, self.local, out)
+            }
             Body::Say(reply) => out.put(reply),
             // The session sees to these: they decide how the input goes on.
             Body::Upload { .. } | Body::MetaUpload { .. } | Body::Swallow { .. } | Body::Close => {}
@@ -124,52 +125,8 @@ impl<'s> Context<'_, 's> {
         draft.map_or_else(refusal, |_| reply::BAD_CHUNK)
     }
 
-    /// Memory for a value that is still arriving, or the reply that refuses it.
-    pub(super) fn begin_upload(
-        &mut self,
-        input: &[u8],
-        storage: &Storage,
-    ) -> Result<Upload<'s>, &'static [u8]> {
-        let (key, terms) = (storage.key.of(input), terms_of(storage));
-        let (meta, len) = (self.meta_of(storage), storage.len as usize);
-        let store = &self.server.store;
-        match store.draft(self.local, key, storage.hash, meta, len, &terms) {
-            Ok(draft) => Ok(Upload::new(
-                draft,
-                terms,
-                Answer::Classic {
-                    quiet: storage.quiet,
-                },
-            )),
-            Err(_) if storage.quiet => Err(b""),
-            Err(refused) => Err(refusal(refused)),
-        }
-    }
-
-    /// Stores a value that has arrived.
-    pub(super) fn finish_upload(&mut self, upload: Upload<'s>, out: &mut Output<'s>) {
-        let is_whole = upload.ends_well();
-        let Upload {
-            draft,
-            terms,
-            answer,
-            ..
-        } = upload;
-        let stored = is_whole.then(|| self.server.store.commit(self.local, draft, &terms));
-        match (answer, stored) {
-            (Answer::Classic { quiet }, Some(stored)) => {
-                out.put_unless(quiet, outcome(stored.outcome));
-            }
-            (Answer::Classic { quiet }, None) => out.put_unless(quiet, reply::BAD_CHUNK),
-            (Answer::Meta { key, flags }, Some(stored)) => {
-                meta::put_stored(&key, &Flags::read(&flags), &stored, out);
-            }
-            (Answer::Meta { .. }, None) => out.put(reply::BAD_CHUNK),
-        }
-    }
-
     #[inline]
-    fn meta_of(&self, storage: &Storage) -> Meta {
+    pub(super) fn meta_of(&self, storage: &Storage) -> Meta {
         let expires_s = self.server.store.clock.expiry(storage.exptime);
         Meta {
             client_flags: storage.client_flags,
@@ -195,16 +152,6 @@ fn put_value<'s>(key: &[u8], item: &Found<'s, '_>, keys: Keys, out: &mut Output<
     put_block(item, out);
 }
 
-/// The value and its CR LF: copied if it is short, else sent from where it lies.
-#[inline]
-pub(super) fn put_block<'s>(item: &Found<'s, '_>, out: &mut Output<'s>) {
-    match item.value() {
-        Some(value) if value.len() <= COPY_LEN_MAX => out.put(value),
-        _ => out.put_pinned(item.pin()),
-    }
-    out.put(reply::CR_LF);
-}
-
 fn put_sum(sum: Result<u64, NoChange>, quiet: bool, out: &mut Output<'_>) {
     match sum {
         Ok(_) if quiet => {}
@@ -227,7 +174,7 @@ fn put_sum(sum: Result<u64, NoChange>, quiet: bool, out: &mut Output<'_>) {
 }
 
 #[inline]
-fn terms_of(storage: &Storage) -> Terms {
+pub(super) fn terms_of(storage: &Storage) -> Terms {
     let terms = Terms::from(storage.mode);
     // A compare-and-swap that is refused leaves what is there.
     let replaces = terms.replaces && storage.compare.is_none();
@@ -239,20 +186,12 @@ fn terms_of(storage: &Storage) -> Terms {
 }
 
 #[inline]
-fn outcome(outcome: Outcome) -> &'static [u8] {
+pub(super) fn outcome(outcome: Outcome) -> &'static [u8] {
     match outcome {
         Outcome::Stored => reply::STORED,
         Outcome::NotStored => reply::NOT_STORED,
         Outcome::Exists => reply::EXISTS,
         Outcome::NotFound => reply::NOT_FOUND,
         Outcome::NoMemory => reply::NO_MEMORY_STORING,
-    }
-}
-
-pub(super) fn refusal(refused: Refused) -> &'static [u8] {
-    match refused {
-        Refused::TooLarge => reply::TOO_LARGE,
-        Refused::NoMemory => reply::NO_MEMORY_STORING,
-        Refused::NoMemoryInside => reply::NO_MEMORY_READING,
     }
 }

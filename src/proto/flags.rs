@@ -4,8 +4,8 @@
 
 use super::base64::{self, Decoded};
 use super::number::{parse_i32, parse_u32, parse_u64};
-use super::parse::words;
 use super::reply;
+use super::tokens::words;
 use crate::store::KEY_LEN_MAX;
 
 /// The meta commands.

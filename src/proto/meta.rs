@@ -6,11 +6,10 @@
 #![forbid(unsafe_code)]
 
 use super::base64;
-use super::classic::{put_block, refusal};
 use super::flags::{Flags, Key, MetaVerb};
-use super::parse::MetaStorage;
-use super::reply::{self, Output};
-use super::session::{Answer, Context, Upload};
+use super::op::MetaStorage;
+use super::reply::{self, Output, put_block, refusal};
+use super::session::Context;
 use crate::ops::Server;
 use crate::store::{Ask, Change, Found, Meta, Mode, NoChange, Outcome, Removal, Stored, Terms};
 
@@ -167,31 +166,7 @@ impl<'s> Context<'_, 's> {
         }
     }
 
-    /// Memory for a value that is still arriving, or the reply that refuses it.
-    pub(super) fn begin_meta_upload(
-        &mut self,
-        input: &[u8],
-        storage: &MetaStorage,
-    ) -> Result<Upload<'s>, &'static [u8]> {
-        let (given, text) = (storage.key.of(input), storage.flags.of(input));
-        let flags = Flags::read(text);
-        let key = Key::read(given, flags.has(b'b'));
-        let (meta, terms) = self.meta_terms(&flags);
-        let len = storage.len as usize;
-        let store = &self.server.store;
-        match store.draft(self.local, key.bytes(), storage.hash, meta, len, &terms) {
-            Ok(draft) => {
-                let answer = Answer::Meta {
-                    key: given.into(),
-                    flags: text.into(),
-                };
-                Ok(Upload::new(draft, terms, answer))
-            }
-            Err(refused) => Err(refusal(refused)),
-        }
-    }
-
-    fn meta_terms(&self, flags: &Flags<'_>) -> (Meta, Terms) {
+    pub(super) fn meta_terms(&self, flags: &Flags<'_>) -> (Meta, Terms) {
         let clock = &self.server.store.clock;
         let mode = match flags.mode {
             b'E' => Mode::Add,

@@ -20,17 +20,20 @@ mod debug;
 mod flags;
 mod meta;
 mod number;
+mod op;
 mod parse;
 mod reply;
 mod scan;
 mod session;
+mod tokens;
 mod tune;
+mod upload;
 
 #[cfg(test)]
 mod tests;
 
 pub use command::COMMANDS;
-pub use parse::Op;
+pub use op::Op;
 pub use reply::{Output, Pin, TOO_MANY_CONNECTIONS, WRITE_BUFFER_LEN};
 pub use session::{Context, Handled, Next, Session};
 

@@ -10,19 +10,18 @@
 
 #![forbid(unsafe_code)]
 
-use super::admin::Run;
 use super::command::{self, Verb};
 use super::flags::{self, MetaVerb};
 use super::number::{parse_i32, parse_u64};
+use super::op::{Body, Keys, MetaStorage, Op, Span, Storage};
 use super::reply;
 use super::scan::{line_feed, token_end};
+use super::tokens::Tokens;
 use crate::store::digits::{parse_signed, parse_unsigned};
 use crate::store::{KEY_LEN_MAX, Mode};
 
 /// Operations in a batch.
 pub const BATCH: usize = 32;
-/// Tokens of a line that are looked at, the command's name included.
-const TOKENS_MAX: usize = 23;
 /// A line whose end has not arrived may be so long; lists of keys may be longer.
 const LINE_LEN_MAX: usize = 2048;
 /// Longest list of keys. C memcached takes any; one connection must not take all memory.
@@ -33,172 +32,6 @@ const BLANKS_MAX: usize = 100;
 const LINE_LEN_MIN: usize = 4;
 /// Longest value that a line can announce.
 const VALUE_LEN_MAX: i32 = i32::MAX - 2;
-
-/// A part of the input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Span {
-    /// Where it begins.
-    pub start: u32,
-    /// Bytes.
-    pub len: u32,
-}
-
-impl Span {
-    fn new(start: usize, end: usize) -> Span {
-        Span {
-            start: start as u32,
-            len: (end - start) as u32,
-        }
-    }
-
-    /// The bytes it names.
-    #[inline]
-    pub fn of(self, input: &[u8]) -> &[u8] {
-        &input[self.start as usize..][..self.len as usize]
-    }
-}
-
-/// What the keys of a retrieval are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keys {
-    /// Whether the reply shows cas ids.
-    pub with_cas: bool,
-    /// The new expiry, as the client gave it, for `gat` and `gats`.
-    pub touch: Option<i32>,
-}
-
-/// A storage command, its value aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Storage {
-    /// The key.
-    pub key: Span,
-    /// The hash of the key.
-    pub hash: u64,
-    /// What is to be done with the value.
-    pub mode: Mode,
-    /// The cas id that the item must have, for `cas`.
-    pub compare: Option<u64>,
-    /// Client flags.
-    pub client_flags: u32,
-    /// Expiry as the client gave it.
-    pub exptime: i32,
-    /// Bytes of the value.
-    pub len: u32,
-    /// Whether there is no reply.
-    pub quiet: bool,
-}
-
-/// An `ms` command, its value aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MetaStorage {
-    /// The key as it was given.
-    pub key: Span,
-    /// The hash of the key that is meant.
-    pub hash: u64,
-    /// The flags; they have been checked.
-    pub flags: Span,
-    /// Bytes of the value.
-    pub len: u32,
-}
-
-/// One operation.
-#[derive(Clone, Copy)]
-pub struct Op {
-    /// Where in the input it begins.
-    pub start: u32,
-    /// What to do.
-    pub body: Body,
-}
-
-/// What an operation does.
-#[derive(Clone, Copy)]
-pub enum Body {
-    /// One key of a retrieval; the line's first and last are marked.
-    Read {
-        key: Span,
-        hash: u64,
-        keys: Keys,
-        first: bool,
-        last: bool,
-    },
-    /// A value that is here; `block` is false if CR LF is not where it should be.
-    Put {
-        storage: Storage,
-        value: Span,
-        block: bool,
-    },
-    /// A value that is still arriving: the rest of the input belongs to it.
-    Upload { storage: Storage },
-    /// `len` bytes that belong to nobody follow; then the reply.
-    Swallow { len: u64, reply: &'static [u8] },
-    /// Deletes a key.
-    Delete { key: Span, hash: u64, quiet: bool },
-    /// Increments or decrements.
-    Add {
-        key: Span,
-        hash: u64,
-        delta: u64,
-        increment: bool,
-        quiet: bool,
-    },
-    /// Gives a key a new expiry.
-    Touch {
-        key: Span,
-        hash: u64,
-        exptime: i32,
-        quiet: bool,
-    },
-    /// A meta command without a value. Key and flags are as they were given, and checked.
-    Meta {
-        verb: MetaVerb,
-        key: Span,
-        hash: u64,
-        flags: Span,
-    },
-    /// `ms` with a value that is here.
-    MetaPut {
-        storage: MetaStorage,
-        value: Span,
-        block: bool,
-    },
-    /// `ms` with a value that is still arriving.
-    MetaUpload { storage: MetaStorage },
-    /// Anything that is not about a key; `line` is without its end.
-    Admin { run: Run, line: Span },
-    /// A fixed reply.
-    Say(&'static [u8]),
-    /// The connection is to be closed after the replies so far.
-    Close,
-}
-
-impl Body {
-    /// The hash of the key that it is about.
-    #[inline]
-    pub fn hash(&self) -> Option<u64> {
-        match *self {
-            Body::Read { hash, .. }
-            | Body::Put {
-                storage: Storage { hash, .. },
-                ..
-            }
-            | Body::Delete { hash, .. }
-            | Body::Add { hash, .. }
-            | Body::Meta { hash, .. }
-            | Body::MetaPut {
-                storage: MetaStorage { hash, .. },
-                ..
-            }
-            | Body::Touch { hash, .. } => Some(hash),
-            _ => None,
-        }
-    }
-
-    /// Whether a request is over with it.
-    #[inline]
-    pub fn ends_request(&self) -> bool {
-        !matches!(self, Body::Read { last: false, .. })
-    }
-}
 
 /// Why parsing stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -841,68 +674,4 @@ fn plain_number(input: &[u8], at: usize, until: u8) -> Option<(u32, usize)> {
         value = value * 10 + u32::from(byte - b'0');
     }
     None
-}
-
-/// The tokens of a line, as far as they are looked at.
-struct Tokens<'i> {
-    line: &'i [u8],
-    bounds: [(u32, u32); TOKENS_MAX],
-    len: usize,
-}
-
-impl<'i> Tokens<'i> {
-    /// The first token is what stands before the first blank, even if that is nothing.
-    fn of(line: &'i [u8]) -> Tokens<'i> {
-        let mut tokens = Tokens {
-            line,
-            bounds: [(0, 0); TOKENS_MAX],
-            len: 0,
-        };
-        let mut at = 0;
-        while tokens.len < TOKENS_MAX {
-            let end = line[at..]
-                .iter()
-                .position(|&b| b == b' ')
-                .map_or(line.len(), |i| at + i);
-            tokens.bounds[tokens.len] = (at as u32, end as u32);
-            tokens.len += 1;
-            let Some(skip) = line[end..].iter().position(|&b| b != b' ') else {
-                break;
-            };
-            at = end + skip;
-        }
-        tokens
-    }
-
-    /// Token `index`, empty if there is none.
-    fn get(&self, index: usize) -> &'i [u8] {
-        if index < self.len {
-            &self.line[self.start(index)..self.end(index)]
-        } else {
-            b""
-        }
-    }
-
-    fn start(&self, index: usize) -> usize {
-        self.bounds[index].0 as usize
-    }
-
-    fn end(&self, index: usize) -> usize {
-        self.bounds[index].1 as usize
-    }
-
-    fn last(&self) -> &'i [u8] {
-        self.get(self.len - 1)
-    }
-
-    fn is_quiet(&self) -> bool {
-        self.last() == b"noreply"
-    }
-}
-
-/// The tokens of an admin command's line, as far as they are looked at, its name included.
-pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|&b| b == b' ')
-        .filter(|word| !word.is_empty())
-        .take(TOKENS_MAX)
 }

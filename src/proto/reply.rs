@@ -3,8 +3,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::store::Pinned;
 use crate::store::digits::{self, U64_LEN_MAX};
+use crate::store::{Found, Pinned, Refused};
 
 pub const ERROR: &[u8] = b"ERROR\r\n";
 pub const BAD_LINE: &[u8] = b"CLIENT_ERROR bad command line format\r\n";
@@ -199,5 +199,24 @@ impl std::io::Write for Output<'_> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+/// The value and its CR LF: copied if it is short, else sent from where it lies.
+#[inline]
+pub fn put_block<'s>(item: &Found<'s, '_>, out: &mut Output<'s>) {
+    match item.value() {
+        Some(value) if value.len() <= COPY_LEN_MAX => out.put(value),
+        _ => out.put_pinned(item.pin()),
+    }
+    out.put(CR_LF);
+}
+
+/// The reply to a value for which there is no memory.
+pub fn refusal(refused: Refused) -> &'static [u8] {
+    match refused {
+        Refused::TooLarge => TOO_LARGE,
+        Refused::NoMemory => NO_MEMORY_STORING,
+        Refused::NoMemoryInside => NO_MEMORY_READING,
     }
 }

@@ -2,12 +2,13 @@
 
 #![forbid(unsafe_code)]
 
-use super::flags::Flags;
-use super::parse::{BATCH, Body, Op, Parser, Stop};
+use super::op::{Body, Op};
+use super::parse::{BATCH, Parser, Stop};
 use super::reply::{self, Output};
+use super::upload::Upload;
 use crate::ops::Server;
 use crate::settings::Protocol;
-use crate::store::{Draft, Local, Refused, Terms};
+use crate::store::Local;
 
 /// The first byte of every request of the binary protocol.
 const BINARY_MAGIC: u8 = 0x80;
@@ -65,75 +66,6 @@ enum State<'s> {
     Swallow { left: u64, reply: &'static [u8] },
 }
 
-/// A value that is arriving.
-pub(super) struct Upload<'s> {
-    pub(super) draft: Draft<'s>,
-    pub(super) terms: Terms,
-    pub(super) answer: Answer,
-    /// What stands where CR LF should, as far as it is here.
-    end: [u8; 2],
-    end_len: usize,
-}
-
-/// How the client is told what became of a value that had to be waited for.
-pub(super) enum Answer {
-    /// In one line, or not at all.
-    Classic { quiet: bool },
-    /// In the terms of these flags.
-    Meta { key: Box<[u8]>, flags: Box<[u8]> },
-}
-
-impl<'s> Upload<'s> {
-    pub(super) fn new(draft: Draft<'s>, terms: Terms, answer: Answer) -> Upload<'s> {
-        Upload {
-            draft,
-            terms,
-            answer,
-            end: [0; 2],
-            end_len: 0,
-        }
-    }
-
-    /// Whether CR LF stands behind the value.
-    pub(super) fn ends_well(&self) -> bool {
-        self.end == reply::CR_LF
-    }
-
-    /// Takes what it can of `bytes`: how many, and whether memory was found for them.
-    fn take(&mut self, local: &mut Local, bytes: &[u8]) -> (usize, Result<(), Refused>) {
-        let missing = self.draft.missing();
-        let (value, after) = bytes.split_at(missing.min(bytes.len()));
-        let taken = self.draft.write(local, value);
-        let mut len = missing - self.draft.missing();
-        if len == missing {
-            for &byte in after.iter().take(self.end.len() - self.end_len) {
-                self.end[self.end_len] = byte;
-                self.end_len += 1;
-                len += 1;
-            }
-        }
-        (len, taken)
-    }
-
-    fn is_complete(&self) -> bool {
-        self.end_len == self.end.len()
-    }
-
-    /// What remains to be read when memory has run out.
-    fn give_up(&self) -> State<'s> {
-        let quiet = match &self.answer {
-            Answer::Classic { quiet } => *quiet,
-            // The one error that `q` hides.
-            Answer::Meta { flags, .. } => Flags::read(flags).has(b'q'),
-        };
-        let reply = if quiet { b"" } else { reply::NO_MEMORY_READING };
-        State::Swallow {
-            left: (self.draft.missing() + self.end.len()) as u64,
-            reply,
-        }
-    }
-}
-
 impl<'s> Session<'s> {
     /// Carries out what `input` holds, with replies to `out`; `turn` is how many operations
     /// it may do before others have theirs, and is counted down.
@@ -162,7 +94,8 @@ impl<'s> Session<'s> {
                     let (len, taken) = upload.take(cx.local, rest);
                     at += len;
                     if taken.is_err() {
-                        self.state = upload.give_up();
+                        let (left, reply) = upload.rest();
+                        self.state = State::Swallow { left, reply };
                     } else if upload.is_complete() {
                         if let State::Value(upload) = std::mem::take(&mut self.state) {
                             cx.finish_upload(*upload, out);
@@ -278,23 +211,16 @@ impl<'s> Session<'s> {
     /// Memory of an arriving value to receive into, if that is what comes next: at least
     /// `least` bytes of it, so that small rests take the ordinary way.
     pub fn window(&mut self, local: &mut Local, least: usize) -> Option<&mut [u8]> {
-        let State::Value(upload) = &mut self.state else {
-            return None;
-        };
-        if upload.draft.missing() < least {
-            return None;
+        match &mut self.state {
+            State::Value(upload) => upload.window(local, least),
+            _ => None,
         }
-        upload
-            .draft
-            .window(local)
-            .ok()
-            .filter(|window| window.len() >= least)
     }
 
     /// Claims `len` bytes received into the last window.
     pub fn received(&mut self, len: usize) {
         if let State::Value(upload) = &mut self.state {
-            upload.draft.advance(len);
+            upload.received(len);
         }
     }
 }

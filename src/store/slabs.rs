@@ -463,7 +463,7 @@ mod tests {
             Slabs::new(&from, 2 << 20, 0),
             Arena::new(2 << 20, false).unwrap(),
         );
-        let (mut magazines, counters) = (Magazines::new(), Counters::new());
+        let (mut magazines, counters) = (Magazines::new(), Counters::new(CLASSES_MAX));
         let mut taken = std::collections::HashSet::new();
         while let Some(id) = slabs.take(&arena, &mut magazines, &counters, 1) {
             assert!(taken.insert(id), "handed out twice");

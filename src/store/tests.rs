@@ -26,7 +26,7 @@ fn config(memory_mb: u64) -> Config {
 }
 
 fn local() -> Local {
-    Local::new(Arc::new(Counters::new()))
+    Local::new(Arc::new(Counters::new(CLASSES_MAX)))
 }
 
 struct Random(u64);

@@ -1,0 +1,174 @@
+//! Operations: what a line asks for, in terms of the input that it stands in.
+
+#![forbid(unsafe_code)]
+
+use super::admin::Run;
+use super::flags::MetaVerb;
+use crate::store::Mode;
+
+/// A part of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Span {
+    /// Where it begins.
+    pub start: u32,
+    /// Bytes.
+    pub len: u32,
+}
+
+impl Span {
+    /// The bytes from `start` to `end`.
+    pub fn new(start: usize, end: usize) -> Span {
+        Span {
+            start: start as u32,
+            len: (end - start) as u32,
+        }
+    }
+
+    /// The bytes it names.
+    #[inline]
+    pub fn of(self, input: &[u8]) -> &[u8] {
+        &input[self.start as usize..][..self.len as usize]
+    }
+}
+
+/// What the keys of a retrieval are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// Whether the reply shows cas ids.
+    pub with_cas: bool,
+    /// The new expiry, as the client gave it, for `gat` and `gats`.
+    pub touch: Option<i32>,
+}
+
+/// A storage command, its value aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// The key.
+    pub key: Span,
+    /// The hash of the key.
+    pub hash: u64,
+    /// What is to be done with the value.
+    pub mode: Mode,
+    /// The cas id that the item must have, for `cas`.
+    pub compare: Option<u64>,
+    /// Client flags.
+    pub client_flags: u32,
+    /// Expiry as the client gave it.
+    pub exptime: i32,
+    /// Bytes of the value.
+    pub len: u32,
+    /// Whether there is no reply.
+    pub quiet: bool,
+}
+
+/// An `ms` command, its value aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetaStorage {
+    /// The key as it was given.
+    pub key: Span,
+    /// The hash of the key that is meant.
+    pub hash: u64,
+    /// The flags; they have been checked.
+    pub flags: Span,
+    /// Bytes of the value.
+    pub len: u32,
+}
+
+/// One operation.
+#[derive(Clone, Copy)]
+pub struct Op {
+    /// Where in the input it begins.
+    pub start: u32,
+    /// What to do.
+    pub body: Body,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy)]
+pub enum Body {
+    /// One key of a retrieval; the line's first and last are marked.
+    Read {
+        key: Span,
+        hash: u64,
+        keys: Keys,
+        first: bool,
+        last: bool,
+    },
+    /// A value that is here; `block` is false if CR LF is not where it should be.
+    Put {
+        storage: Storage,
+        value: Span,
+        block: bool,
+    },
+    /// A value that is still arriving: the rest of the input belongs to it.
+    Upload { storage: Storage },
+    /// `len` bytes that belong to nobody follow; then the reply.
+    Swallow { len: u64, reply: &'static [u8] },
+    /// Deletes a key.
+    Delete { key: Span, hash: u64, quiet: bool },
+    /// Increments or decrements.
+    Add {
+        key: Span,
+        hash: u64,
+        delta: u64,
+        increment: bool,
+        quiet: bool,
+    },
+    /// Gives a key a new expiry.
+    Touch {
+        key: Span,
+        hash: u64,
+        exptime: i32,
+        quiet: bool,
+    },
+    /// A meta command without a value. Key and flags are as they were given, and checked.
+    Meta {
+        verb: MetaVerb,
+        key: Span,
+        hash: u64,
+        flags: Span,
+    },
+    /// `ms` with a value that is here.
+    MetaPut {
+        storage: MetaStorage,
+        value: Span,
+        block: bool,
+    },
+    /// `ms` with a value that is still arriving.
+    MetaUpload { storage: MetaStorage },
+    /// Anything that is not about a key; `line` is without its end.
+    Admin { run: Run, line: Span },
+    /// A fixed reply.
+    Say(&'static [u8]),
+    /// The connection is to be closed after the replies so far.
+    Close,
+}
+
+impl Body {
+    /// The hash of the key that it is about.
+    #[inline]
+    pub fn hash(&self) -> Option<u64> {
+        match *self {
+            Body::Read { hash, .. }
+            | Body::Put {
+                storage: Storage { hash, .. },
+                ..
+            }
+            | Body::Delete { hash, .. }
+            | Body::Add { hash, .. }
+            | Body::Meta { hash, .. }
+            | Body::MetaPut {
+                storage: MetaStorage { hash, .. },
+                ..
+            }
+            | Body::Touch { hash, .. } => Some(hash),
+            _ => None,
+        }
+    }
+
+    /// Whether a request is over with it.
+    #[inline]
+    pub fn ends_request(&self) -> bool {
+        !matches!(self, Body::Read { last: false, .. })
+    }
+}

@@ -1,0 +1,163 @@
+//! Values that are still arriving: received into a draft, stored when they are complete.
+
+#![forbid(unsafe_code)]
+
+use super::classic::{outcome, terms_of};
+use super::flags::{Flags, Key};
+use super::meta;
+use super::op::{MetaStorage, Storage};
+use super::reply::{self, Output, refusal};
+use super::session::Context;
+use crate::store::{Draft, Local, Refused, Terms};
+
+/// A value that is arriving.
+pub struct Upload<'s> {
+    draft: Draft<'s>,
+    terms: Terms,
+    answer: Answer,
+    /// What stands where CR LF should, as far as it is here.
+    end: [u8; 2],
+    end_len: usize,
+}
+
+/// How the client is told what became of a value that had to be waited for.
+enum Answer {
+    /// In one line, or not at all.
+    Classic { quiet: bool },
+    /// In the terms of these flags.
+    Meta { key: Box<[u8]>, flags: Box<[u8]> },
+}
+
+impl<'s> Upload<'s> {
+    fn new(draft: Draft<'s>, terms: Terms, answer: Answer) -> Upload<'s> {
+        Upload {
+            draft,
+            terms,
+            answer,
+            end: [0; 2],
+            end_len: 0,
+        }
+    }
+
+    /// Whether CR LF stands behind the value.
+    fn ends_well(&self) -> bool {
+        self.end == reply::CR_LF
+    }
+
+    /// Takes what it can of `bytes`: how many, and whether memory was found for them.
+    pub fn take(&mut self, local: &mut Local, bytes: &[u8]) -> (usize, Result<(), Refused>) {
+        let missing = self.draft.missing();
+        let (value, after) = bytes.split_at(missing.min(bytes.len()));
+        let taken = self.draft.write(local, value);
+        let mut len = missing - self.draft.missing();
+        if len == missing {
+            for &byte in after.iter().take(self.end.len() - self.end_len) {
+                self.end[self.end_len] = byte;
+                self.end_len += 1;
+                len += 1;
+            }
+        }
+        (len, taken)
+    }
+
+    /// Whether all of it is here, and what should be CR LF.
+    pub fn is_complete(&self) -> bool {
+        self.end_len == self.end.len()
+    }
+
+    /// What remains to be read when memory has run out, and the reply after it.
+    pub fn rest(&self) -> (u64, &'static [u8]) {
+        let quiet = match &self.answer {
+            Answer::Classic { quiet } => *quiet,
+            // The one error that `q` hides.
+            Answer::Meta { flags, .. } => Flags::read(flags).has(b'q'),
+        };
+        let left = (self.draft.missing() + self.end.len()) as u64;
+        (left, if quiet { b"" } else { reply::NO_MEMORY_READING })
+    }
+
+    /// Memory to receive into, if at least `least` bytes of the value are missing and stand
+    /// there in one piece.
+    pub fn window(&mut self, local: &mut Local, least: usize) -> Option<&mut [u8]> {
+        if self.draft.missing() < least {
+            return None;
+        }
+        let window = self.draft.window(local).ok();
+        window.filter(|window| window.len() >= least)
+    }
+
+    /// Claims `len` bytes received into the last window.
+    pub fn received(&mut self, len: usize) {
+        self.draft.advance(len);
+    }
+}
+
+impl<'s> Context<'_, 's> {
+    /// Memory for a value that is still arriving, or the reply that refuses it.
+    pub(super) fn begin_upload(
+        &mut self,
+        input: &[u8],
+        storage: &Storage,
+    ) -> Result<Upload<'s>, &'static [u8]> {
+        let (key, terms) = (storage.key.of(input), terms_of(storage));
+        let (meta, len) = (self.meta_of(storage), storage.len as usize);
+        let store = &self.server.store;
+        match store.draft(self.local, key, storage.hash, meta, len, &terms) {
+            Ok(draft) => Ok(Upload::new(
+                draft,
+                terms,
+                Answer::Classic {
+                    quiet: storage.quiet,
+                },
+            )),
+            Err(_) if storage.quiet => Err(b""),
+            Err(refused) => Err(refusal(refused)),
+        }
+    }
+
+    /// Memory for a value that is still arriving, or the reply that refuses it.
+    pub(super) fn begin_meta_upload(
+        &mut self,
+        input: &[u8],
+        storage: &MetaStorage,
+    ) -> Result<Upload<'s>, &'static [u8]> {
+        let (given, text) = (storage.key.of(input), storage.flags.of(input));
+        let flags = Flags::read(text);
+        let key = Key::read(given, flags.has(b'b'));
+        let (meta, terms) = self.meta_terms(&flags);
+        let len = storage.len as usize;
+        let store = &self.server.store;
+        match store.draft(self.local, key.bytes(), storage.hash, meta, len, &terms) {
+            Ok(draft) => {
+                let answer = Answer::Meta {
+                    key: given.into(),
+                    flags: text.into(),
+                };
+                Ok(Upload::new(draft, terms, answer))
+            }
+            Err(refused) => Err(refusal(refused)),
+        }
+    }
+
+    /// Stores a value that has arrived.
+    pub(super) fn finish_upload(&mut self, upload: Upload<'s>, out: &mut Output<'s>) {
+        let is_whole = upload.ends_well();
+        let Upload {
+            draft,
+            terms,
+            answer,
+            ..
+        } = upload;
+        let stored = is_whole.then(|| self.server.store.commit(self.local, draft, &terms));
+        match (answer, stored) {
+            (Answer::Classic { quiet }, Some(stored)) => {
+                out.put_unless(quiet, outcome(stored.outcome));
+            }
+            (Answer::Classic { quiet }, None) => out.put_unless(quiet, reply::BAD_CHUNK),
+            (Answer::Meta { key, flags }, Some(stored)) => {
+                meta::put_stored(&key, &Flags::read(&flags), &stored, out);
+            }
+            (Answer::Meta { .. }, None) => out.put(reply::BAD_CHUNK),
+        }
+    }
+}
