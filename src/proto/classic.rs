@@ -3,9 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::admin;
+use super::context::Context;
 use super::op::{Body, Keys, Storage};
 use super::reply::{self, Output, put_block, refusal};
-use super::session::Context;
 use crate::store::{Access, Change, Found, Meta, NoChange, Outcome, Terms};
 
 impl<'s> Context<'_, 's> {

@@ -6,10 +6,10 @@
 #![forbid(unsafe_code)]
 
 use super::base64;
+use super::context::Context;
 use super::flags::{Flags, Key, MetaVerb};
 use super::op::MetaStorage;
 use super::reply::{self, Output, put_block, refusal};
-use super::session::Context;
 use crate::ops::Server;
 use crate::store::{Ask, Change, Found, Meta, Mode, NoChange, Outcome, Removal, Stored, Terms};
 

@@ -6,6 +6,16 @@
 //!          command (the table)                                  store, ops
 //! ```
 //!
+//! | file              | holds                                                     |
+//! |-------------------|-----------------------------------------------------------|
+//! | `session`         | one connection's conversation, and batches                |
+//! | `upload`          | values that are still arriving                            |
+//! | `parse`           | lines to operations, with `op`, `tokens`, `scan`, `number` |
+//! | `command`         | the table of commands                                     |
+//! | `classic`, `meta` | carrying them out; `flags` and `base64` for meta          |
+//! | `admin`, `tune`   | commands that are not about a key; `debug` for tests      |
+//! | `reply`           | the fixed replies, and where replies collect              |
+//!
 //! A [`Session`] is the protocol's side of one connection. It may be given input in any
 //! pieces; what it has not consumed must be given again, with more behind it.
 
@@ -15,6 +25,7 @@ mod admin;
 mod base64;
 mod classic;
 mod command;
+mod context;
 #[cfg(debug_assertions)]
 mod debug;
 mod flags;
@@ -33,9 +44,10 @@ mod upload;
 mod tests;
 
 pub use command::COMMANDS;
+pub use context::Context;
 pub use op::Op;
 pub use reply::{Output, Pin, TOO_MANY_CONNECTIONS, WRITE_BUFFER_LEN};
-pub use session::{Context, Handled, Next, Session};
+pub use session::{Handled, Next, Session};
 
 /// Bytes that a worker reads at a time.
 pub const READ_BUFFER_LEN: usize = 64 << 10;

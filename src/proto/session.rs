@@ -2,26 +2,16 @@
 
 #![forbid(unsafe_code)]
 
+use super::context::Context;
 use super::op::{Body, Op};
 use super::parse::{BATCH, Parser, Stop};
 use super::reply::{self, Output};
 use super::upload::Upload;
-use crate::ops::Server;
 use crate::settings::Protocol;
 use crate::store::Local;
 
 /// The first byte of every request of the binary protocol.
 const BINARY_MAGIC: u8 = 0x80;
-
-/// What a worker lends a session for one call.
-pub struct Context<'c, 's> {
-    /// The server.
-    pub server: &'s Server,
-    /// The worker's own part of the store.
-    pub local: &'c mut Local,
-    /// Memory for a batch.
-    pub ops: &'c mut Vec<Op>,
-}
 
 /// What became of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 #![forbid(unsafe_code)]
 
 use super::classic::{outcome, terms_of};
+use super::context::Context;
 use super::flags::{Flags, Key};
 use super::meta;
 use super::op::{MetaStorage, Storage};
 use super::reply::{self, Output, refusal};
-use super::session::Context;
 use crate::store::{Draft, Local, Refused, Terms};
 
 /// A value that is arriving.

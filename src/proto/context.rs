@@ -1,0 +1,17 @@
+//! What the protocol works with and does not own.
+
+#![forbid(unsafe_code)]
+
+use super::op::Op;
+use crate::ops::Server;
+use crate::store::Local;
+
+/// What a worker lends a session for one call.
+pub struct Context<'c, 's> {
+    /// The server.
+    pub server: &'s Server,
+    /// The worker's own part of the store.
+    pub local: &'c mut Local,
+    /// Memory for a batch.
+    pub ops: &'c mut Vec<Op>,
+}
