@@ -21,7 +21,7 @@ use crate::store::digits::{parse_signed, parse_unsigned};
 use crate::store::{KEY_LEN_MAX, Mode};
 
 /// Operations in a batch.
-pub const BATCH: usize = 32;
+pub const BATCH: usize = u32::BITS as usize; // a bit for each fits a word
 /// A line whose end has not arrived may be so long; lists of keys may be longer.
 const LINE_LEN_MAX: usize = 2048;
 /// Longest list of keys. C memcached takes any; one connection must not take all memory.

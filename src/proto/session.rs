@@ -221,7 +221,8 @@ fn swallow<'s>(len: u32, reply: &'static [u8]) -> State<'s> {
     State::Swallow { left, reply }
 }
 
-/// Fetches what the batch will touch: first all buckets, then the items they point at.
+/// Fetches what the batch will touch: first all buckets, then the items they point at, then
+/// those that an overflow bucket points at.
 #[inline]
 fn prefetch(cx: &Context<'_, '_>, ops: &[Op]) {
     let store = &cx.server.store;
@@ -230,5 +231,13 @@ fn prefetch(cx: &Context<'_, '_>, ops: &[Op]) {
         // A request that is alone would only wait for itself.
         hashes().for_each(|hash| store.prefetch_bucket(hash));
     }
-    hashes().for_each(|hash| store.prefetch_item(hash));
+    let mut spilled = 0u32;
+    for (index, hash) in hashes().enumerate() {
+        spilled |= u32::from(store.prefetch_item(hash)) << index;
+    }
+    if spilled != 0 {
+        let is_spilled = |(index, _): &(usize, u64)| spilled >> index & 1 != 0;
+        let rest = hashes().enumerate().filter(is_spilled);
+        rest.for_each(|(_, hash)| store.prefetch_spilled(hash));
+    }
 }

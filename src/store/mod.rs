@@ -198,14 +198,27 @@ impl Store {
         self.table.prefetch_bucket(hash);
     }
 
-    /// Second step of a batch: fetches the items that the bucket's tags point at.
+    /// Second step of a batch: fetches the items that the bucket's tags point at. If none
+    /// does and the chain goes on, it fetches that, and it is worth calling
+    /// [`prefetch_spilled`](Store::prefetch_spilled) later.
     #[inline]
-    pub fn prefetch_item(&self, hash: u64) {
-        self.table.peek_items(hash, |id| {
-            // How long the item is stands in the item; how long it can be does not.
-            let chunk_len = self.slabs.classes.size(self.arena.class_of(id));
-            self.arena.prefetch(id, chunk_len.min(PREFETCH_LEN));
-        });
+    #[must_use]
+    pub fn prefetch_item(&self, hash: u64) -> bool {
+        self.table
+            .peek_items(hash, false, |id| self.prefetch_chunk(id))
+    }
+
+    /// Third step, for the few whose item was not in the first bucket.
+    pub fn prefetch_spilled(&self, hash: u64) {
+        self.table
+            .peek_items(hash, true, |id| self.prefetch_chunk(id));
+    }
+
+    #[inline]
+    fn prefetch_chunk(&self, id: ItemId) {
+        // How long the item is stands in the item; how long it can be does not.
+        let chunk_len = self.slabs.classes.size(self.arena.class_of(id));
+        self.arena.prefetch(id, chunk_len.min(PREFETCH_LEN));
     }
 
     /// Sizes of the table and the number of items.

@@ -182,11 +182,27 @@ impl Table {
         super::prefetch(std::ptr::from_ref(self.peek(hash)).cast());
     }
 
-    /// Calls `found` with the ids whose tags match `hash`, without a lock: a hint what to fetch.
+    /// Calls `found` with the ids whose tags match `hash`, in the first bucket or else in the
+    /// second of its chain, without a lock: a hint what to fetch. If the second bucket had not
+    /// been `fetched` yet it is now, and the answer is that it is worth looking again.
     #[inline]
-    pub fn peek_items(&self, hash: u64, mut found: impl FnMut(ItemId)) {
-        let bucket = self.peek(hash);
+    pub fn peek_items(&self, hash: u64, fetched: bool, mut found: impl FnMut(ItemId)) -> bool {
+        let mut bucket = self.peek(hash);
         let mut matches = bucket.matches(hash);
+        if matches == 0 {
+            let next = bucket.next();
+            if next == 0 {
+                return false;
+            }
+            // Overflow memory stays committed, so a bucket that has been taken out of the
+            // chain meanwhile can be looked at all the same.
+            bucket = self.overflow(next);
+            if !fetched {
+                super::prefetch(std::ptr::from_ref(bucket).cast());
+                return true;
+            }
+            matches = bucket.matches(hash);
+        }
         while matches != 0 {
             let id = bucket.id(matches.trailing_zeros() as usize);
             // The slot may have been emptied since the tag was compared.
@@ -195,6 +211,7 @@ impl Table {
             }
             matches &= matches - 1;
         }
+        false
     }
 
     /// Sizes, summed over the stripes without locks.
