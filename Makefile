@@ -25,6 +25,12 @@ test: all
 	$(CARGO) test --locked
 	prove -j 2 t/
 
+# Compares with another memcached: $PEER, else Debian's. PEER=optional: if there is one.
+PEER_SECONDS ?= 60
+test-peer:
+	$(CARGO) build --locked
+	perl t/peer/differ.pl --seconds $(PEER_SECONDS)
+
 bench:
 	@echo "doc/performance.txt tells how its figures were measured."
 
@@ -51,4 +57,4 @@ $(BINARY):
 clean:
 	$(CARGO) clean --locked
 
-.PHONY: all run test bench doc check install clean
+.PHONY: all run test test-peer bench doc check install clean

@@ -118,9 +118,9 @@ F has 11 digits at most
 257 the last error of a line is the one that is told
     > mg a Tx z\r\n
     < CLIENT_ERROR invalid flag\r\n
-... of several bad arguments as well
+... of several bad arguments as well, but that of F has no text of its own
     > mg a Tx Fx\r\nmg a Fx Tx\r\nmg a Dx Jx\r\n
-    < {CE}CLIENT_ERROR bad token in command line format\r\nCLIENT_ERROR invalid numeric initial value\r\n
+    < CLIENT_ERROR bad token in command line format\r\nCLIENT_ERROR bad token in command line format\r\nCLIENT_ERROR invalid numeric initial value\r\n
 ... but no word after an unknown flag, or one that comes twice, is read
     > mg a z Tx\r\nmg a Tx v v Fx\r\n
     < CLIENT_ERROR invalid flag\r\nCLIENT_ERROR duplicate flag\r\n

@@ -4,7 +4,7 @@
 
 use super::base64::{self, Decoded};
 use super::number::{parse_i32, parse_u32, parse_u64};
-use super::reply;
+use super::reply::{self, Output};
 use super::tokens::words;
 use crate::store::KEY_LEN_MAX;
 
@@ -83,7 +83,19 @@ impl<'i> Flags<'i> {
     /// Takes flags apart that [`check`] has found good.
     #[inline]
     pub fn read(text: &'i [u8]) -> Flags<'i> {
-        Flags::scan(text).unwrap_or_default()
+        Flags::scan(text, None).unwrap_or_default()
+    }
+
+    /// The flags of `me`, of which only one is looked at.
+    pub fn read_debug(text: &'i [u8]) -> Flags<'i> {
+        let mut flags = Flags {
+            text,
+            ..Flags::default()
+        };
+        if flags.each().any(|(letter, _)| letter == b'b') {
+            flags.given = bit(b'b');
+        }
+        flags
     }
 
     /// Calls `with` with the key that is meant by `given`.
@@ -105,9 +117,12 @@ impl<'i> Flags<'i> {
         }
     }
 
+    /// With a key its being base64 is checked where a flag says that it is.
+    ///
     /// # Errors
-    /// The reply to what is wrong first; of bad arguments, to the last.
-    fn scan(text: &'i [u8]) -> Result<Flags<'i>, &'static [u8]> {
+    /// The reply to the first unknown or repeated letter; else to the last bad argument, of
+    /// which that of `F` has no text of its own.
+    fn scan(text: &'i [u8], key: Option<&[u8]>) -> Result<Flags<'i>, &'static [u8]> {
         let mut flags = Flags {
             text,
             ..Flags::default()
@@ -121,8 +136,13 @@ impl<'i> Flags<'i> {
                 return Err(reply::DUPLICATE_FLAG);
             }
             flags.given |= bit(letter);
-            if let Err(text) = flags.argument(letter, argument) {
-                fault = Some(text);
+            match flags.argument(letter, argument) {
+                Err(reply::BAD_LINE) => fault = fault.or(Some(reply::BAD_LINE)),
+                Err(text) => fault = Some(text),
+                Ok(()) => {}
+            }
+            if letter == b'b' && key.is_some_and(|key| base64::decode(key).is_none()) {
+                fault = Some(reply::BAD_BASE64);
             }
         }
         fault.map_or(Ok(flags), Err)
@@ -179,7 +199,7 @@ pub fn check<'i>(
     } else if tokens > TOKENS_MAX {
         Err(reply::TOO_MANY_FLAGS)
     } else {
-        Flags::scan(text).and_then(|flags| flags.with_key(key, |_| ()).map(|()| flags))
+        Flags::scan(text, Some(key))
     };
     if verb == MetaVerb::Arithmetic && flags.is_err() {
         return Err(reply::BAD_ARITHMETIC_FLAG);
@@ -208,13 +228,7 @@ pub fn check<'i>(
 
 /// `me` looks at nothing but whether the key is base64.
 fn check_debug<'i>(key: &[u8], text: &'i [u8]) -> Result<Flags<'i>, &'static [u8]> {
-    let mut flags = Flags {
-        text,
-        ..Flags::default()
-    };
-    if flags.each().any(|(letter, _)| letter == b'b') {
-        flags.given = bit(b'b');
-    }
+    let flags = Flags::read_debug(text);
     let good = key.len() <= KEY_LEN_MAX && flags.with_key(key, |_| ()).is_ok();
     if good {
         Ok(flags)
@@ -238,6 +252,18 @@ impl<'i> Key<'i> {
         match is_binary.then(|| base64::decode(given)).flatten() {
             Some(decoded) => Key::Binary(Box::new(decoded)),
             None => Key::Plain(given),
+        }
+    }
+
+    /// As it is shown to who gave it: base64 without what was skipped, and the flag that says
+    /// so; else as it is.
+    pub fn put(&self, out: &mut Output<'_>) {
+        match self {
+            Key::Plain(bytes) => out.put(bytes),
+            Key::Binary(decoded) => {
+                base64::encode(decoded.bytes(), |group| out.put(group));
+                out.put(b" b");
+            }
         }
     }
 

@@ -24,17 +24,20 @@ impl<'s> Context<'_, 's> {
         flags: &[u8],
         out: &mut Output<'s>,
     ) {
-        let flags = Flags::read(flags);
+        let flags = match verb {
+            MetaVerb::Debug => Flags::read_debug(flags),
+            _ => Flags::read(flags),
+        };
         let key = Key::read(given, flags.has(b'b'));
         let request = Request {
-            given,
+            key: &key,
             hash,
             flags: &flags,
         };
         match verb {
-            MetaVerb::Get => self.meta_get(&key, &request, out),
-            MetaVerb::Delete => self.meta_delete(&key, &request, out),
-            MetaVerb::Arithmetic => self.meta_arithmetic(&key, &request, out),
+            MetaVerb::Get => self.meta_get(&request, out),
+            MetaVerb::Delete => self.meta_delete(&request, out),
+            MetaVerb::Arithmetic => self.meta_arithmetic(&request, out),
             MetaVerb::Debug => self.meta_debug(&key, hash, out),
             // One has a value, the other is answered when it is read.
             MetaVerb::Set | MetaVerb::NoOp => {}
@@ -42,7 +45,7 @@ impl<'s> Context<'_, 's> {
     }
 
     #[inline]
-    fn meta_get(&mut self, key: &Key<'_>, request: &Request<'_>, out: &mut Output<'s>) {
+    fn meta_get(&mut self, request: &Request<'_>, out: &mut Output<'s>) {
         let flags = request.flags;
         let ask = Ask {
             touches: flags.has(b'T'),
@@ -53,7 +56,7 @@ impl<'s> Context<'_, 's> {
         let store = &server.store;
         let found = store.read_meta(
             self.local,
-            key.bytes(),
+            request.key.bytes(),
             request.hash,
             &ask,
             |item, is_new| {
@@ -65,7 +68,7 @@ impl<'s> Context<'_, 's> {
         }
     }
 
-    fn meta_delete(&mut self, key: &Key<'_>, request: &Request<'_>, out: &mut Output<'s>) {
+    fn meta_delete(&mut self, request: &Request<'_>, out: &mut Output<'s>) {
         let flags = request.flags;
         let store = &self.server.store;
         let removal = Removal {
@@ -75,14 +78,14 @@ impl<'s> Context<'_, 's> {
             expires_s: flags.has(b'T').then(|| store.clock.expiry(flags.ttl)),
             cas: flags.cas,
         };
-        match store.remove(self.local, key.bytes(), request.hash, &removal) {
+        match store.remove(self.local, request.key.bytes(), request.hash, &removal) {
             Ok(()) if flags.has(b'q') => {}
             Ok(()) => request.refuse(b"HD", out),
             Err(fault) => request.fault(fault, out),
         }
     }
 
-    fn meta_arithmetic(&mut self, key: &Key<'_>, request: &Request<'_>, out: &mut Output<'s>) {
+    fn meta_arithmetic(&mut self, request: &Request<'_>, out: &mut Output<'s>) {
         let flags = request.flags;
         let change = Change {
             delta: flags.delta.unwrap_or(1),
@@ -95,9 +98,13 @@ impl<'s> Context<'_, 's> {
         let reply = |item: Found<'_, '_>, sum, is_new| {
             put_sum(server, request, &item, sum, is_new, out);
         };
-        let done = server
-            .store
-            .change(self.local, key.bytes(), request.hash, &change, reply);
+        let done = server.store.change(
+            self.local,
+            request.key.bytes(),
+            request.hash,
+            &change,
+            reply,
+        );
         if let Err(fault) = done {
             request.fault(fault, out);
         }
@@ -161,7 +168,7 @@ impl<'s> Context<'_, 's> {
             return out.put(draft.map_or_else(refusal, |_| reply::BAD_CHUNK));
         }
         match store.put(self.local, key.bytes(), storage.hash, meta, value, &terms) {
-            Ok(stored) => put_stored(given, &flags, &stored, out),
+            Ok(stored) => put_stored(&key, &flags, &stored, out),
             Err(refused) => out.put(refusal(refused)),
         }
     }
@@ -197,8 +204,7 @@ impl<'s> Context<'_, 's> {
 
 /// What a reply needs to know of its request.
 struct Request<'r> {
-    /// The key as it was given.
-    given: &'r [u8],
+    key: &'r Key<'r>,
     hash: u64,
     flags: &'r Flags<'r>,
 }
@@ -208,7 +214,7 @@ impl Request<'_> {
     fn refuse(&self, code: &[u8], out: &mut Output<'_>) {
         out.put(code);
         for (letter, text) in self.flags.each() {
-            put_reflected(self.given, self.flags, letter, text, out);
+            put_reflected(self.key, letter, text, out);
         }
         out.put(reply::CR_LF);
     }
@@ -226,14 +232,12 @@ impl Request<'_> {
 
 /// Key and opaque as the request has them; nothing for any other flag.
 #[inline]
-fn put_reflected(given: &[u8], flags: &Flags<'_>, letter: u8, text: &[u8], out: &mut Output<'_>) {
+fn put_reflected(key: &Key<'_>, letter: u8, text: &[u8], out: &mut Output<'_>) {
     match letter {
         b'O' => put_text(b" O", text, out),
         b'k' => {
-            put_text(b" k", given, out);
-            if flags.has(b'b') {
-                out.put(b" b");
-            }
+            out.put(b" k");
+            key.put(out);
         }
         _ => {}
     }
@@ -336,7 +340,7 @@ fn put_sum(
                 put_ttl(item.ttl_s(), out);
             }
             b'c' => put_count(b" c", item.cas(), out),
-            _ => put_reflected(request.given, flags, letter, text, out),
+            _ => put_reflected(request.key, letter, text, out),
         }
     }
     if !quiet {
@@ -349,7 +353,7 @@ fn put_sum(
 }
 
 /// The reply of `ms`.
-pub(super) fn put_stored(given: &[u8], flags: &Flags<'_>, stored: &Stored, out: &mut Output<'_>) {
+pub(super) fn put_stored(key: &Key<'_>, flags: &Flags<'_>, stored: &Stored, out: &mut Output<'_>) {
     let code: &[u8] = match stored.outcome {
         Outcome::Stored if flags.has(b'q') => return,
         Outcome::Stored => b"HD",
@@ -363,7 +367,7 @@ pub(super) fn put_stored(given: &[u8], flags: &Flags<'_>, stored: &Stored, out: 
         match letter {
             b'c' => put_count(b" c", stored.cas, out),
             b's' => put_count(b" s", stored.value_len as u64, out),
-            _ => put_reflected(given, flags, letter, text, out),
+            _ => put_reflected(key, letter, text, out),
         }
     }
     out.put(reply::CR_LF);

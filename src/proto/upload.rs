@@ -155,7 +155,9 @@ impl<'s> Context<'_, 's> {
             }
             (Answer::Classic { quiet }, None) => out.put_unless(quiet, reply::BAD_CHUNK),
             (Answer::Meta { key, flags }, Some(stored)) => {
-                meta::put_stored(&key, &Flags::read(&flags), &stored, out);
+                let flags = Flags::read(&flags);
+                let key = Key::read(&key, flags.has(b'b'));
+                meta::put_stored(&key, &flags, &stored, out);
             }
             (Answer::Meta { .. }, None) => out.put(reply::BAD_CHUNK),
         }

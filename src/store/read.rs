@@ -98,7 +98,7 @@ impl Store {
         (counts.asked)(&local.counters.thread).add(1);
         (counts.hit)(&local.counters.class[header.class()]).add(1);
         let outcome = read(Found::new(self, id, &stripe), is_new);
-        if !ask.unmarked && !is_new {
+        if !ask.unmarked {
             self.mark_hit(header);
         }
         Some(outcome)

@@ -46,7 +46,7 @@ pub struct Terms {
     /// The cas id that the item there must have; 0 matches none, but for [`Mode::Append`] and
     /// [`Mode::Prepend`], to which it means any. Not looked at by [`Mode::Add`].
     pub compare: Option<u64>,
-    /// With `compare`: a lower id is taken too, but the value is stale at once.
+    /// With `compare`: a lower id, but 0, is taken too, but the value is stale at once.
     pub or_stale: bool,
     /// The id of the new item, 0 for the next one.
     pub cas: u64,
@@ -244,7 +244,7 @@ impl Store {
                 let there = self.cas_of(slot.id);
                 let verdict = if given != 0 && given == there {
                     Verdict::Fresh
-                } else if terms.or_stale && given < there {
+                } else if terms.or_stale && given != 0 && given < there {
                     Verdict::Stale
                 } else {
                     class.cas_badval.add(1);
