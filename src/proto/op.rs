@@ -166,6 +166,15 @@ impl Body {
         }
     }
 
+    /// Bytes of the value that it writes.
+    #[inline]
+    pub fn value_len(&self) -> usize {
+        match *self {
+            Body::Put { value, .. } | Body::MetaPut { value, .. } => value.len as usize,
+            _ => 0,
+        }
+    }
+
     /// Whether a request is over with it.
     #[inline]
     pub fn ends_request(&self) -> bool {

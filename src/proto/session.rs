@@ -226,18 +226,24 @@ fn swallow<'s>(len: u32, reply: &'static [u8]) -> State<'s> {
 #[inline]
 fn prefetch(cx: &Context<'_, '_>, ops: &[Op]) {
     let store = &cx.server.store;
-    let hashes = || ops.iter().filter_map(|op| op.body.hash());
+    let keyed = || {
+        ops.iter()
+            .filter_map(|op| op.body.hash().map(|hash| (hash, op)))
+    };
     if ops.len() > 1 {
         // A request that is alone would only wait for itself.
-        hashes().for_each(|hash| store.prefetch_bucket(hash));
+        keyed().for_each(|(hash, _)| store.prefetch_bucket(hash));
     }
     let mut spilled = 0u32;
-    for (index, hash) in hashes().enumerate() {
-        spilled |= u32::from(store.prefetch_item(hash)) << index;
+    for (index, (hash, op)) in keyed().enumerate() {
+        let again = store.prefetch_item(hash, op.body.value_len());
+        spilled |= u32::from(again) << index;
     }
     if spilled != 0 {
-        let is_spilled = |(index, _): &(usize, u64)| spilled >> index & 1 != 0;
-        let rest = hashes().enumerate().filter(is_spilled);
-        rest.for_each(|(_, hash)| store.prefetch_spilled(hash));
+        for (index, (hash, _)) in keyed().enumerate() {
+            if spilled >> index & 1 != 0 {
+                store.prefetch_spilled(hash);
+            }
+        }
     }
 }

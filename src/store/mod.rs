@@ -73,6 +73,10 @@ const CACHE_LINE: usize = 64;
 /// Most of an item that is fetched ahead: hardware follows a longer copy by itself.
 const PREFETCH_LEN: usize = 4 * CACHE_LINE;
 
+/// Most that is fetched ahead of a value that is written: stores wait for their lines one
+/// after the other, fetches do not.
+const PREFETCH_WRITE_LEN: usize = 8 << 10;
+
 /// Fetches a cache line that will be read soon.
 #[inline]
 fn prefetch(at: *const u8) {
@@ -198,27 +202,29 @@ impl Store {
         self.table.prefetch_bucket(hash);
     }
 
-    /// Second step of a batch: fetches the items that the bucket's tags point at. If none
-    /// does and the chain goes on, it fetches that, and it is worth calling
+    /// Second step of a batch: fetches the items that the bucket's tags point at, as far as a
+    /// value of `value_len` bytes will be written there (0 if it is read). If no tag matches and
+    /// the chain goes on, it fetches that, and it is worth calling
     /// [`prefetch_spilled`](Store::prefetch_spilled) later.
     #[inline]
     #[must_use]
-    pub fn prefetch_item(&self, hash: u64) -> bool {
+    pub fn prefetch_item(&self, hash: u64, value_len: usize) -> bool {
         self.table
-            .peek_items(hash, false, |id| self.prefetch_chunk(id))
+            .peek_items(hash, false, |id| self.prefetch_chunk(id, value_len))
     }
 
     /// Third step, for the few whose item was not in the first bucket.
     pub fn prefetch_spilled(&self, hash: u64) {
         self.table
-            .peek_items(hash, true, |id| self.prefetch_chunk(id));
+            .peek_items(hash, true, |id| self.prefetch_chunk(id, 0));
     }
 
     #[inline]
-    fn prefetch_chunk(&self, id: ItemId) {
+    fn prefetch_chunk(&self, id: ItemId, value_len: usize) {
         // How long the item is stands in the item; how long it can be does not.
         let chunk_len = self.slabs.classes.size(self.arena.class_of(id));
-        self.arena.prefetch(id, chunk_len.min(PREFETCH_LEN));
+        let len = value_len.clamp(PREFETCH_LEN, PREFETCH_WRITE_LEN);
+        self.arena.prefetch(id, chunk_len.min(len));
     }
 
     /// Sizes of the table and the number of items.
