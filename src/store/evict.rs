@@ -17,6 +17,9 @@ const TAIL_STEPS: usize = 5;
 /// Items that a search sends back to the head at most: a bound on how long it holds the list.
 const SECOND_CHANCES: usize = 50;
 
+/// Shortest chunk that a chain is made of.
+const CHAIN_CHUNK_MIN: usize = 1 << 10;
+
 /// What a search may do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Take {
@@ -106,6 +109,16 @@ impl Store {
             }
         }
         None
+    }
+
+    /// A chunk of a smaller class, one whose live items may be given up and whose chunks are
+    /// long enough to make a chain of.
+    pub(super) fn allocate_smaller(&self, local: &mut Local, class: usize) -> Option<ItemId> {
+        let classes = &self.slabs.classes;
+        (1..class)
+            .rev()
+            .filter(|&other| self.evict && classes.size(other) >= CHAIN_CHUNK_MIN)
+            .find_map(|other| self.make_room_in(local, other, &mut 0))
     }
 
     /// A free chunk of a larger class that has pages, if live items may be given up at all.

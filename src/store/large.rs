@@ -66,11 +66,12 @@ impl Store {
         let chunk_max = self.slabs.classes.size(self.slabs.classes.last());
         let wanted = (rest + CHUNK_HEADER).min(chunk_max);
         // A class that fits the tail may own nothing and have nothing to give up: then a
-        // whole chunk must do.
+        // whole chunk must do, or several small ones.
         let fitting = self.slabs.classes.class_for(wanted)?;
         let chunk = self
             .allocate(local, fitting)
-            .or_else(|| self.allocate(local, self.slabs.classes.last()))?;
+            .or_else(|| self.allocate(local, self.slabs.classes.last()))
+            .or_else(|| self.allocate_smaller(local, fitting))?;
         let header = self.header(chunk);
         header.set_key_len(0);
         header.set_next(ItemId::NONE);

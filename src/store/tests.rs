@@ -609,3 +609,45 @@ fn more_than_a_window_held_cannot_be_claimed() {
     assert!(draft.window(&mut local).unwrap().len() <= 64 << 10);
     draft.advance(600_000);
 }
+
+#[test]
+fn a_value_becomes_a_chain_when_every_chunk_of_its_size_is_in_hands() {
+    let store = Store::new(&config(2)).unwrap();
+    let mut client = Client {
+        store: &store,
+        local: local(),
+    };
+    for n in 0..2000 {
+        client
+            .put(format!("key{n}").as_bytes(), &[b'x'; 2000], Mode::Set)
+            .unwrap();
+    }
+    // Uploads that do not go on hold all chunks of the one page that their class gets.
+    let (meta, terms) = (Meta::default(), Mode::Set.into());
+    let drafts: Vec<_> = (0..64)
+        .map_while(|n| {
+            let key = format!("draft{n}");
+            let hash = store.hash(key.as_bytes());
+            store
+                .draft(
+                    &mut client.local,
+                    key.as_bytes(),
+                    hash,
+                    meta,
+                    60_000,
+                    &terms,
+                )
+                .ok()
+        })
+        .collect();
+    assert_eq!(drafts.len(), 64, "more than a page holds");
+    let value = value_for(b"large", 60_000);
+    assert_eq!(client.put(b"large", &value, Mode::Set), Ok(Outcome::Stored));
+    assert_eq!(client.get(b"large").unwrap().0, value);
+    drop(drafts);
+    let census = client.verify();
+    assert!(census.chained > 0, "there is no chunk for the whole");
+    assert_eq!(census.held, 0, "what the drafts held comes back");
+    assert!(client.delete(b"large"));
+    assert_eq!(client.verify().chained, 0);
+}

@@ -121,6 +121,9 @@ pub enum Refused {
     NoMemoryInside,
 }
 
+/// Shortest value that becomes a chain when there is no chunk for the whole.
+const CHAIN_LEN_MIN: usize = 4 << 10;
+
 /// An item in the making: exclusive memory that nobody else can see.
 ///
 /// 1. `id` is an allocated chunk of the store, with its header and key written, that is not
@@ -491,15 +494,24 @@ impl Store {
     ) -> Option<ItemId> {
         debug_assert!((1..=KEY_LEN_MAX).contains(&key.len()));
         let classes = &self.slabs.classes;
-        let whole = classes.class_for(self.key_offset + key.len() + value_len);
-        let class = whole.or_else(|| classes.class_for(self.head_len(key.len())))?;
-        let id = self.allocate(local, class)?;
+        let whole = classes
+            .class_for(self.key_offset + key.len() + value_len)
+            .map(|class| self.allocate(local, class));
+        let (id, is_chain) = match whole {
+            Some(Some(id)) => (id, false),
+            // Where no large chunk can be had small ones will do, if the value is worth it.
+            Some(None) if !self.evict || value_len < CHAIN_LEN_MIN => return None,
+            _ => {
+                let class = classes.class_for(self.head_len(key.len()))?;
+                (self.allocate(local, class)?, true)
+            }
+        };
         let header = self.header(id);
         header.set_key_len(key.len());
-        let listed = if whole.is_some() {
-            self.arena.class_of(id)
-        } else {
+        let listed = if is_chain {
             classes.last()
+        } else {
+            self.arena.class_of(id)
         };
         header.set_place(listed, super::Segment::Cold as usize);
         header.refs.store(0, Relaxed);
@@ -510,7 +522,7 @@ impl Store {
             let to = self.arena.at(id).add(self.key_offset);
             std::ptr::copy_nonoverlapping(key.as_ptr(), to.as_ptr(), key.len());
         }
-        if whole.is_none() {
+        if is_chain {
             self.start_chain(id);
         }
         Some(id)
