@@ -22,7 +22,7 @@ run: all
 
 test: all
 	$(CARGO) build --locked
-	$(CARGO) test --locked
+	$(CARGO) test --locked --lib
 	prove -j 2 t/
 
 # Compares with another memcached: $PEER, else Debian's. PEER=optional: if there is one.
