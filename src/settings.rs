@@ -35,7 +35,7 @@ use std::os::unix::ffi::OsStrExt;
 pub use crate::store::hash::Algorithm as HashAlgorithm;
 pub use checks::item_lock_power;
 pub use kinds::Protocol;
-pub use live::Live;
+pub use live::{Live, Number};
 pub use table::Settings;
 
 use grammar::CommandLine;

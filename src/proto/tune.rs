@@ -2,13 +2,15 @@
 //!
 //! Their syntax and refusals are complete. Of what they tune only the memory limit exists in
 //! this version: there is no page mover, LRU maintainer, crawler or logger, and the replies
-//! are those of a server that runs without them.
+//! are those of a server that runs without them. What is to be kept for them is kept, and
+//! `stats settings` shows it.
 
 #![forbid(unsafe_code)]
 
 use super::admin::{Answer, Call, begins};
 use super::number::parse_u32;
 use super::reply;
+use crate::settings::{Live, Number, Settings};
 
 const LIMIT_TOO_SMALL: &[u8] = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n";
 const LIMIT_NOT_BYTES: &[u8] = b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n";
@@ -71,6 +73,17 @@ fn ok_if<T>(number: Option<T>, fault: &'static [u8]) -> Answer {
     say(if number.is_some() { reply::OK } else { fault })
 }
 
+/// Keeps a setting if there is a number for it, else answers `fault`.
+fn keep<T: Number>(setting: &Live<T>, number: Option<T>, fault: &'static [u8]) -> Answer {
+    match number {
+        Some(number) => {
+            setting.set(number);
+            say(reply::OK)
+        }
+        None => say(fault),
+    }
+}
+
 /// A number with a fraction, as `strtod(3)` reads it.
 fn parse_real(word: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(word)
@@ -103,28 +116,41 @@ pub fn cache_memlimit(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
 }
 
 /// `slabs reassign <from> <to>`, `slabs automove ...`
-pub fn slabs(_: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
+pub fn slabs(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     match words {
         [_, what, _, _] if begins(what, b"reassign") => say(REASSIGN_DISABLED),
-        [_, what, rest @ ..] if begins(what, b"automove") => automove(rest),
+        [_, what, rest @ ..] if begins(what, b"automove") => automove(&call.server.settings, rest),
         _ => say(reply::ERROR),
     }
 }
 
-fn automove(words: &[&[u8]]) -> Answer {
-    let number = words.get(1);
+fn automove(settings: &Settings, words: &[&[u8]]) -> Answer {
+    let number = words.get(1).copied();
     match words {
         [] => say(reply::ERROR),
-        [what, ..] if begins(what, b"ratio") || begins(what, b"freeratio") => {
-            ok_if(number.and_then(|word| parse_real(word)), reply::ERROR)
-        }
-        [what, ..] if begins(what, b"window") => match number.and_then(|word| parse_u32(word)) {
-            Some(3..=1800) => say(reply::OK),
+        [what, ..] if begins(what, b"ratio") => keep(
+            &settings.slab_automove_ratio,
+            number.and_then(parse_real),
+            reply::ERROR,
+        ),
+        // Only for external storage, which has no setting yet.
+        [what, ..] if begins(what, b"freeratio") => match number.and_then(parse_real) {
+            Some(_) => say(reply::OK),
+            None => say(reply::ERROR),
+        },
+        [what, ..] if begins(what, b"window") => match number.and_then(parse_u32) {
+            Some(window @ 3..=1800) => {
+                settings.slab_automove_window.set(window);
+                say(reply::OK)
+            }
             Some(_) => say(BAD_WINDOW),
             None => say(reply::BAD_LINE),
         },
         [level, ..] => match parse_u32(level) {
-            Some(0..=2) => say(reply::OK),
+            Some(level @ 0..=2) => {
+                settings.slab_automove.set(level);
+                say(reply::OK)
+            }
             Some(_) => say(reply::ERROR),
             None => say(reply::BAD_LINE),
         },
@@ -132,17 +158,14 @@ fn automove(words: &[&[u8]]) -> Answer {
 }
 
 /// `lru tune ...`, `lru mode ...`, `lru temp_ttl ...`
-pub fn lru(_: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
+pub fn lru(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     match words {
         [_, what, hot, warm, hot_age, warm_age, ..] if begins(what, b"tune") => {
             let percents = parse_u32(hot).zip(parse_u32(warm));
             let ages = parse_real(hot_age).zip(parse_real(warm_age));
-            match (percents, ages) {
-                // The sum wraps, as it always has.
-                (Some((hot, warm)), Some(_)) if hot.wrapping_add(warm) > 80 => say(BAD_PERCENTS),
-                (Some(_), Some((hot, warm))) if hot <= 0.0 || warm <= 0.0 => say(BAD_AGES),
-                (Some(_), Some(_)) => say(reply::OK),
-                _ => say(reply::ERROR),
+            match percents.zip(ages) {
+                Some((percents, ages)) => tune(&call.server.settings, percents, ages),
+                None => say(reply::ERROR),
             }
         }
         // Flat is what it is; the rest needs the maintainer.
@@ -151,8 +174,24 @@ pub fn lru(_: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     }
 }
 
+fn tune(settings: &Settings, (hot, warm): (u32, u32), (hot_age, warm_age): (f64, f64)) -> Answer {
+    // The sum wraps, as it always has.
+    if hot.wrapping_add(warm) > 80 {
+        return say(BAD_PERCENTS);
+    }
+    if hot_age <= 0.0 || warm_age <= 0.0 {
+        return say(BAD_AGES);
+    }
+    settings.hot_lru_pct.set(hot);
+    settings.warm_lru_pct.set(warm);
+    settings.hot_max_factor.set(hot_age);
+    settings.warm_max_factor.set(warm_age);
+    say(reply::OK)
+}
+
 /// `lru_crawler ...`
 pub fn lru_crawler(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
+    let settings = &call.server.settings;
     let unsent = !call.out.is_empty();
     match words {
         [_, what] if begins(what, b"enable") => say(CRAWLER_NOT_STARTED),
@@ -168,9 +207,16 @@ pub fn lru_crawler(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         } else {
             CRAWLER_DISABLED
         }),
-        [_, what, count] if begins(what, b"tocrawl") => ok_if(parse_u32(count), reply::BAD_LINE),
+        [_, what, count] if begins(what, b"tocrawl") => keep(
+            &settings.lru_crawler_tocrawl,
+            parse_u32(count),
+            reply::BAD_LINE,
+        ),
         [_, what, microseconds] if begins(what, b"sleep") => match parse_u32(microseconds) {
-            Some(0..=SLEEP_MAX_US) => say(reply::OK),
+            Some(sleep @ 0..=SLEEP_MAX_US) => {
+                settings.lru_crawler_sleep.set(sleep);
+                say(reply::OK)
+            }
             Some(_) => say(SLEEP_TOO_LONG),
             None => say(reply::BAD_LINE),
         },

@@ -78,3 +78,19 @@ impl Number for u64 {
         cell.store(self, Relaxed);
     }
 }
+
+impl Number for f64 {
+    type Cell = AtomicU64;
+
+    fn cell(self) -> AtomicU64 {
+        AtomicU64::new(self.to_bits())
+    }
+
+    fn load(cell: &AtomicU64) -> f64 {
+        f64::from_bits(cell.load(Relaxed))
+    }
+
+    fn store(self, cell: &AtomicU64) {
+        cell.store(self.to_bits(), Relaxed);
+    }
+}

@@ -3,7 +3,8 @@
 //! The rows of [`SETTINGS`] stand in the order of `stats settings`, those that it does
 //! not show come last. A row with a field is explained by its doc comment, which is its
 //! text in `-h`. A row without one names an option that this version does not have yet,
-//! and the value that `stats settings` shows in the meantime.
+//! and the value that `stats settings` shows in the meantime; `kept` marks those for which a
+//! running server can be given another one, though nothing goes by it yet.
 
 use std::path::PathBuf;
 
@@ -77,14 +78,18 @@ settings! {
     "-o slab_reassign", "slab_reassign" = "no";
     /// Move pages between slab classes; this version has 0,
     /// never, only.
-    slab_automove: u32 = 0, Automove, "-o slab_automove=<num>", "slab_automove";
-    "-o slab_automove_ratio=<num>", "slab_automove_ratio" = "0.80";
-    "-o slab_automove_window=<num>", "slab_automove_window" = "10";
+    slab_automove: Live<u32> = Live::new(0), Automove, "-o slab_automove=<num>", "slab_automove";
+    kept slab_automove_ratio: Live<f64> = Live::new(0.8), Hundredths,
+        "-o slab_automove_ratio=<num>", "slab_automove_ratio";
+    kept slab_automove_window: Live<u32> = Live::new(10), Shown,
+        "-o slab_automove_window=<num>", "slab_automove_window";
     /// Largest chunk in kilobytes; larger items are chains.
     slab_chunk_max: u32 = PAGE_BYTES / 2, ChunkMax, "-o slab_chunk_max=<num>", "slab_chunk_max";
     "-o lru_crawler", "lru_crawler" = "no";
-    "-o lru_crawler_sleep=<us>", "lru_crawler_sleep" = "100";
-    "-o lru_crawler_tocrawl=<num>", "lru_crawler_tocrawl" = "0";
+    kept lru_crawler_sleep: Live<u32> = Live::new(100), Shown,
+        "-o lru_crawler_sleep=<us>", "lru_crawler_sleep";
+    kept lru_crawler_tocrawl: Live<u32> = Live::new(0), Shown,
+        "-o lru_crawler_tocrawl=<num>", "lru_crawler_tocrawl";
     /// Seconds after which an item that is stuck is freed; has no
     /// effect: references do not leak, so no item gets stuck.
     tail_repair_time_s: u32 = 0, RepairTime, "-o tail_repair_time=<s>", "tail_repair_time";
@@ -96,10 +101,14 @@ settings! {
         "-o hash_algorithm=<name>", "hash_algorithm";
     "-o lru_maintainer", "lru_maintainer_thread" = "no";
     "", "lru_segmented" = "no";
-    "-o hot_lru_pct=<num>", "hot_lru_pct" = "20";
-    "-o warm_lru_pct=<num>", "warm_lru_pct" = "40";
-    "-o hot_max_factor=<num>", "hot_max_factor" = "0.20";
-    "-o warm_max_factor=<num>", "warm_max_factor" = "2.00";
+    kept hot_lru_pct: Live<u32> = Live::new(20), Shown,
+        "-o hot_lru_pct=<num>", "hot_lru_pct";
+    kept warm_lru_pct: Live<u32> = Live::new(40), Shown,
+        "-o warm_lru_pct=<num>", "warm_lru_pct";
+    kept hot_max_factor: Live<f64> = Live::new(0.2), Hundredths,
+        "-o hot_max_factor=<num>", "hot_max_factor";
+    kept warm_max_factor: Live<f64> = Live::new(2.0), Hundredths,
+        "-o warm_max_factor=<num>", "warm_max_factor";
     "", "temp_lru" = "no";
     "-o temporary_ttl=<s>", "temporary_ttl" = "61";
     "-o idle_timeout=<s>", "idle_timeout" = "0";

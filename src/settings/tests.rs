@@ -607,7 +607,7 @@ fn help_explains_what_is_there_and_promises_nothing_else() {
 #[test]
 fn licence_follows_the_version() {
     let text = print(&["-i"]);
-    assert!(text.starts_with(&format!("memcached {VERSION}\n\nRedistribution")));
+    assert!(text.starts_with(&format!("memcached {VERSION}\n\nCopyright")));
 }
 
 #[test]
