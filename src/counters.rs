@@ -47,8 +47,15 @@ macro_rules! counters {
             /// Adds what `more` holds now.
             pub fn add(&mut self, more: &$Name) { $(self.$name = self.$name.wrapping_add(more.$name.value());)* }
 
-            /// Adds another sum.
-            pub fn merge(&mut self, more: &$Sum) { $(self.$name = self.$name.wrapping_add(more.$name);)* }
+            /// The sum of several sums.
+            #[must_use]
+            pub fn of_all(parts: &[$Sum]) -> $Sum {
+                let mut all = $Sum::default();
+                for part in parts {
+                    $(all.$name = all.$name.wrapping_add(part.$name);)*
+                }
+                all
+            }
 
             /// What has been counted since `baseline`.
             #[must_use]
@@ -177,7 +184,6 @@ counters! {
 }
 
 /// One thread's counters: that thread alone adds, anyone may read.
-#[derive(Default)]
 #[repr(align(128))] // no two threads on one cache line, nor on a pair that is fetched together
 pub struct Counters {
     /// For the whole server.

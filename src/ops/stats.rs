@@ -7,7 +7,7 @@
 use super::Server;
 use crate::counters::{ClassTotals, ListTotals, ThreadTotals};
 use crate::settings::VERSION;
-use crate::store::CLASSES_MAX;
+use crate::store::{CLASSES_MAX, Usage};
 use crate::sys::process;
 use std::fmt::Display;
 use std::sync::atomic::Ordering::Relaxed;
@@ -84,20 +84,8 @@ impl Server {
     pub fn stats(&self, mut line: impl FnMut(&str, &dyn Display)) {
         let snapshot = self.snapshot();
         let thread = &snapshot.thread;
-        let class = snapshot
-            .class
-            .iter()
-            .fold(ClassTotals::default(), |mut sum, c| {
-                sum.merge(c);
-                sum
-            });
-        let list = snapshot
-            .list
-            .iter()
-            .fold(ListTotals::default(), |mut sum, l| {
-                sum.merge(l);
-                sum
-            });
+        let class = ClassTotals::of_all(&snapshot.class);
+        let list = ListTotals::of_all(&snapshot.list);
         // A counter's name on the wire is the name of its field.
         macro_rules! counted {
             ($of:ident: $($name:ident)*) => { $(line(stringify!($name), &$of.$name);)* };
@@ -136,10 +124,7 @@ impl Server {
         counted!(thread: listen_disabled_num time_in_listen_disabled_us);
         line("threads", &self.settings.threads);
         counted!(thread: conn_yields);
-        let usage = self.store.usage();
-        line("hash_power_level", &usage.power);
-        line("hash_bytes", &usage.bytes);
-        line("hash_is_expanding", &0); // it grows with each insertion, never for a while
+        let usage = self.table_lines(&mut line);
         line("malloc_fails", &0);
         for name in LOGGER {
             line(name, &0);
@@ -156,6 +141,14 @@ impl Server {
         line("crawler_reclaimed", &0);
         line("crawler_items_checked", &0);
         counted!(list: lrutail_reflocked);
+    }
+
+    fn table_lines(&self, line: &mut impl FnMut(&str, &dyn Display)) -> Usage {
+        let usage = self.store.usage();
+        line("hash_power_level", &usage.power);
+        line("hash_bytes", &usage.bytes);
+        line("hash_is_expanding", &0); // it grows with each insertion, never for a while
+        usage
     }
 
     fn process_lines(&self, line: &mut impl FnMut(&str, &dyn Display)) {

@@ -51,15 +51,7 @@ impl<'s> Context<'_, 's> {
                 increment,
                 quiet,
             } => {
-                let change = Change {
-                    delta,
-                    increment,
-                    compare: None,
-                    cas: 0,
-                    create: None,
-                };
-                let store = &self.server.store;
-                let sum = store.change(self.local, key.of(input), hash, &change, |_, sum, _| sum);
+                let sum = self.add(key.of(input), hash, delta, increment);
                 put_sum(sum, quiet, out);
             }
             Body::Touch {
@@ -68,10 +60,8 @@ impl<'s> Context<'_, 's> {
                 exptime,
                 quiet,
             } => {
-                let store = &self.server.store;
-                let access = Access::Touch(store.clock.expiry(exptime));
-                let found = store.read(self.local, key.of(input), hash, access, |_| ());
-                let reply = if found.is_some() {
+                let touched = self.touch(key.of(input), hash, exptime);
+                let reply = if touched {
                     reply::TOUCHED
                 } else {
                     reply::NOT_FOUND
@@ -96,6 +86,25 @@ impl<'s> Context<'_, 's> {
             // The session sees to these: they decide how the input goes on.
             Body::Upload { .. } | Body::MetaUpload { .. } | Body::Swallow { .. } | Body::Close => {}
         }
+    }
+
+    fn add(&mut self, key: &[u8], hash: u64, delta: u64, increment: bool) -> Result<u64, NoChange> {
+        let change = Change {
+            delta,
+            increment,
+            compare: None,
+            cas: 0,
+            create: None,
+        };
+        let store = &self.server.store;
+        store.change(self.local, key, hash, &change, |_, sum, _| sum)
+    }
+
+    fn touch(&mut self, key: &[u8], hash: u64, exptime: i32) -> bool {
+        let store = &self.server.store;
+        let access = Access::Touch(store.clock.expiry(exptime));
+        let found = store.read(self.local, key, hash, access, |_| ());
+        found.is_some()
     }
 
     #[inline]

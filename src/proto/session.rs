@@ -78,40 +78,16 @@ impl<'s> Session<'s> {
         let mut at = 0;
         loop {
             let rest = &input[at..];
-            match &mut self.state {
-                State::Commands => {}
-                State::Value(upload) => {
-                    let (len, taken) = upload.take(cx.local, rest);
-                    at += len;
-                    if taken.is_err() {
-                        let (left, reply) = upload.rest();
-                        self.state = State::Swallow { left, reply };
-                    } else if upload.is_complete() {
-                        if let State::Value(upload) = std::mem::take(&mut self.state) {
-                            cx.finish_upload(*upload, out);
-                        }
-                    } else {
-                        return Handled {
-                            consumed: at,
-                            next: Next::Input,
-                        };
-                    }
-                    continue;
+            if !matches!(self.state, State::Commands) {
+                let (len, is_over) = self.block(cx, rest, out);
+                at += len;
+                if !is_over {
+                    return Handled {
+                        consumed: at,
+                        next: Next::Input,
+                    };
                 }
-                State::Swallow { left, reply } => {
-                    let len = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
-                    *left -= len as u64;
-                    at += len;
-                    if *left > 0 {
-                        return Handled {
-                            consumed: at,
-                            next: Next::Input,
-                        };
-                    }
-                    out.put(reply);
-                    self.state = State::Commands;
-                    continue;
-                }
+                continue;
             }
             if rest.is_empty() {
                 return Handled {
@@ -129,6 +105,46 @@ impl<'s> Session<'s> {
             at += consumed;
             if let Some(next) = next {
                 return Handled { consumed: at, next };
+            }
+        }
+    }
+
+    /// Takes from `input` what belongs to a value, or to one that nobody wants: how many bytes,
+    /// and whether that was all of it.
+    fn block(
+        &mut self,
+        cx: &mut Context<'_, 's>,
+        input: &[u8],
+        out: &mut Output<'s>,
+    ) -> (usize, bool) {
+        match &mut self.state {
+            State::Commands => (0, true),
+            State::Value(upload) => {
+                let (len, taken) = upload.take(cx.local, input);
+                if taken.is_err() {
+                    let (left, reply) = upload.rest();
+                    self.state = State::Swallow { left, reply };
+                    return (len, true); // of the value; what is to be swallowed comes next
+                }
+                if !upload.is_complete() {
+                    return (len, false);
+                }
+                if let State::Value(upload) = std::mem::take(&mut self.state) {
+                    cx.finish_upload(*upload, out);
+                }
+                (len, true)
+            }
+            State::Swallow { left, reply } => {
+                let len = usize::try_from(*left)
+                    .unwrap_or(usize::MAX)
+                    .min(input.len());
+                *left -= len as u64;
+                if *left > 0 {
+                    return (len, false);
+                }
+                out.put(reply);
+                self.state = State::Commands;
+                (len, true)
             }
         }
     }

@@ -100,7 +100,10 @@ impl Store {
             number.saturating_sub(change.delta)
         };
         let id = self.write_number(local, &stripe, key, hash, slot, sum)?;
-        self.renew_cas(&stripe, id, change.cas);
+        // A new item has a new id already.
+        if id == slot.id || change.cas != 0 {
+            self.renew_cas(&stripe, id, change.cas);
+        }
         Ok(done(Found::new(self, id, &stripe), sum, false))
     }
 

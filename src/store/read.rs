@@ -104,7 +104,7 @@ impl Store {
         Some(outcome)
     }
 
-    /// Looks `key` up without leaving a trace on the item.
+    /// Looks `key` up without leaving a trace on the item; counted as a look of `me`.
     pub fn peek<'s, R>(
         &'s self,
         local: &mut Local,
