@@ -218,6 +218,19 @@ $client->says_like("stats\r\n", qr/(?:STAT [^ \r]+ [^\r]+\r\n)+END\r\n/, 'stats 
     $client->says("stats sizes\r\n", "STAT sizes_status disabled\r\nEND\r\n", 'sizes are not tracked');
 }
 
+# Figures that meet a reset are of before it or of after it, never less than nothing.
+{
+    my ($reader, $resetter) = ($server->client, $server->client);
+    $resetter->push_blindly("get none\r\nstats reset\r\n" x 2000);
+    my @wrapped;
+    for (1 .. 200) {
+        my $stats = $reader->stats;
+        push @wrapped, grep { $stats->{$_} =~ /^[0-9]+$/ && $stats->{$_} > 2**62 } sort keys %$stats;
+    }
+    is("@wrapped", '', 'statistics that meet a reset do not wrap');
+    $resetter->close;
+}
+
 done_testing;
 
 # Sends the line and reads its replies, up to that of a version that follows.
