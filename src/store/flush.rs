@@ -11,6 +11,7 @@
 //! A delayed flush is a clock second at which the ticking thread begins the epoch. There is
 //! one; each flush replaces the last one's.
 
+use super::table::EPOCHS;
 use super::{Local, Store};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
@@ -71,7 +72,7 @@ impl Store {
 
     fn begin_epoch(&self, local: &mut Local) {
         let _one = self.flush.one_at_a_time.lock().unwrap();
-        let epoch = self.flush.epoch().wrapping_add(1);
+        let epoch = (self.flush.epoch() + 1) % EPOCHS;
         self.flush.epoch.store(epoch, Relaxed);
         let part = usize::from(epoch) % PARTS;
         let stripes = self.table.stripes();
