@@ -128,6 +128,26 @@ counters! {
         bytes_written;
         /// Connections that used up their turn with requests left.
         conn_yields;
+        /// Items copied out of a page that moves.
+        slab_reassign_rescues;
+        /// The same for chunks of large items.
+        slab_reassign_chunk_rescues;
+        /// Free chunks of such a page, fetched from where threads kept them.
+        slab_reassign_inline_reclaim;
+        /// Chunks that could not be freed in a pass over the page.
+        slab_reassign_busy_items;
+        /// Large items in use for too long, deleted.
+        slab_reassign_busy_deletes;
+        /// Times that there was no free chunk to copy to.
+        slab_reassign_busy_nomem;
+        /// Pages moved.
+        slabs_moved;
+        /// Crawls and dumps begun.
+        lru_crawler_starts;
+        /// Rounds of the LRU maintainer.
+        lru_maintainer_juggles;
+        /// Active items not reported to the LRU maintainer, as it lagged behind.
+        lru_bumps_dropped;
         /// Items linked.
         total_items;
         /// Accounted bytes of linked items: grows and shrinks, modulo 2^64.
@@ -138,8 +158,14 @@ counters! {
 counters! {
     /// What a thread counts for a slab class.
     ClassCounters of Counter, summed in ClassTotals {
-        /// Keys found and sent.
-        get_hits;
+        /// Keys found and sent, of items in HOT.
+        hits_to_hot;
+        /// The same of items in WARM.
+        hits_to_warm;
+        /// The same of items in COLD.
+        hits_to_cold;
+        /// The same of items in TEMP.
+        hits_to_temp;
         /// Values that memory was found for.
         cmd_set;
         /// Keys deleted.
@@ -156,8 +182,10 @@ counters! {
         touch_hits;
         /// Accounted bytes of linked items: grows and shrinks, modulo 2^64.
         mem_requested;
-        /// Free chunks in the thread's magazine: grows and shrinks.
-        in_magazine;
+        /// Expired and flushed items that a crawl has removed.
+        crawler_reclaimed;
+        /// Items that a crawl or a dump has looked at.
+        crawler_items_checked;
     }
 }
 
@@ -170,6 +198,8 @@ counters! {
         evicted_nonzero;
         /// Of those, items that nobody had read.
         evicted_unfetched;
+        /// Of those, items that were in use.
+        evicted_active;
         /// Allocations that found nothing to give up.
         outofmemory;
         /// Expired or flushed items found at the tail.
@@ -178,8 +208,34 @@ counters! {
         expired_unfetched;
         /// Items at the tail that a reader held.
         lrutail_reflocked;
+        /// Items moved from HOT or WARM to COLD.
+        moves_to_cold;
+        /// Items in use moved from HOT or COLD to WARM.
+        moves_to_warm;
+        /// Items in use at the tail of WARM, put at its head.
+        moves_within_lru;
         /// Searches for a victim by a thread that stores.
         direct_reclaims;
+    }
+}
+
+impl ClassCounters {
+    /// The counter of hits on items of that segment, a `Segment` as a number.
+    #[inline]
+    pub fn hits_to(&self, segment: usize) -> &Counter {
+        match segment {
+            0 => &self.hits_to_hot,
+            1 => &self.hits_to_warm,
+            2 => &self.hits_to_cold,
+            _ => &self.hits_to_temp,
+        }
+    }
+}
+
+impl ClassTotals {
+    /// Keys found and sent.
+    pub fn get_hits(&self) -> u64 {
+        self.hits_to_hot + self.hits_to_warm + self.hits_to_cold + self.hits_to_temp
     }
 }
 

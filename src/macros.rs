@@ -4,13 +4,12 @@
 /// Turns the table of settings into the struct [`Settings`], its defaults, and the
 /// rows that the option parser, `-h` and `stats settings` walk.
 ///
-/// A row is one of three:
+/// A row is one of two:
 ///
 /// ```text
 /// /// Help line, or several.
 /// field: type = default, kind, "option", "stat key";      a setting of this server
 /// "option", "stat key" = "value";                          known by name, not there yet
-/// kept field: type = default, kind, "option", "stat key";  the same, but a command sets it
 /// ```
 ///
 /// An empty option: nothing on the command line sets it. An empty key: not shown.
@@ -27,36 +26,30 @@ macro_rules! settings {
             typed: |of| Kind::typed(&$kind, &of.$field),
         }
     };
-    (@row [kept $field:ident, $kind:expr] $option:literal, $stat:literal) => {
-        Setting::absent($option, $stat, |of| Kind::show(&$kind, &of.$field))
-    };
     (@row [] $option:literal, $stat:literal $(= $off:literal)?) => {
         Setting::absent($option, $stat, |_| String::from(concat!($($off)?)))
     };
     ($($(
         $(#[doc = $help:literal])+
         $field:ident: $ty:ty = $default:expr, $kind:expr,
-    )? $(
-        kept $kept:ident: $kty:ty = $kdefault:expr, $kkind:expr,
     )? $option:literal, $stat:literal $(= $off:literal)?;)*) => {
         /// Everything an operator can choose, ready for use.
         #[derive(Debug)]
         pub struct Settings {
             $($($(#[doc = $help])+ pub $field: $ty,)?)*
-            $($(#[doc = concat!("`", $stat, "`, set by a command.")] pub $kept: $kty,)?)*
             /// Remarks that did not stop the start: to standard error as they are.
             pub warnings: Vec<String>,
         }
 
         impl Default for Settings {
             fn default() -> Settings {
-                Settings { $($($field: $default,)? $($kept: $kdefault,)?)* warnings: Vec::new() }
+                Settings { $($($field: $default,)?)* warnings: Vec::new() }
             }
         }
 
         /// All rows, in the order of `stats settings`.
         pub(super) static SETTINGS: &[Setting] = &[$(
-            settings!(@row [$($(#[doc = $help])+ $field, $kind)? $(kept $kept, $kkind)?] $option, $stat $(= $off)?)
+            settings!(@row [$($(#[doc = $help])+ $field, $kind)?] $option, $stat $(= $off)?)
         ),*];
     };
 }

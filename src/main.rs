@@ -27,6 +27,9 @@ fn main() {
     ));
     print_classes(server);
     let (workers, threads) = start_workers(server);
+    server
+        .start_upkeep()
+        .unwrap_or_else(|e| fail("failed to start a thread", &e));
     let listening = open_sockets(&server.settings);
     check_limit(&server.settings, listening.len());
     sockets::write_port_file(&listening);
@@ -97,7 +100,7 @@ fn print_classes(server: &Server) {
         return;
     }
     let classes = server.store.classes();
-    for class in 1..=classes.last() {
+    for class in classes.ids() {
         let (size, per_page) = (classes.size(class), classes.per_page(class));
         log!("slab class {class:3}: chunk size {size:9} perslab {per_page:7}");
     }

@@ -28,6 +28,7 @@ mod live;
 mod numbers;
 mod row;
 mod table;
+mod tuning;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -131,7 +132,8 @@ impl Draft {
             }
         }
         let chunk_max_given = self.has_seen("slab_chunk_max");
-        checks::after_options(&mut self.settings, chunk_max_given)?;
+        let temporary_ttl_given = self.has_seen("temporary_ttl");
+        checks::after_options(&mut self.settings, chunk_max_given, temporary_ttl_given)?;
         checks::user(&self.settings, is_root)?;
         checks::hash_power(&self.settings)
     }
@@ -179,8 +181,19 @@ impl Draft {
         if !self.has_seen("slab_chunk_max") {
             self.settings.slab_chunk_max = table::PAGE_BYTES;
         }
-        self.settings.maxconns_fast = false;
-        self.settings.hash_algorithm = HashAlgorithm::Jenkins;
+        let to = &mut self.settings;
+        to.maxconns_fast = false;
+        to.hash_algorithm = HashAlgorithm::Jenkins;
+        to.slab_reassign = false;
+        to.slab_automove.set(0);
+        to.lru_crawler.set(false);
+        to.lru_maintainer = false;
+        Ok(())
+    }
+
+    /// `-o no_slab_automove`
+    fn no_slab_automove(&mut self, _: &Given<'_>) -> Result<(), Refusal> {
+        self.settings.slab_automove.set(0);
         Ok(())
     }
 

@@ -40,7 +40,7 @@ for my $row ([1, 1], [2, 2], [99, 2], [0, 0]) {
 is($operator->ask('verbosity x'), 'CLIENT_ERROR bad command line format', 'a bad verbosity is refused');
 is($client->stats('settings')->{verbosity}, 0, '... and changes nothing');
 
-# What threads of later versions will go by. It is read, but not kept yet.
+# What the threads that look after memory go by.
 for my $row (
     ['slabs automove 2',               slab_automove => 2],
     ['slabs automove ratio 0.55',      slab_automove_ratio => '0.55'],
@@ -49,6 +49,12 @@ for my $row (
         warm_max_factor => '3.00'],
     ['lru_crawler sleep 500',          lru_crawler_sleep => 500],
     ['lru_crawler tocrawl 77',         lru_crawler_tocrawl => 77],
+    ['lru mode flat',                  lru_segmented => 'no'],
+    ['lru mode segmented',             lru_segmented => 'yes'],
+    ['lru temp_ttl 30',                temp_lru => 'yes', temporary_ttl => 30],
+    ['lru temp_ttl -1',                temp_lru => 'no', temporary_ttl => 30],
+    ['lru_crawler disable',            lru_crawler => 'no'],
+    ['lru_crawler enable',             lru_crawler => 'yes'],
 ) {
     my ($command, %shown) = @$row;
     is($operator->ask($command), 'OK', $command);
@@ -56,16 +62,23 @@ for my $row (
     is($settings->{$_}, $shown{$_}, "... is shown as $_") for sort keys %shown;
 }
 
-# Commands for what this server has not got are answered, and harm nothing.
-my %before = settings();
-$operator->says("slabs automove 0\r\nslabs automove 2\r\nslabs reassign 1 2\r\nlru_crawler disable\r\n"
-    . "lru mode segmented\r\nlru temp_ttl 5\r\n",
-    "OK\r\nOK\r\nCLIENT_ERROR slab reassignment disabled\r\nOK\r\nERROR\r\nERROR\r\n",
-    'commands for threads that are not there');
-is_deeply({ settings() }, \%before, '... leave all settings');
-is($client->get('k1')->{value}, $value, '... and all items');
-
+is($client->get('k1')->{value}, $value, 'all that leaves the items');
 $client->verifies;
+
+# Commands for threads that were left out at the start are answered, and harm nothing.
+{
+    my $server = Server->start('-o no_modern');
+    $operator = $server->client;
+    my %before = settings();
+    $operator->says("slabs reassign 1 2\r\nlru mode segmented\r\nlru mode flat\r\nlru temp_ttl 5\r\n"
+        . "lru_crawler crawl all\r\nlru_crawler disable\r\n",
+        "CLIENT_ERROR slab reassignment disabled\r\nERROR\r\nERROR\r\nERROR\r\n"
+        . "CLIENT_ERROR lru crawler disabled\r\nOK\r\n",
+        'commands for threads that are not there');
+    is_deeply({ settings() }, \%before, '... leave all settings');
+    $operator->says("slabs automove 2\r\n", "OK\r\n", 'the mode of the page mover can be set all the same');
+}
+
 done_testing;
 
 # Stores items until there is no room, and returns their number.

@@ -57,10 +57,21 @@ a second number for cache_memlimit is ignored
 396 slabs wants to be told what to do
     > slabs\r\nslabs reassign 1\r\nslabs automove\r\nslabs fiddle 1\r\n
     < ERROR\r\nERROR\r\nERROR\r\nERROR\r\n
-until pages can be moved, any move is refused
-    > slabs reassign 1 1\r\nslabs reassign 1 64\r\nslabs r 2 2\r\nslabs reassign x 1\r\n
-    < CLIENT_ERROR slab reassignment disabled\r\nCLIENT_ERROR slab reassignment disabled\r\n
-    < CLIENT_ERROR slab reassignment disabled\r\nCLIENT_ERROR slab reassignment disabled\r\n
+397 a page does not move to its own class
+    > slabs reassign 1 1\r\n
+    < SAME src and dst class are identical\r\n
+398 there are 63 classes
+    > slabs reassign 1 64\r\n
+    < BADCLASS invalid src or dst class id\r\n
+399 a class keeps its last page
+    > slabs reassign 5 6\r\n
+    < NOSPARE source class has no spare pages\r\n
+400 a class to move pages from is a number
+    > slabs reassign x 1\r\n
+    < {CE}
+402 reassign may be shortened
+    > slabs r 2 2\r\n
+    < SAME src and dst class are identical\r\n
 401 a fifth word is an error, which noreply silences
     > slabs reassign 1 2 noreply\r\nversion\r\n
     < VERSION 1.6.45\r\n
@@ -106,20 +117,48 @@ hot and warm may leave no more than a fifth
     > lru tune 80 0 0.2 2.0\r\nlru tune 20 40 0.2 -1\r\nlru tune 20 40 x 2.0\r\n
     < OK\r\nERROR hot/warm age factors must be greater than 0\r\nERROR\r\n
 
+411 the LRU can be flat or segmented, with or without temporary items
+    > lru tune 20 40 0.2 2.0\r\nlru mode flat\r\nlru mode segmented\r\nlru temp_ttl -1\r\n
+    < OK\r\nOK\r\nOK\r\nOK\r\n
+412 mode, segmented and temp_ttl may be shortened
+    > lru m seg\r\nlru t -1\r\n
+    < OK\r\nOK\r\n
+
 # lru_crawler
 
 413 lru_crawler wants to be told what to do
     > lru_crawler\r\nlru_crawler crawl\r\nlru_crawler wibble\r\n
     < ERROR\r\nERROR\r\nERROR\r\n
-until there is a crawler, none can be sent
-    > lru_crawler crawl 1\r\n
-    < CLIENT_ERROR lru crawler disabled\r\n
+414 the crawler runs already
+    > lru_crawler enable\r\n
+    < ERROR failed to start lru crawler thread\r\n
+415 a class to crawl is 1 to 63
+    > lru_crawler crawl 0\r\nlru_crawler crawl 64\r\nlru_crawler crawl 1,x\r\n
+    < BADCLASS invalid class id\r\nBADCLASS invalid class id\r\nBADCLASS invalid class id\r\n
+416 classes to crawl may have a plus sign and leading zeros
+    > lru_crawler crawl +1\r\n{wait}lru_crawler crawl 01,2\r\n
+    < OK\r\nOK\r\n
+417 no class is nothing to crawl
+    > lru_crawler crawl ,\r\n
+    < NOTSTARTED no items to crawl\r\n
+418 crawl does not take hash
+    > lru_crawler crawl hash\r\n
+    < ERROR an unknown error happened\r\n
 419 the sleep of the crawler is at most a second
     > lru_crawler sleep 1000001\r\nlru_crawler sleep x\r\nlru_crawler sleep 100\r\n
     < CLIENT_ERROR sleep must be one second or less\r\n{CE}OK\r\n
 420 the crawl limit is a number
     > lru_crawler tocrawl -1\r\nlru_crawler tocrawl 0\r\n
     < {CE}OK\r\n
+421 a dump of nothing, and the connection goes on
+    > {1.1s}lru_crawler metadump all\r\n{0.6s}version\r\n
+    < OK\r\nEND\r\nVERSION 1.6.45\r\n
+422 metadump tells of each item
+    > {1.1s}ms a%b 2 F5 E7\r\nhi\r\n{wait}lru_crawler metadump hash\r\n{0.6s}
+    < HD\r\nOK\r\nkey=a%25b exp=-1 la={#} cas=7 fetch=no cls=1 size=68 flags=5 \nEND\r\n
+423 mgdump names each key
+    > {1.1s}ms Zm9v 2 b\r\nhi\r\n{wait}lru_crawler mgdump hash\r\n{0.6s}
+    < HD\r\nOK\r\nmg Zm9v b\r\nEN\r\n
 424 metadump does not come after replies that are unsent
     > version\r\nlru_crawler metadump all\r\n
     < VERSION 1.6.45\r\nERROR cannot pipeline other commands before metadump\r\n
@@ -129,6 +168,21 @@ until there is a crawler, none can be sent
 426 a fourth word is an error, which noreply silences
     > lru_crawler metadump all noreply\r\nversion\r\n
     < VERSION 1.6.45\r\n
+
+# stats cachedump
+
+433 stats cachedump wants class and limit
+    > stats cachedump\r\n
+    < CLIENT_ERROR bad command line\r\n
+434 a class to dump is 1 to 63
+    > stats cachedump 64 0\r\n
+    < CLIENT_ERROR Illegal slab id\r\n
+435 a class to dump is a number
+    > stats cachedump x 0\r\n
+    < {CE}
+436 cachedump may be shortened
+    > stats c\r\n
+    < CLIENT_ERROR bad command line\r\n
 
 # watch, stats, extstore, shutdown, certificates
 
@@ -165,3 +219,8 @@ noreply silences all of them
 441 without TLS there are no certificates to read, noreply or not
     > refresh_certs noreply\r\nversion\r\n
     < Error TLS not enabled\r\nVERSION 1.6.45\r\n
+
+[-X]
+448 dumps can be forbidden
+    > lru_crawler metadump all\r\n{wait}lru_crawler mgdump all\r\n
+    < ERROR metadump not allowed\r\nERROR key dump not allowed\r\n

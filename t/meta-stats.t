@@ -12,7 +12,8 @@ use constant COUNTERS => qw(cmd_get cmd_set cmd_flush cmd_touch cmd_meta get_hit
     touch_hits touch_misses store_too_large store_no_memory curr_items total_items);
 use constant LONG => 'O' . 'x' x 32;
 
-my $server = Server->start('-t 2');
+# Without the threads that would meet the expired item before the command does.
+my $server = Server->start('-t 2 -o no_lru_maintainer,no_lru_crawler');
 my $client = $server->client;
 $client->stop_clock;
 

@@ -61,7 +61,7 @@ impl<'s> Listener<'s> {
     ) -> Result<Listener<'s>> {
         let epoll = Epoll::new()?;
         epoll.add(signals.as_fd().as_raw_fd(), SIGNALS, Watch::Readable)?;
-        let local = Local::new(server.add_thread());
+        let local = server.add_thread();
         for _ in &listening {
             server.connections.opened();
             local.counters.thread.total_connections.add(1);

@@ -76,7 +76,7 @@ impl<'s> Worker<'s> {
             pipe: taker,
             clients: Clients::default(),
             queue: VecDeque::new(),
-            local: Local::new(server.add_thread()),
+            local: server.add_thread(),
             read_buffer: vec![0; READ_BUFFER_LEN],
             out: Output::new(),
             ops: Vec::new(),
@@ -101,7 +101,7 @@ impl<'s> Worker<'s> {
                 let event = events.get(index);
                 if event.token == PIPE {
                     if !self.take_clients() {
-                        self.server.store.retire(&mut self.local);
+                        self.server.store.retire(self.local);
                         return;
                     }
                 } else {

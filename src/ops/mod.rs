@@ -2,15 +2,23 @@
 
 #![forbid(unsafe_code)]
 
+mod autocrawl;
+mod automove;
+mod bell;
+pub mod crawler;
+mod maintainer;
+pub mod mover;
 pub mod stats;
 
 use crate::counters::{Counters, ThreadTotals};
 use crate::settings::Settings;
-use crate::store::{CLASSES_MAX, ClassSizes, Config, Store};
+use crate::store::{CLASSES_MAX, ClassSizes, Config, Local, Store};
 use crate::sys::process::{self, Signal};
+use crawler::Crawler;
+use mover::Mover;
 use std::io::Result;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
 
 /// Everything that the threads of a server share.
 pub struct Server {
@@ -20,6 +28,13 @@ pub struct Server {
     pub store: Store,
     /// Connections, as `stats` shows them.
     pub connections: Connections,
+    /// Who looks for expired items.
+    pub crawler: Crawler,
+    /// Who moves pages.
+    pub mover: Mover,
+    /// Shared by the threads that look after memory while they work, taken alone by who wants
+    /// them to rest.
+    upkeep: RwLock<()>,
     threads: Mutex<Vec<Arc<Counters>>>,
     baseline: Mutex<stats::Baseline>,
 }
@@ -63,6 +78,7 @@ impl Server {
             },
             use_cas: settings.use_cas,
             evict: settings.evict,
+            segmented: settings.lru_maintainer,
             hash_power: if settings.hash_power == 0 {
                 HASH_POWER
             } else {
@@ -72,20 +88,50 @@ impl Server {
             algorithm: settings.hash_algorithm,
             threads: settings.threads,
         };
+        let store = Store::new(&config)?;
+        if settings.temp_lru.get() {
+            store.set_temporary_ttl(Some(settings.temporary_ttl.get()));
+        }
         Ok(Server {
-            store: Store::new(&config)?,
+            store,
             settings,
             connections: Connections::default(),
+            crawler: Crawler::default(),
+            mover: Mover::default(),
+            upkeep: RwLock::default(),
             threads: Mutex::default(),
             baseline: Mutex::default(),
         })
     }
 
-    /// Counters for a new thread; `stats` sums them up from now on.
-    pub fn add_thread(&self) -> Arc<Counters> {
+    /// Starts the threads that look after memory, those that the settings want. They run until
+    /// the process ends.
+    ///
+    /// # Errors
+    /// The system has no more threads.
+    pub fn start_upkeep(&'static self) -> Result<()> {
+        let start = |name: &'static str, run: fn(&Server)| {
+            let body = move || {
+                process::set_thread_name(name);
+                run(self);
+            };
+            std::thread::Builder::new().spawn(body).map(drop)
+        };
+        if self.settings.lru_maintainer {
+            start("mc-lrumaint", maintainer::run)?;
+        }
+        if self.settings.slab_reassign {
+            start("mc-slabmaint", mover::run)?;
+        }
+        // A command may enable it later.
+        start("mc-itemcrawler", crawler::run)
+    }
+
+    /// A new thread's part of the store; `stats` sums its counters up from now on.
+    pub fn add_thread(&self) -> Local {
         let counters = Arc::new(Counters::new(CLASSES_MAX));
         self.threads.lock().unwrap().push(Arc::clone(&counters));
-        counters
+        self.store.join(counters)
     }
 
     /// What all threads have counted for the whole server.
@@ -97,12 +143,18 @@ impl Server {
         sum
     }
 
-    /// The store's invariant walk, for tests that have brought everything to rest.
+    /// Held by a thread of the upkeep while it works, not while it sleeps.
+    fn at_work(&self) -> RwLockReadGuard<'_, ()> {
+        self.upkeep.read().unwrap()
+    }
+
+    /// The store's invariant walk, for tests that have brought all clients to rest.
     ///
     /// # Errors
     /// What does not agree, in words.
     #[cfg(debug_assertions)]
     pub fn verify(&self) -> std::result::Result<crate::store::Census, String> {
+        let _rest = self.upkeep.write().unwrap();
         self.store.verify(&self.class_totals())
     }
 

@@ -7,7 +7,7 @@
 use super::Server;
 use crate::counters::{ClassTotals, ListTotals, ThreadTotals};
 use crate::settings::VERSION;
-use crate::store::{CLASSES_MAX, Usage};
+use crate::store::{CLASSES_MAX, ListState, Usage};
 use crate::sys::process;
 use std::fmt::Display;
 use std::sync::atomic::Ordering::Relaxed;
@@ -78,6 +78,8 @@ impl Server {
     pub fn stats_reset(&self) {
         let mut baseline = self.baseline.lock().unwrap();
         *baseline = self.sums();
+        self.store.reset_evicted_time();
+        self.mover.reset();
     }
 
     /// `stats`: every line, in order.
@@ -103,7 +105,7 @@ impl Server {
         counted!(thread: cmd_get);
         counted!(class: cmd_set);
         counted!(thread: cmd_flush cmd_touch cmd_meta);
-        counted!(class: get_hits);
+        line("get_hits", &class.get_hits());
         counted!(thread: get_misses get_expired get_flushed delete_misses);
         counted!(class: delete_hits);
         counted!(thread: incr_misses);
@@ -125,6 +127,15 @@ impl Server {
         line("threads", &self.settings.threads);
         counted!(thread: conn_yields);
         let usage = self.table_lines(&mut line);
+        self.mover_lines(&snapshot, &mut line);
+        if self.settings.lru_crawler.get() {
+            line("lru_crawler_running", &u8::from(self.crawler.is_running()));
+            counted!(thread: lru_crawler_starts);
+        }
+        let maintained = self.settings.lru_maintainer;
+        if maintained {
+            counted!(thread: lru_maintainer_juggles);
+        }
         line("malloc_fails", &0);
         for name in LOGGER {
             line(name, &0);
@@ -134,13 +145,39 @@ impl Server {
         line("bytes", &snapshot.now.thread.bytes);
         line("curr_items", &usage.items);
         counted!(thread: total_items);
-        line("slab_global_page_pool", &0);
+        line("slab_global_page_pool", &self.store.pool_len());
         counted!(list: expired_unfetched evicted_unfetched);
+        if maintained {
+            counted!(list: evicted_active);
+        }
         line("evictions", &list.evicted);
         counted!(list: reclaimed);
-        line("crawler_reclaimed", &0);
-        line("crawler_items_checked", &0);
+        counted!(class: crawler_reclaimed crawler_items_checked);
         counted!(list: lrutail_reflocked);
+        if maintained {
+            counted!(list: moves_to_cold moves_to_warm moves_within_lru direct_reclaims);
+            // A reset leaves this one alone.
+            line("lru_bumps_dropped", &snapshot.now.thread.lru_bumps_dropped);
+        }
+    }
+
+    fn mover_lines(&self, snapshot: &Snapshot, line: &mut impl FnMut(&str, &dyn Display)) {
+        if !self.settings.slab_reassign {
+            return;
+        }
+        let thread = &snapshot.thread;
+        macro_rules! counted {
+            ($($name:ident)*) => { $(line(stringify!($name), &thread.$name);)* };
+        }
+        counted!(slab_reassign_rescues slab_reassign_chunk_rescues);
+        counted!(slab_reassign_inline_reclaim slab_reassign_busy_items);
+        counted!(slab_reassign_busy_deletes slab_reassign_busy_nomem);
+        line(
+            "slab_reassign_last_busy_status",
+            &self.mover.last_busy().name(),
+        );
+        line("slab_reassign_running", &u8::from(self.mover.is_running()));
+        counted!(slabs_moved);
     }
 
     fn table_lines(&self, line: &mut impl FnMut(&str, &dyn Display)) -> Usage {
@@ -194,26 +231,56 @@ impl Server {
     pub fn stats_items(&self, mut line: impl FnMut(&str, &dyn Display)) {
         let snapshot = self.snapshot();
         for class in 0..CLASSES_MAX {
-            let ages = self.store.list_ages(class);
-            if ages.items == 0 {
-                continue;
+            let state = self.store.list_state(class);
+            let items: u64 = state.ages.iter().map(|list| list.items).sum();
+            if items > 0 {
+                let mut of = |name: &str, value: u64| {
+                    line(&format!("items:{class}:{name}"), &value);
+                };
+                of("number", items);
+                self.items_lines(class, &state, &snapshot, of);
             }
-            let events = &snapshot.list[class];
-            let mut of = |name: &str, value: u64| line(&format!("items:{class}:{name}"), &value);
-            of("number", ages.items);
-            of("age", u64::from(ages.tail_s));
-            of("mem_requested", snapshot.now.class[class].mem_requested);
-            of("evicted", events.evicted);
-            of("evicted_nonzero", events.evicted_nonzero);
-            of("evicted_time", u64::from(ages.evicted_s));
-            of("outofmemory", events.outofmemory);
-            of("tailrepairs", 0);
-            of("reclaimed", events.reclaimed);
-            of("expired_unfetched", events.expired_unfetched);
-            of("evicted_unfetched", events.evicted_unfetched);
-            of("crawler_reclaimed", 0);
-            of("crawler_items_checked", 0);
-            of("lrutail_reflocked", events.lrutail_reflocked);
+        }
+    }
+
+    fn items_lines(
+        &self,
+        class: usize,
+        state: &ListState,
+        snapshot: &Snapshot,
+        mut of: impl FnMut(&str, u64),
+    ) {
+        let maintained = self.settings.lru_maintainer;
+        let [hot, warm, cold, temp] = state.ages;
+        let (list, counts) = (&snapshot.list[class], &snapshot.class[class]);
+        macro_rules! counted {
+            ($of:ident: $($name:ident)*) => { $(of(stringify!($name), $of.$name);)* };
+        }
+        if maintained {
+            of("number_hot", hot.items);
+            of("number_warm", warm.items);
+            of("number_cold", cold.items);
+            if self.settings.temp_lru.get() {
+                of("number_temp", temp.items);
+            }
+            of("age_hot", u64::from(hot.tail_s));
+            of("age_warm", u64::from(warm.tail_s));
+        }
+        of("age", u64::from(cold.tail_s));
+        of("mem_requested", snapshot.now.class[class].mem_requested);
+        counted!(list: evicted evicted_nonzero);
+        of("evicted_time", u64::from(state.evicted_s));
+        counted!(list: outofmemory);
+        of("tailrepairs", 0);
+        counted!(list: reclaimed expired_unfetched evicted_unfetched);
+        if maintained {
+            counted!(list: evicted_active);
+        }
+        counted!(counts: crawler_reclaimed crawler_items_checked);
+        counted!(list: lrutail_reflocked);
+        if maintained {
+            counted!(list: moves_to_cold moves_to_warm moves_within_lru direct_reclaims);
+            counted!(counts: hits_to_hot hits_to_warm hits_to_cold hits_to_temp);
         }
     }
 
@@ -222,7 +289,7 @@ impl Server {
         let snapshot = self.snapshot();
         let classes = self.store.classes();
         let mut active = 0;
-        for class in 1..=classes.last() {
+        for class in classes.ids() {
             let usage = self.store.class_usage(class);
             if usage.pages == 0 {
                 continue;
@@ -230,7 +297,7 @@ impl Server {
             active += 1;
             let per_page = classes.per_page(class) as u64;
             let total = usage.pages * per_page;
-            let free = usage.free + snapshot.now.class[class].in_magazine;
+            let free = usage.free;
             let counts = &snapshot.class[class];
             let mut of = |name: &str, value: u64| line(&format!("{class}:{name}"), &value);
             of("chunk_size", classes.size(class) as u64);
@@ -240,7 +307,7 @@ impl Server {
             of("used_chunks", total.saturating_sub(free));
             of("free_chunks", free);
             of("free_chunks_end", 0);
-            of("get_hits", counts.get_hits);
+            of("get_hits", counts.get_hits());
             of("cmd_set", counts.cmd_set);
             of("delete_hits", counts.delete_hits);
             of("incr_hits", counts.incr_hits);

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::dump::{self, Dump};
 use super::number::parse_u32;
 use super::reply::{self, Output};
 use super::tokens::words;
@@ -19,6 +20,8 @@ pub struct Call<'c, 's> {
     pub(super) server: &'s Server,
     pub(super) local: &'c mut Local,
     pub(super) out: &'c mut Output<'s>,
+    /// A dump that is to follow what has been written.
+    pub(super) dump: Option<Dump<'s>>,
     /// Whether the line ends in `noreply`.
     quiet: bool,
 }
@@ -31,20 +34,28 @@ pub enum Answer {
     Written,
 }
 
-/// Runs the handler of a line.
-pub fn run<'s>(run: Run, line: &[u8], server: &'s Server, local: &mut Local, out: &mut Output<'s>) {
+/// Runs the handler of a line. What it returns is to be gone on with before the next command.
+pub fn run<'s>(
+    run: Run,
+    line: &[u8],
+    server: &'s Server,
+    local: &mut Local,
+    out: &mut Output<'s>,
+) -> Option<Dump<'s>> {
     let words: Vec<&[u8]> = words(line).collect();
     let quiet = words.last() == Some(&&b"noreply"[..]);
     let mut call = Call {
         server,
         local,
         out,
+        dump: None,
         quiet,
     };
     match run(&mut call, &words) {
-        Answer::Say(reply) => out.put_unless(quiet, reply),
+        Answer::Say(reply) => call.out.put_unless(quiet, reply),
         Answer::Written => {}
     }
+    call.dump
 }
 
 impl Call<'_, '_> {
@@ -137,6 +148,7 @@ pub fn stats(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
                 .settings
                 .each_stat(|name, value| call.stat(name, &value));
         }
+        Some(what) if begins(what, b"cachedump") => return dump::cachedump(call, words),
         Some(b"items") => server.stats_items(|name, value| call.stat(name, value)),
         Some(b"sizes") => call.stat("sizes_status", &"disabled"),
         Some(b"slabs") => server.stats_slabs(|name, value| call.stat(name, value)),

@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use super::admin;
 use super::context::Context;
 use super::op::{Body, Keys, Storage};
 use super::reply::{self, Output, put_block, refusal};
@@ -79,12 +78,13 @@ impl<'s> Context<'_, 's> {
                 value,
                 block,
             } => self.meta_put(input, storage, value.of(input), block, out),
-            Body::Admin { run, line } => {
-                admin::run(run, line.of(input), self.server, self.local, out)
-            }
             Body::Say(reply) => out.put(reply),
             // The session sees to these: they decide how the input goes on.
-            Body::Upload { .. } | Body::MetaUpload { .. } | Body::Swallow { .. } | Body::Close => {}
+            Body::Admin { .. }
+            | Body::Upload { .. }
+            | Body::MetaUpload { .. }
+            | Body::Swallow { .. }
+            | Body::Close => {}
         }
     }
 

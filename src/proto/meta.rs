@@ -138,7 +138,7 @@ impl<'s> Context<'_, 's> {
                 out.put(reply::CR_LF);
             });
         if found.is_none() {
-            out.put(b"EN\r\n");
+            out.put(reply::EN);
         }
     }
 

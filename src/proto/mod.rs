@@ -14,6 +14,7 @@
 //! | `command`         | the table of commands                                     |
 //! | `classic`, `meta` | carrying them out; `flags` and `base64` for meta          |
 //! | `admin`, `tune`   | commands that are not about a key; `debug` for tests      |
+//! | `dump`            | listing all items                                         |
 //! | `reply`           | the fixed replies, and where replies collect              |
 //!
 //! A [`Session`] is the protocol's side of one connection. It may be given input in any
@@ -28,6 +29,7 @@ mod command;
 mod context;
 #[cfg(debug_assertions)]
 mod debug;
+mod dump;
 mod flags;
 mod meta;
 mod number;

@@ -44,6 +44,8 @@ pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
 pub const OK: &[u8] = b"OK\r\n";
 pub const RESET: &[u8] = b"RESET\r\n";
 pub const END: &[u8] = b"END\r\n";
+/// The end of what meta commands list.
+pub const EN: &[u8] = b"EN\r\n";
 pub const CR_LF: &[u8] = b"\r\n";
 
 /// Bytes of copied replies after which they are to be sent before more are made.

@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+use super::admin;
 use super::context::Context;
+use super::dump::Dump;
 use super::op::{Body, Op};
 use super::parse::{BATCH, Parser, Stop};
 use super::reply::{self, Output};
@@ -54,6 +56,8 @@ enum State<'s> {
     Value(Box<Upload<'s>>),
     /// Bytes that belong to nobody, then the reply is due.
     Swallow { left: u64, reply: &'static [u8] },
+    /// Not the input's turn: a dump goes on.
+    Dump(Box<Dump<'s>>),
 }
 
 impl<'s> Session<'s> {
@@ -78,6 +82,14 @@ impl<'s> Session<'s> {
         let mut at = 0;
         loop {
             let rest = &input[at..];
+            if let State::Dump(dump) = &mut self.state {
+                if dump.go_on(cx, out, turn) {
+                    self.state = State::Commands;
+                } else {
+                    let next = if *turn == 0 { Next::Turn } else { Next::Flush };
+                    return Handled { consumed: at, next };
+                }
+            }
             if !matches!(self.state, State::Commands) {
                 let (len, is_over) = self.block(cx, rest, out);
                 at += len;
@@ -118,7 +130,7 @@ impl<'s> Session<'s> {
         out: &mut Output<'s>,
     ) -> (usize, bool) {
         match &mut self.state {
-            State::Commands => (0, true),
+            State::Commands | State::Dump(_) => (0, true),
             State::Value(upload) => {
                 let (len, taken) = upload.take(cx.local, input);
                 if taken.is_err() {
@@ -180,7 +192,8 @@ impl<'s> Session<'s> {
         prefetch(cx, &ops);
         let mut outcome = (consumed, (stop == Stop::Input).then_some(Next::Input));
         for op in &ops {
-            if out.is_full() {
+            let dumps = matches!(self.state, State::Dump(_));
+            if dumps || out.is_full() {
                 self.parser.rewind(op);
                 outcome = (op.start as usize, Some(Next::Flush));
                 break;
@@ -192,6 +205,9 @@ impl<'s> Session<'s> {
             ended += usize::from(op.body.ends_request());
             self.run(cx, input, &op.body, out);
         }
+        if matches!(self.state, State::Dump(_)) {
+            outcome.1 = None; // whatever comes next, it waits
+        }
         *turn = turn.saturating_sub(ended.max(1));
         *cx.ops = ops;
         outcome
@@ -202,6 +218,12 @@ impl<'s> Session<'s> {
     fn run(&mut self, cx: &mut Context<'_, 's>, input: &[u8], body: &Body, out: &mut Output<'s>) {
         match *body {
             Body::Swallow { len, reply } => self.state = State::Swallow { left: len, reply },
+            Body::Admin { run, line } => {
+                let dump = admin::run(run, line.of(input), cx.server, cx.local, out);
+                if let Some(dump) = dump {
+                    self.state = State::Dump(Box::new(dump));
+                }
+            }
             Body::Upload { ref storage } => match cx.begin_upload(input, storage) {
                 Ok(upload) => self.state = State::Value(Box::new(upload)),
                 Err(reply) => self.state = swallow(storage.len, reply),

@@ -26,7 +26,7 @@ impl<'s> Talk<'s> {
         Talk {
             server,
             session: Session::default(),
-            local: Local::new(server.add_thread()),
+            local: server.add_thread(),
             ops: Vec::new(),
             out: Output::new(),
             replies: Vec::new(),

@@ -1,26 +1,37 @@
-//! The commands that tune a running server.
-//!
-//! Their syntax and refusals are complete. Of what they tune only the memory limit exists in
-//! this version: there is no page mover, LRU maintainer, crawler or logger, and the replies
-//! are those of a server that runs without them. What is to be kept for them is kept, and
-//! `stats settings` shows it.
+//! The commands that tune a running server: what memory it may take, and the threads that
+//! look after memory. Watching and external storage answer as a server without them does.
 
 #![forbid(unsafe_code)]
 
 use super::admin::{Answer, Call, begins};
-use super::number::parse_u32;
+use super::dump::{Dump, Kind};
+use super::number::{parse_i32, parse_u32};
 use super::reply;
+use crate::ops::Server;
+use crate::ops::crawler::{Budget, Job};
+use crate::ops::mover::Refused;
 use crate::settings::{Live, Number, Settings};
+use crate::store::{ClassSet, MoveRefused, Source};
 
 const LIMIT_TOO_SMALL: &[u8] = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n";
 const LIMIT_NOT_BYTES: &[u8] = b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n";
 const LIMIT_OUT_OF_BOUNDS: &[u8] = b"MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
 const REASSIGN_DISABLED: &[u8] = b"CLIENT_ERROR slab reassignment disabled\r\n";
+const MOVE_BUSY: &[u8] = b"BUSY currently processing reassign request\r\n";
+const MOVE_BAD_CLASS: &[u8] = b"BADCLASS invalid src or dst class id\r\n";
+const MOVE_NO_SPARE: &[u8] = b"NOSPARE source class has no spare pages\r\n";
+const MOVE_SAME: &[u8] = b"SAME src and dst class are identical\r\n";
 const BAD_WINDOW: &[u8] = b"CLIENT_ERROR automove window too low or too high\r\n";
 const BAD_PERCENTS: &[u8] = b"ERROR hot and warm pcts must not exceed 80\r\n";
 const BAD_AGES: &[u8] = b"ERROR hot/warm age factors must be greater than 0\r\n";
 const CRAWLER_NOT_STARTED: &[u8] = b"ERROR failed to start lru crawler thread\r\n";
 const CRAWLER_DISABLED: &[u8] = b"CLIENT_ERROR lru crawler disabled\r\n";
+const CRAWLER_BUSY: &[u8] = b"BUSY currently processing crawler request\r\n";
+const CRAWL_BAD_CLASS: &[u8] = b"BADCLASS invalid class id\r\n";
+const CRAWL_NOTHING: &[u8] = b"NOTSTARTED no items to crawl\r\n";
+const CRAWL_UNKNOWN: &[u8] = b"ERROR an unknown error happened\r\n";
+const METADUMP_FORBIDDEN: &[u8] = b"ERROR metadump not allowed\r\n";
+const MGDUMP_FORBIDDEN: &[u8] = b"ERROR key dump not allowed\r\n";
 const METADUMP_PIPELINED: &[u8] = b"ERROR cannot pipeline other commands before metadump\r\n";
 const MGDUMP_PIPELINED: &[u8] = b"ERROR cannot pipeline other commands before mgdump\r\n";
 const SLEEP_TOO_LONG: &[u8] = b"CLIENT_ERROR sleep must be one second or less\r\n";
@@ -118,9 +129,37 @@ pub fn cache_memlimit(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
 /// `slabs reassign <from> <to>`, `slabs automove ...`
 pub fn slabs(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     match words {
-        [_, what, _, _] if begins(what, b"reassign") => say(REASSIGN_DISABLED),
+        [_, what, from, to] if begins(what, b"reassign") => {
+            if !call.server.settings.slab_reassign {
+                return say(REASSIGN_DISABLED);
+            }
+            match parse_i32(from).zip(parse_i32(to)) {
+                Some((from, to)) => say(reassign(call.server, from, to)),
+                None => say(reply::BAD_LINE),
+            }
+        }
         [_, what, rest @ ..] if begins(what, b"automove") => automove(&call.server.settings, rest),
         _ => say(reply::ERROR),
+    }
+}
+
+fn reassign(server: &Server, from: i32, to: i32) -> &'static [u8] {
+    if from == to {
+        return MOVE_SAME;
+    }
+    let source = match from {
+        -1 => Some(Source::Any),
+        _ => usize::try_from(from).ok().map(Source::Class),
+    };
+    let Some((from, to)) = source.zip(usize::try_from(to).ok()) else {
+        return MOVE_BAD_CLASS;
+    };
+    match server.request_move(from, to) {
+        Ok(()) => reply::OK,
+        Err(Refused::Busy) => MOVE_BUSY,
+        Err(Refused::Impossible(MoveRefused::BadClass)) => MOVE_BAD_CLASS,
+        Err(Refused::Impossible(MoveRefused::NoSpare)) => MOVE_NO_SPARE,
+        Err(Refused::Impossible(MoveRefused::Same)) => MOVE_SAME,
     }
 }
 
@@ -168,10 +207,34 @@ pub fn lru(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
                 None => say(reply::ERROR),
             }
         }
-        // Flat is what it is; the rest needs the maintainer.
-        [_, what, mode, ..] if begins(what, b"mode") && begins(mode, b"flat") => say(reply::OK),
+        // The rest needs the maintainer.
+        _ if !call.server.settings.lru_maintainer => say(reply::ERROR),
+        [_, what, mode, ..] if begins(what, b"mode") => {
+            let segmented = begins(mode, b"segmented");
+            if !segmented && !begins(mode, b"flat") {
+                return say(reply::ERROR);
+            }
+            call.server.store.set_segmented(segmented);
+            call.server.settings.lru_segmented.set(segmented);
+            say(reply::OK)
+        }
+        [_, what, ttl, ..] if begins(what, b"temp_ttl") => match parse_i32(ttl) {
+            Some(ttl) => say(temporary_ttl(call.server, ttl)),
+            None => say(reply::ERROR),
+        },
         _ => say(reply::ERROR),
     }
+}
+
+/// A negative time turns TEMP off.
+fn temporary_ttl(server: &Server, ttl_s: i32) -> &'static [u8] {
+    let ttl_s = u32::try_from(ttl_s).ok();
+    server.store.set_temporary_ttl(ttl_s);
+    server.settings.temp_lru.set(ttl_s.is_some());
+    if let Some(ttl_s) = ttl_s {
+        server.settings.temporary_ttl.set(ttl_s);
+    }
+    reply::OK
 }
 
 fn tune(settings: &Settings, (hot, warm): (u32, u32), (hot_age, warm_age): (f64, f64)) -> Answer {
@@ -192,21 +255,22 @@ fn tune(settings: &Settings, (hot, warm): (u32, u32), (hot_age, warm_age): (f64,
 /// `lru_crawler ...`
 pub fn lru_crawler(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     let settings = &call.server.settings;
-    let unsent = !call.out.is_empty();
+    let enabled = settings.lru_crawler.get();
     match words {
-        [_, what] if begins(what, b"enable") => say(CRAWLER_NOT_STARTED),
-        [_, what] if begins(what, b"disable") => say(reply::OK),
-        [_, what, _] if begins(what, b"crawl") => say(CRAWLER_DISABLED),
-        [_, what, _] if begins(what, b"metadump") => say(if unsent {
-            METADUMP_PIPELINED
-        } else {
-            CRAWLER_DISABLED
-        }),
-        [_, what, _] if begins(what, b"mgdump") => say(if unsent {
-            MGDUMP_PIPELINED
-        } else {
-            CRAWLER_DISABLED
-        }),
+        [_, what] if begins(what, b"enable") => {
+            if enabled {
+                return say(CRAWLER_NOT_STARTED);
+            }
+            settings.lru_crawler.set(true);
+            say(reply::OK)
+        }
+        [_, what] if begins(what, b"disable") => {
+            settings.lru_crawler.set(false);
+            say(reply::OK)
+        }
+        [_, what, classes] if begins(what, b"crawl") => say(crawl(call.server, classes)),
+        [_, what, classes] if begins(what, b"metadump") => dump(call, classes, Kind::Meta),
+        [_, what, classes] if begins(what, b"mgdump") => dump(call, classes, Kind::Get),
         [_, what, count] if begins(what, b"tocrawl") => keep(
             &settings.lru_crawler_tocrawl,
             parse_u32(count),
@@ -222,6 +286,79 @@ pub fn lru_crawler(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         },
         _ => say(reply::ERROR),
     }
+}
+
+/// `lru_crawler crawl <classes>`
+fn crawl(server: &Server, classes: &[u8]) -> &'static [u8] {
+    if !server.settings.lru_crawler.get() {
+        return CRAWLER_DISABLED;
+    }
+    if classes == b"hash" {
+        return CRAWL_UNKNOWN; // only a dump can go by the hash table
+    }
+    let classes = match parse_classes(classes) {
+        Ok(classes) => classes,
+        Err(fault) => return fault,
+    };
+    let job = Job {
+        classes,
+        budget: Budget::Setting,
+    };
+    if server.crawler.start(job, server.store.clock.now()) {
+        reply::OK
+    } else {
+        CRAWLER_BUSY
+    }
+}
+
+/// `lru_crawler metadump|mgdump <classes>|all|hash`
+fn dump(call: &mut Call<'_, '_>, classes: &[u8], kind: Kind) -> Answer {
+    let (pipelined, forbidden) = match kind {
+        Kind::Meta => (METADUMP_PIPELINED, METADUMP_FORBIDDEN),
+        Kind::Get => (MGDUMP_PIPELINED, MGDUMP_FORBIDDEN),
+    };
+    let server = call.server;
+    if !server.settings.dump_enabled {
+        return say(forbidden);
+    }
+    if !call.out.is_empty() {
+        return say(pipelined);
+    }
+    if !server.settings.lru_crawler.get() {
+        return say(CRAWLER_DISABLED);
+    }
+    let classes = match classes {
+        b"hash" => ClassSet::ALL,
+        _ => match parse_classes(classes) {
+            Ok(classes) => classes,
+            Err(fault) => return say(fault),
+        },
+    };
+    let Some(entry) = server.crawler.start_dump(server.store.clock.now()) else {
+        return say(CRAWLER_BUSY);
+    };
+    call.local.counters.thread.lru_crawler_starts.add(1);
+    call.out.put(reply::OK);
+    call.dump = Some(Dump::new(kind, classes, entry));
+    Answer::Written
+}
+
+/// `all`, or ids with commas between them.
+fn parse_classes(text: &[u8]) -> Result<ClassSet, &'static [u8]> {
+    if text == b"all" {
+        return Ok(ClassSet::ALL);
+    }
+    let mut classes = ClassSet::default();
+    for id in text.split(|&byte| byte == b',').filter(|id| !id.is_empty()) {
+        match parse_u32(id.strip_prefix(b"+").unwrap_or(id)) {
+            Some(class @ 1..=CLASS_MAX) => classes.insert(class as usize),
+            _ => return Err(CRAWL_BAD_CLASS),
+        }
+    }
+    if classes.is_empty() {
+        return Err(CRAWL_NOTHING);
+    }
+    Ok(classes)
 }
 
 /// `watch [stream ...]`

@@ -17,7 +17,12 @@ const ITEM_SIZE_MAX: u32 = 1 << 30;
 
 /// Checks the settings against each other and fills in those that follow from others.
 /// `chunk_max_given`: `-o slab_chunk_max` was among the options.
-pub(super) fn after_options(to: &mut Settings, chunk_max_given: bool) -> Result<(), Refusal> {
+/// `temporary_ttl_given`: so was `-o temporary_ttl`.
+pub(super) fn after_options(
+    to: &mut Settings,
+    chunk_max_given: bool,
+    temporary_ttl_given: bool,
+) -> Result<(), Refusal> {
     if to.threads > THREADS_SENSIBLE {
         to.warnings.push(String::from(
             "WARNING: Setting a high number of workerthreads is not recommended.\n \
@@ -26,6 +31,7 @@ pub(super) fn after_options(to: &mut Settings, chunk_max_given: bool) -> Result<
     }
     item_size(to, chunk_max_given)?;
     slab_sizes(to)?;
+    lru(to, temporary_ttl_given)?;
     if to.tcp_port > 65535 {
         let line = format!("ERROR: Invalid port number {}.", to.tcp_port);
         return Err(Refusal::new(USAGE, line));
@@ -96,6 +102,21 @@ fn slab_sizes(of: &Settings) -> Result<(), Refusal> {
         };
         return Err(Refusal::new(USAGE, complaint));
     }
+    Ok(())
+}
+
+/// The segments of the LRU, and who looks after them.
+fn lru(to: &mut Settings, temporary_ttl_given: bool) -> Result<(), Refusal> {
+    if to.hot_lru_pct.get() + to.warm_lru_pct.get() > 80 {
+        let line = "hot_lru_pct + warm_lru_pct cannot be more than 80% combined";
+        return Err(Refusal::new(USAGE, line));
+    }
+    if temporary_ttl_given && !to.lru_maintainer {
+        let line = "temporary_ttl requires lru_maintainer to be enabled";
+        return Err(Refusal::new(USAGE, line));
+    }
+    to.temp_lru.set(temporary_ttl_given);
+    to.lru_segmented.set(to.lru_maintainer);
     Ok(())
 }
 

@@ -56,16 +56,13 @@ impl Kind<Live<u32>> for Shown {
     }
 }
 
-/// A number with two decimals that no option sets.
-pub(super) struct Hundredths;
-
-impl Kind<Live<f64>> for Hundredths {
-    fn set(&self, _: &mut Live<f64>, _: &Given<'_>) -> Result<(), Refusal> {
+impl Kind<Live<bool>> for Shown {
+    fn set(&self, _: &mut Live<bool>, _: &Given<'_>) -> Result<(), Refusal> {
         Ok(())
     }
 
-    fn show(&self, field: &Live<f64>) -> String {
-        format!("{:.2}", field.get())
+    fn show(&self, field: &Live<bool>) -> String {
+        yes_no(field.get())
     }
 }
 
@@ -258,7 +255,7 @@ impl Kind<Option<String>> for List {
     }
 }
 
-fn yes_no(is_on: bool) -> String {
+pub(super) fn yes_no(is_on: bool) -> String {
     String::from(if is_on { "yes" } else { "no" })
 }
 
@@ -500,29 +497,5 @@ impl Kind<u32> for RepairTime {
 
     fn show(&self, field: &u32) -> String {
         field.to_string()
-    }
-}
-
-/// The page mover's way to choose: only "not at all" in this version.
-pub(super) struct Automove;
-
-impl Kind<Live<u32>> for Automove {
-    fn set(&self, field: &mut Live<u32>, given: &Given<'_>) -> Result<(), Refusal> {
-        // Without a value the name alone asks for 1.
-        let mode = given.value.map_or(1, |_| given.int());
-        let mode = match mode {
-            0 => 0,
-            1 | 2 => {
-                let option = format!("-o slab_automove={mode}");
-                return Err(Refusal::not_available(&option));
-            }
-            _ => return Err(Refusal::new(1, "slab_automove must be between 0 and 2")),
-        };
-        field.set(mode);
-        Ok(())
-    }
-
-    fn show(&self, field: &Live<u32>) -> String {
-        field.get().to_string()
     }
 }

@@ -1,9 +1,9 @@
 //! A setting that may change while the server runs.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-/// A number that any thread may read and change at any time.
+/// A number, or a switch, that any thread may read and change at any time.
 ///
 /// Nothing else is published together with it, so relaxed access is enough.
 pub struct Live<T: Number>(T::Cell);
@@ -32,7 +32,7 @@ impl<T: Number + fmt::Debug> fmt::Debug for Live<T> {
     }
 }
 
-/// A number that has an atomic twin.
+/// What has an atomic twin.
 pub trait Number: Copy {
     /// The twin.
     type Cell;
@@ -45,6 +45,22 @@ pub trait Number: Copy {
 
     /// Puts this number into the twin.
     fn store(self, cell: &Self::Cell);
+}
+
+impl Number for bool {
+    type Cell = AtomicBool;
+
+    fn cell(self) -> AtomicBool {
+        AtomicBool::new(self)
+    }
+
+    fn load(cell: &AtomicBool) -> bool {
+        cell.load(Relaxed)
+    }
+
+    fn store(self, cell: &AtomicBool) {
+        cell.store(self, Relaxed);
+    }
 }
 
 impl Number for u32 {

@@ -48,6 +48,14 @@ pub(super) fn strict_i32(text: &str) -> Option<i32> {
     (len > 0 && whole && fits).then_some(number as i32)
 }
 
+/// As [`strict_i32`], but not negative.
+pub(super) fn strict_u32(text: &str) -> Option<u32> {
+    let is_negative = text.trim_start_matches(is_blank).starts_with('-');
+    strict_i32(text)
+        .filter(|_| !is_negative)
+        .map(i32::cast_unsigned)
+}
+
 /// The number at the start of `text`, saturating, and how many bytes it takes: none
 /// if there are no digits.
 fn prefix(text: &str, radix: u32) -> (i64, usize) {

@@ -10,7 +10,44 @@ use std::path::PathBuf;
 
 use super::kinds::*;
 use super::row::{Set, Setting};
+use super::tuning::*;
 use super::{Draft, HashAlgorithm, Live, help};
+
+const AUTOMOVE_RATIO: Above0 = Above0 {
+    missing: "slab_automove_ratio argument",
+    most: 1.0,
+    complaint: "slab_automove_ratio must be > 0 and < 1",
+};
+const AUTOMOVE_WINDOW: Within = Within {
+    missing: "slab_automove_window argument",
+    range: 3..=1800,
+    complaint: "slab_automove_window must be > 2 and < 1800",
+};
+const CRAWLER_SLEEP: Within = Within {
+    missing: "lru_crawler_sleep value",
+    range: 0..=1_000_000,
+    complaint: "LRU crawler sleep must be between 0 and 1 second",
+};
+const HOT_PCT: Within = Within {
+    missing: "hot_lru_pct argument",
+    range: 1..=79,
+    complaint: "hot_lru_pct must be > 1 and < 80",
+};
+const WARM_PCT: Within = Within {
+    missing: "warm_lru_pct argument",
+    range: 1..=79,
+    complaint: "warm_lru_pct must be > 1 and < 80",
+};
+const HOT_FACTOR: Above0 = Above0 {
+    missing: "hot_max_factor argument",
+    most: f64::INFINITY,
+    complaint: "hot_max_factor must be > 0",
+};
+const WARM_FACTOR: Above0 = Above0 {
+    missing: "warm_max_factor argument",
+    most: f64::INFINITY,
+    complaint: "warm_max_factor must be > 0",
+};
 
 /// A page of item memory, and so the largest chunk.
 pub(super) const PAGE_BYTES: u32 = 1 << 20;
@@ -75,42 +112,59 @@ settings! {
     /// The hash table starts with two to this power buckets;
     /// 12 to 32, more than item locks have.
     hash_power: u32 = 0, HashPower, "-o hashpower=<num>", "hashpower_init";
-    "-o slab_reassign", "slab_reassign" = "no";
-    /// Move pages between slab classes; this version has 0,
-    /// never, only.
-    slab_automove: Live<u32> = Live::new(0), Automove, "-o slab_automove=<num>", "slab_automove";
-    kept slab_automove_ratio: Live<f64> = Live::new(0.8), Hundredths,
+    /// Pages of memory can move between slab classes.
+    slab_reassign: bool = true, Switch, "-o [no_]slab_reassign", "slab_reassign";
+    /// Move pages to where they are needed: 0 only on command,
+    /// 1 by age of items, 2 also at each eviction.
+    slab_automove: Live<u32> = Live::new(1), Automove,
+        "-o slab_automove=<num>", "slab_automove";
+    /// A page moves if the youngest class's items live less than
+    /// this part of the oldest's.
+    slab_automove_ratio: Live<f64> = Live::new(0.8), AUTOMOVE_RATIO,
         "-o slab_automove_ratio=<num>", "slab_automove_ratio";
-    kept slab_automove_window: Live<u32> = Live::new(10), Shown,
+    /// Rounds, of about a second, looked at for that.
+    slab_automove_window: Live<u32> = Live::new(10), AUTOMOVE_WINDOW,
         "-o slab_automove_window=<num>", "slab_automove_window";
     /// Largest chunk in kilobytes; larger items are chains.
     slab_chunk_max: u32 = PAGE_BYTES / 2, ChunkMax, "-o slab_chunk_max=<num>", "slab_chunk_max";
-    "-o lru_crawler", "lru_crawler" = "no";
-    kept lru_crawler_sleep: Live<u32> = Live::new(100), Shown,
+    /// Look for expired items in the background.
+    lru_crawler: Live<bool> = Live::new(true), LiveSwitch, "-o [no_]lru_crawler", "lru_crawler";
+    /// Microseconds that the crawler sleeps between items.
+    lru_crawler_sleep: Live<u32> = Live::new(100), CRAWLER_SLEEP,
         "-o lru_crawler_sleep=<us>", "lru_crawler_sleep";
-    kept lru_crawler_tocrawl: Live<u32> = Live::new(0), Shown,
+    /// Items of a class that a crawl looks at; 0 is all.
+    lru_crawler_tocrawl: Live<u32> = Live::new(0), ToCrawl,
         "-o lru_crawler_tocrawl=<num>", "lru_crawler_tocrawl";
     /// Seconds after which an item that is stuck is freed; has no
     /// effect: references do not leak, so no item gets stuck.
     tail_repair_time_s: u32 = 0, RepairTime, "-o tail_repair_time=<s>", "tail_repair_time";
     /// Refuse the command flush_all.
     flush_enabled: bool = true, TurnsOff, "-F, --disable-flush-all", "flush_enabled";
-    "-X, --disable-dumping", "dump_enabled" = "yes";
+    /// Refuse the commands that list keys.
+    dump_enabled: bool = true, TurnsOff, "-X, --disable-dumping", "dump_enabled";
     /// Hash function: jenkins, murmur3 or xxh3.
     hash_algorithm: HashAlgorithm = HashAlgorithm::Murmur3, HashName,
         "-o hash_algorithm=<name>", "hash_algorithm";
-    "-o lru_maintainer", "lru_maintainer_thread" = "no";
-    "", "lru_segmented" = "no";
-    kept hot_lru_pct: Live<u32> = Live::new(20), Shown,
-        "-o hot_lru_pct=<num>", "hot_lru_pct";
-    kept warm_lru_pct: Live<u32> = Live::new(40), Shown,
-        "-o warm_lru_pct=<num>", "warm_lru_pct";
-    kept hot_max_factor: Live<f64> = Live::new(0.2), Hundredths,
+    /// Divide the LRU into segments, with a thread for them.
+    lru_maintainer: bool = true, Switch, "-o [no_]lru_maintainer", "lru_maintainer_thread";
+    /// Whether new items enter a segment of their own.
+    lru_segmented: Live<bool> = Live::new(true), Shown, "", "lru_segmented";
+    /// Percent of a class's items that are in HOT.
+    hot_lru_pct: Live<u32> = Live::new(20), HOT_PCT, "-o hot_lru_pct=<num>", "hot_lru_pct";
+    /// The same for WARM.
+    warm_lru_pct: Live<u32> = Live::new(40), WARM_PCT, "-o warm_lru_pct=<num>", "warm_lru_pct";
+    /// Age that items have in HOT, as part of that in COLD.
+    hot_max_factor: Live<f64> = Live::new(0.2), HOT_FACTOR,
         "-o hot_max_factor=<num>", "hot_max_factor";
-    kept warm_max_factor: Live<f64> = Live::new(2.0), Hundredths,
+    /// The same in WARM.
+    warm_max_factor: Live<f64> = Live::new(2.0), WARM_FACTOR,
         "-o warm_max_factor=<num>", "warm_max_factor";
-    "", "temp_lru" = "no";
-    "-o temporary_ttl=<s>", "temporary_ttl" = "61";
+    /// Whether items that expire soon have a segment of their own.
+    temp_lru: Live<bool> = Live::new(false), Shown, "", "temp_lru";
+    /// Items that live no longer than so many seconds have a
+    /// segment of their own and are not evicted.
+    temporary_ttl: Live<u32> = Live::new(61), Seconds("temporary_ttl argument"),
+        "-o temporary_ttl=<s>", "temporary_ttl";
     "-o idle_timeout=<s>", "idle_timeout" = "0";
     "-o watcher_logbuf_size=<num>", "watcher_logbuf_size" = "262144";
     "-o worker_logbuf_size=<num>", "worker_logbuf_size" = "65536";
@@ -193,8 +247,9 @@ pub(super) static WORDS: &[Setting] = &[
     Setting::word(
         "-o no_modern",
         &[
-            "Short for no_maxconns_fast, hash_algorithm=jenkins and,",
-            "unless given, slab_chunk_max=1024.",
+            "Short for no_maxconns_fast, hash_algorithm=jenkins,",
+            "no_slab_reassign, no_slab_automove, no_lru_crawler,",
+            "no_lru_maintainer and, unless given, slab_chunk_max=1024.",
         ],
         Set::Word(Draft::no_modern),
     ),
@@ -204,24 +259,9 @@ pub(super) static WORDS: &[Setting] = &[
         Set::Word(Draft::no_chunked_items),
     ),
     Setting::word(
-        "-o no_lru_crawler",
-        &["Always so in this version."],
-        Set::Word(Draft::nothing),
-    ),
-    Setting::word(
-        "-o no_lru_maintainer",
-        &["Always so in this version."],
-        Set::Word(Draft::nothing),
-    ),
-    Setting::word(
-        "-o no_slab_reassign",
-        &["Always so in this version."],
-        Set::Word(Draft::nothing),
-    ),
-    Setting::word(
         "-o no_slab_automove",
-        &["Always so in this version."],
-        Set::Word(Draft::nothing),
+        &["The same as slab_automove=0."],
+        Set::Word(Draft::no_slab_automove),
     ),
     Setting::word(
         "-o [no_]inline_ascii_resp",

@@ -58,7 +58,9 @@ fn is_real(row: &&Setting) -> bool {
 /// A value that each option with an argument accepts.
 fn good_value(row: &Setting) -> &'static str {
     match row.name() {
-        "U" | "slab_automove" => "0",
+        "U" => "0",
+        "slab_automove" => "1",
+        "slab_automove_ratio" => "0.5",
         "B" => "ascii",
         "I" => "2m",
         "f" => "1.5",
@@ -227,10 +229,10 @@ fn settings_are_shown_as_every_memcached_shows_them() {
         stat_key_prefix :,detail_enabled no,reqs_per_event 20,cas_enabled yes,\
         tcp_backlog 1024,binding_protocol auto-negotiate,auth_enabled_sasl no,\
         auth_enabled_ascii no,item_size_max 1048576,maxconns_fast yes,hashpower_init 0,\
-        slab_reassign no,slab_automove 0,slab_automove_ratio 0.80,slab_automove_window 10,\
-        slab_chunk_max 524288,lru_crawler no,lru_crawler_sleep 100,lru_crawler_tocrawl 0,\
+        slab_reassign yes,slab_automove 1,slab_automove_ratio 0.80,slab_automove_window 10,\
+        slab_chunk_max 524288,lru_crawler yes,lru_crawler_sleep 100,lru_crawler_tocrawl 0,\
         tail_repair_time 0,flush_enabled yes,dump_enabled yes,hash_algorithm murmur3,\
-        lru_maintainer_thread no,lru_segmented no,hot_lru_pct 20,warm_lru_pct 40,\
+        lru_maintainer_thread yes,lru_segmented yes,hot_lru_pct 20,warm_lru_pct 40,\
         hot_max_factor 0.20,warm_max_factor 2.00,temp_lru no,temporary_ttl 61,\
         idle_timeout 0,watcher_logbuf_size 262144,worker_logbuf_size 65536,\
         read_buf_mem_limit 0,track_sizes no,inline_ascii_response no,num_napi_ids 0,\
@@ -279,7 +281,8 @@ fn options_change_their_rows_and_no_others() {
                 "-o",
                 "slab_chunk_max=1,no_lru_crawler,no_lru_maintainer",
             ],
-            "item_size_max 1024, slab_chunk_max 1024",
+            "item_size_max 1024, slab_chunk_max 1024, lru_crawler no, \
+             lru_maintainer_thread no, lru_segmented no",
         ),
         (&["-F"], "flush_enabled no"),
         (&["-o", "no_maxconns_fast"], "maxconns_fast no"),
@@ -290,7 +293,35 @@ fn options_change_their_rows_and_no_others() {
         (
             &[
                 "-o",
-                "slab_automove=0,no_slab_automove,no_slab_reassign,modern",
+                "slab_automove=2,no_slab_automove,no_slab_reassign,modern",
+            ],
+            "slab_reassign no, slab_automove 0",
+        ),
+        (&["-o", "slab_automove=2,slab_automove"], ""),
+        (
+            &["-o", "slab_automove_ratio=1,slab_automove_window=3"],
+            "slab_automove_ratio 1.00, slab_automove_window 3",
+        ),
+        (
+            &["-o", "lru_crawler_sleep=0,lru_crawler_tocrawl=9"],
+            "lru_crawler_sleep 0, lru_crawler_tocrawl 9",
+        ),
+        (
+            &["-o", "hot_lru_pct=1,warm_lru_pct=79"],
+            "hot_lru_pct 1, warm_lru_pct 79",
+        ),
+        (
+            &["-o", "hot_max_factor=0.1,warm_max_factor=3"],
+            "hot_max_factor 0.10, warm_max_factor 3.00",
+        ),
+        (
+            &["-o", "temporary_ttl=30"],
+            "temp_lru yes, temporary_ttl 30",
+        ),
+        (
+            &[
+                "-o",
+                "no_lru_maintainer,lru_maintainer,no_lru_crawler,lru_crawler",
             ],
             "",
         ),
@@ -299,11 +330,16 @@ fn options_change_their_rows_and_no_others() {
         (&["-o", "no_chunked_items", "-I2m"], "item_size_max 2097152"),
         (
             &["-o", "no_modern"],
-            "maxconns_fast no, slab_chunk_max 1048576, hash_algorithm jenkins",
+            "maxconns_fast no, slab_reassign no, slab_automove 0, slab_chunk_max 1048576, \
+             lru_crawler no, hash_algorithm jenkins, lru_maintainer_thread no, lru_segmented no",
         ),
         (
-            &["-o", "slab_chunk_max=4,no_modern,hash_algorithm=xxh3"],
-            "maxconns_fast no, slab_chunk_max 4096, hash_algorithm xxh3",
+            &[
+                "-o",
+                "slab_chunk_max=4,no_modern,hash_algorithm=xxh3,slab_reassign,lru_maintainer",
+            ],
+            "maxconns_fast no, slab_automove 0, slab_chunk_max 4096, lru_crawler no, \
+             hash_algorithm xxh3",
         ),
         (
             &[
@@ -460,9 +496,92 @@ fn bad_values_are_refused_in_the_known_words() {
             1,
         ),
         (
-            &["-o", "slab_automove"],
-            "memcached: option -o slab_automove=1 is not available in this version",
+            &["-o", "slab_automove=-1"],
+            "slab_automove must be between 0 and 2",
             1,
+        ),
+        (
+            &["-o", "slab_automove_ratio"],
+            "Missing slab_automove_ratio argument",
+            1,
+        ),
+        (
+            &["-o", "slab_automove_ratio=1.1"],
+            "slab_automove_ratio must be > 0 and < 1",
+            1,
+        ),
+        (
+            &["-o", "slab_automove_window"],
+            "Missing slab_automove_window argument",
+            1,
+        ),
+        (
+            &["-o", "slab_automove_window=2"],
+            "slab_automove_window must be > 2 and < 1800",
+            1,
+        ),
+        (
+            &["-o", "lru_crawler_sleep"],
+            "Missing lru_crawler_sleep value",
+            1,
+        ),
+        (
+            &["-o", "lru_crawler_sleep=1000001"],
+            "LRU crawler sleep must be between 0 and 1 second",
+            1,
+        ),
+        (
+            &["-o", "lru_crawler_tocrawl"],
+            "Missing lru_crawler_tocrawl value",
+            1,
+        ),
+        (
+            &["-o", "lru_crawler_tocrawl=-1"],
+            "lru_crawler_tocrawl takes a numeric 32bit value",
+            1,
+        ),
+        (&["-o", "hot_lru_pct"], "Missing hot_lru_pct argument", 1),
+        (
+            &["-o", "hot_lru_pct=80"],
+            "hot_lru_pct must be > 1 and < 80",
+            1,
+        ),
+        (&["-o", "warm_lru_pct"], "Missing warm_lru_pct argument", 1),
+        (
+            &["-o", "warm_lru_pct=0"],
+            "warm_lru_pct must be > 1 and < 80",
+            1,
+        ),
+        (
+            &["-o", "hot_lru_pct=50,warm_lru_pct=31"],
+            "hot_lru_pct + warm_lru_pct cannot be more than 80% combined",
+            64,
+        ),
+        (
+            &["-o", "hot_max_factor"],
+            "Missing hot_max_factor argument",
+            1,
+        ),
+        (&["-o", "hot_max_factor=0"], "hot_max_factor must be > 0", 1),
+        (
+            &["-o", "warm_max_factor"],
+            "Missing warm_max_factor argument",
+            1,
+        ),
+        (
+            &["-o", "warm_max_factor=-2"],
+            "warm_max_factor must be > 0",
+            1,
+        ),
+        (
+            &["-o", "temporary_ttl"],
+            "Missing temporary_ttl argument",
+            1,
+        ),
+        (
+            &["-o", "temporary_ttl=61,no_lru_maintainer"],
+            "temporary_ttl requires lru_maintainer to be enabled",
+            64,
         ),
         (
             &["-o", "slab_chunk_max"],

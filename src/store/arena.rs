@@ -6,9 +6,11 @@
 //! ```
 //!
 //! Page 0 is never used, so that id 0 can mean no item. A byte per page says which class
-//! its chunks belong to; it changes only while no chunk of the page is in use.
+//! its chunks belong to; it changes only while no chunk of the page is in use. A mark in
+//! the same byte says that the page is being emptied (`mover`).
 //!
-//! Locks: none here; pages are handed out under the lock of `slabs`.
+//! Locks: none here; pages are handed out and given back under the lock of the page pool
+//! (`slabs`), the bytes are written by whoever holds the lock of the class.
 
 use super::item::{Header, ItemId, Word};
 use crate::sys::memory::{HUGE_PAGE_LEN, Reservation};
@@ -26,10 +28,14 @@ const LEN_MAX: usize = 8 << ItemId::BITS;
 /// What is reserved at least, so that the limit can be raised while running.
 const RESERVED_LEN_MIN: usize = 16 << 30;
 
+/// The mark of a page that is being emptied, beside its class.
+const DRAINING: u8 = 0x80;
+const CLASS_BITS: u8 = 0x3f;
+
 /// All item memory.
 ///
 /// 1. Pages `1..committed` are readable and writable, and stay so for as long as this value
-///    lives; they were zero when committed.
+///    lives; they were zero when committed, and are zero again after they were given back.
 pub struct Arena {
     space: Reservation,
     classes: Box<[AtomicU8]>,
@@ -58,9 +64,9 @@ impl Arena {
         })
     }
 
-    /// Commits one more page for `class` and returns its number. `None`: the system has
-    /// no memory, or the reservation is used up. The caller holds the lock of `slabs`.
-    pub fn add_page(&self, class: usize) -> Option<usize> {
+    /// Commits one more page and returns its number. `None`: the system has no memory, or the
+    /// reservation is used up. The caller holds the lock of the page pool.
+    pub fn commit_page(&self) -> Option<usize> {
         let page = self.committed.load(Relaxed);
         // Access is widened by whole huge pages, for only those can be backed by one. What is
         // not used yet of the last takes memory only if the system backs it all at once.
@@ -69,14 +75,25 @@ impl Arena {
             return None;
         }
         self.space.prefer_huge_pages(start, HUGE_PAGE_LEN);
-        self.classes[page].store(class as u8, Relaxed);
         self.committed.store(page + 1, Relaxed);
         Some(page)
     }
 
-    /// Pages that exist, page 0 included.
+    /// Gives the memory of a page that nobody uses back to the system; it can be used again.
+    pub fn give_back(&self, page: usize) {
+        // SAFETY: chunks that nobody uses are looked at as headers and words only, whose
+        // fields are atomics.
+        unsafe { self.space.discard(page * PAGE_LEN, PAGE_LEN) };
+    }
+
+    /// Pages that exist, page 0 and those given back included.
     pub fn pages(&self) -> usize {
         self.committed.load(Relaxed)
+    }
+
+    /// Pages that can ever exist.
+    pub fn pages_max(&self) -> usize {
+        self.classes.len()
     }
 
     /// The highest limit that leaves every class a page beyond it.
@@ -91,27 +108,46 @@ impl Arena {
         self.space.len()
     }
 
-    /// The offset of the first byte of `page`.
-    #[cfg(any(test, debug_assertions))]
-    pub fn page_start(&self, page: usize) -> usize {
-        page * PAGE_LEN
+    /// Gives a page that nobody uses to a class; 0 for none.
+    pub fn set_class(&self, page: usize, class: usize) {
+        self.classes[page].store(class as u8, Relaxed);
     }
 
-    /// The class that owns `page`.
+    /// The class that owns `page`, 0 if none does.
     pub fn class_of_page(&self, page: usize) -> usize {
-        usize::from(self.classes[page].load(Relaxed))
+        usize::from(self.classes[page].load(Relaxed) & CLASS_BITS)
+    }
+
+    /// Marks `page` as being emptied, or takes the mark off.
+    pub fn mark_draining(&self, page: usize, draining: bool) {
+        let class = self.class_of_page(page) as u8;
+        let mark = if draining { DRAINING } else { 0 };
+        self.classes[page].store(class | mark, Relaxed);
+    }
+
+    /// The page of the chunk at `id`.
+    #[inline]
+    pub fn page_of(&self, id: ItemId) -> usize {
+        id.offset() / PAGE_LEN
     }
 
     /// The class whose chunk `id` is.
+    #[inline]
     pub fn class_of(&self, id: ItemId) -> usize {
-        self.class_of_page(id.offset() / PAGE_LEN)
+        self.class_of_page(self.page_of(id))
+    }
+
+    /// Whether the page of `id` is being emptied.
+    #[inline]
+    pub fn is_draining(&self, id: ItemId) -> bool {
+        self.classes[self.page_of(id)].load(Relaxed) & DRAINING != 0
     }
 
     /// The header of the chunk at `id`. Any id that was ever handed out will do: the memory
     /// stays, and a header is made of atomics, so at worst what is read is out of date.
     #[inline]
     pub fn header(&self, id: ItemId) -> &Header {
-        debug_assert!(!id.is_none() && id.offset() / PAGE_LEN < self.pages());
+        debug_assert!(!id.is_none() && self.page_of(id) < self.pages());
         // SAFETY: by (1) the memory is valid for as long as `self`; ids are multiples of 8;
         // every bit pattern is a valid Header, and its fields are atomics.
         unsafe { self.at(id).cast::<Header>().as_ref() }

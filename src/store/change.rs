@@ -257,7 +257,7 @@ impl Store {
         header.remove_state(state::WON);
         header.add_state(state::STALE);
         if let Some(expires_s) = removal.expires_s {
-            header.expires_s.store(expires_s, Relaxed);
+            self.retime(key, id, expires_s);
         }
         self.renew_cas(key, id, removal.cas);
     }

@@ -1,109 +1,155 @@
 //! Memory for a new item: a free chunk, a new page, or the place of an old item.
-//!
-//! The search for a victim begins at the tail of the class's list. It comes from the list's
-//! side of the lock order, so it only tries the stripes of the items it meets and passes over
-//! those that are busy.
 
 use super::item::{ItemId, state};
-use super::lru::{List, Segment};
-use super::table::Slot;
+use super::lru::Segment;
+use super::tail::{Fate, Walked};
 use super::{Local, Store};
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Searches per allocation.
+/// Rounds per allocation; each may remove one living item.
 const ROUNDS: u64 = 10;
-/// Items that a search looks at, not counting those that it sends back to the head.
-const TAIL_STEPS: usize = 5;
-/// Items that a search sends back to the head at most: a bound on how long it holds the list.
-const SECOND_CHANCES: usize = 50;
-
+/// Items that a round sends back to the head at most: a bound on how long it holds the lists.
+const SECOND_CHANCES: u32 = 50;
 /// Shortest chunk that a chain is made of.
 const CHAIN_CHUNK_MIN: usize = 1 << 10;
 
-/// What a search may do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Take {
-    /// Only what is dead anyway.
-    Dead,
-    /// Live items too.
-    Live,
+/// Whose memory a length may have.
+#[derive(Clone, Copy)]
+struct Choice {
+    /// Its class in the table.
+    home: usize,
+    /// The finer class, if there is one.
+    finer: Option<usize>,
 }
 
-/// What is to be done with an item at the tail.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// It is dead, and goes.
-    Reclaim,
-    /// It goes.
-    Evict,
-    /// It goes round once more.
-    Spare,
-    /// It stays where it is, and so does all that is newer.
-    Stop,
+impl Choice {
+    /// The class that an item goes to if there is memory.
+    fn first(self, store: &Store) -> usize {
+        match self.finer {
+            Some(finer) if store.slabs.is_crowded(self.home) => finer,
+            _ => self.home,
+        }
+    }
 }
 
 impl Store {
-    /// A chunk of `class`, its state cleared, or `None` if there is nothing to be had. It may
-    /// be of a larger class: where memory has gone to other classes and this one has all its
-    /// chunks in hands, it is better to waste some of theirs than to refuse.
-    pub(super) fn allocate(&self, local: &mut Local, class: usize) -> Option<ItemId> {
-        if let Some(id) = self
-            .slabs
-            .pop(&self.arena, &mut local.magazines, &local.counters, class)
-        {
-            return Some(id);
-        }
-        // The dead make room before the class grows.
-        self.search(local, class, Take::Dead);
-        self.take(local, class)
-            .or_else(|| self.make_room(local, class))
-    }
-
-    /// A free chunk, without giving anything up for it.
+    /// A chunk of at least `len` bytes, its state cleared. `None`: there is nothing to be had,
+    /// or no chunk is so large. It may be much larger: where memory has gone to other classes
+    /// and this one has all its chunks in hands, it is better to waste some of theirs than to
+    /// refuse.
     #[inline]
-    pub(super) fn take(&self, local: &mut Local, class: usize) -> Option<ItemId> {
+    pub(super) fn allocate(&self, local: &mut Local, len: usize) -> Option<ItemId> {
+        let choice = Choice {
+            home: self.slabs.classes.class_for(len)?,
+            finer: self.slabs.classes.finer_for(len),
+        };
+        let class = choice.first(self);
         self.slabs
-            .take(&self.arena, &mut local.magazines, &local.counters, class)
+            .pop(&self.arena, &local.magazines, class)
+            .or_else(|| self.allocate_slowly(local, choice))
     }
 
-    /// Searches until a chunk is free.
     #[cold]
-    fn make_room(&self, local: &mut Local, class: usize) -> Option<ItemId> {
-        let mut searches = 0;
-        let mut found = self.make_room_in(local, class, &mut searches);
+    fn allocate_slowly(&self, local: &mut Local, choice: Choice) -> Option<ItemId> {
+        // The dead make room before the class grows.
+        self.remove_dead(local, choice.first(self));
+        self.take_free(local, choice)
+            .or_else(|| self.make_room(local, choice))
+    }
+
+    /// A free chunk, or one of a new page, without giving anything up for it.
+    fn take_free(&self, local: &Local, choice: Choice) -> Option<ItemId> {
+        let Choice { home, finer } = choice;
+        let Some(finer) = finer else {
+            return self.take(local, home, true);
+        };
+        if !self.slabs.is_crowded(home) {
+            let is_first = self.slabs.pages_of(home) == 0;
+            let found = self.take(local, home, is_first);
+            if found.is_some() {
+                return found;
+            }
+            self.slabs.set_crowded(home);
+        }
+        self.take(local, finer, true)
+            .or_else(|| self.take(local, home, false))
+    }
+
+    pub(super) fn take(&self, local: &Local, class: usize, grow: bool) -> Option<ItemId> {
+        self.slabs.take(&self.arena, &local.magazines, class, grow)
+    }
+
+    /// Gives items up until a chunk is free.
+    #[cold]
+    fn make_room(&self, local: &mut Local, choice: Choice) -> Option<ItemId> {
+        let mut rounds = 0;
+        let (first, second) = self.older_first(choice);
+        let mut found = self.make_room_in(local, first, choice, &mut rounds);
+        if let Some(second) = second
+            && found.is_none()
+        {
+            found = self.make_room_in(local, second, choice, &mut rounds);
+        }
         if self.evict {
-            let mut larger = class + 1..=self.slabs.classes.last();
+            let mut larger = choice.home + 1..=self.slabs.classes.last();
             while found.is_none()
-                && let Some(other) = larger.next()
+                && let Some(home) = larger.next()
             {
-                if self.slabs.usage(other).pages > 0 {
-                    found = self.make_room_in(local, other, &mut searches);
+                if self.slabs.pages_of(home) > 0 {
+                    let other = Choice { home, finer: None };
+                    found = self.make_room_in(local, home, other, &mut rounds);
                 }
             }
         }
-        let events = &mut self.lru.list(class, Segment::Cold as usize).events;
-        events.direct_reclaims += searches;
+        let events = &mut self.lru.class(choice.first(self)).events;
+        events.direct_reclaims += rounds;
         events.outofmemory += u64::from(found.is_none());
         found
     }
 
-    fn make_room_in(&self, local: &mut Local, class: usize, searches: &mut u64) -> Option<ItemId> {
-        let take = if self.evict { Take::Live } else { Take::Dead };
+    /// The classes that may give something up for a length, the one with the older tail first.
+    fn older_first(&self, choice: Choice) -> (usize, Option<usize>) {
+        let Choice { home, finer } = choice;
+        match finer.map(|finer| (finer, self.tail_time(finer), self.tail_time(home))) {
+            None | Some((_, None, _)) => (home, finer),
+            Some((finer, Some(_), None)) => (finer, Some(home)),
+            Some((finer, Some(fine_s), Some(home_s))) if fine_s < home_s => (finer, Some(home)),
+            Some((finer, ..)) => (home, Some(finer)),
+        }
+    }
+
+    /// Last access of the item that a class would give up first.
+    fn tail_time(&self, class: usize) -> Option<u32> {
+        let lists = self.lru.class(class);
+        let tail = |segment| lists.list(segment).tail();
+        let id = tail(Segment::Cold)
+            .or_else(|| tail(Segment::Hot))
+            .or_else(|| tail(Segment::Warm))?;
+        Some(self.header(id).accessed_s.load(Relaxed))
+    }
+
+    fn make_room_in(
+        &self,
+        local: &mut Local,
+        class: usize,
+        choice: Choice,
+        rounds: &mut u64,
+    ) -> Option<ItemId> {
         let last = self.slabs.classes.last();
-        for _ in 0..ROUNDS {
-            *searches += 1;
-            // A class that holds only heads or chunks of large items has no list of its own:
+        for round in 1..=ROUNDS {
+            // A class that holds only heads or chunks of large items has no lists of its own:
             // what frees its chunks are victims of the last class.
-            let removed =
-                self.search(local, class, take) || class != last && self.search(local, last, take);
-            if !removed {
+            let changed = self.give_up(local, class, round == ROUNDS)
+                || class != last && self.give_up(local, last, round == ROUNDS);
+            if !changed {
                 break;
             }
+            *rounds += 1;
             // What the victim had may be of another class: that is taken before a second one
             // has to go.
             let found = self
-                .take(local, class)
-                .or_else(|| self.take_larger(local, class));
+                .take_free(local, choice)
+                .or_else(|| self.take_larger(local, choice.home));
             if found.is_some() {
                 return found;
             }
@@ -111,110 +157,87 @@ impl Store {
         None
     }
 
+    /// One round in one class: a victim, or an item that comes nearer to being one. False: there
+    /// is neither.
+    pub(super) fn give_up(&self, local: &mut Local, class: usize, at_last: bool) -> bool {
+        if !self.evict {
+            return self.remove_dead(local, class) || self.demote(local, class);
+        }
+        self.evict_cold(local, class, at_last).has_changed() || self.demote(local, class)
+    }
+
+    /// Removes what is dead at the COLD tail of `class`.
+    fn remove_dead(&self, local: &mut Local, class: usize) -> bool {
+        let walked = self.walk_tail(local, class, Segment::Cold, 1, |_, _| Fate::Stop);
+        walked.removed > 0
+    }
+
+    /// Gives up the first item from the COLD tail that is not in use; the others get their
+    /// second chance, unless this is the last try.
+    fn evict_cold(&self, local: &mut Local, class: usize, at_last: bool) -> Walked {
+        let segmented = self.lru.is_segmented();
+        let spared = |segment| Fate::To(if segmented { segment } else { Segment::Cold });
+        self.walk_tail(
+            local,
+            class,
+            Segment::Cold,
+            SECOND_CHANCES,
+            |lists, header| {
+                if header.refs.load(Relaxed) > 1 {
+                    // A reader or an append holds it: to remove it would make no room now.
+                    lists.events.lrutail_reflocked += 1;
+                    return Fate::To(Segment::Cold);
+                }
+                match header.state() & (state::ACTIVE | state::REWRITTEN) {
+                    0 => Fate::Evict,
+                    _ if at_last => Fate::Evict,
+                    state::ACTIVE => spared(Segment::Warm),
+                    _ => spared(Segment::Hot),
+                }
+            },
+        )
+    }
+
+    /// For a class with nothing to give up in COLD: moves one item there, from HOT, else WARM,
+    /// else TEMP, passing over those in use.
+    fn demote(&self, local: &mut Local, class: usize) -> bool {
+        [Segment::Hot, Segment::Warm, Segment::Temp]
+            .into_iter()
+            .any(|segment| {
+                let judge = |_: &mut _, header: &super::item::Header| match header.state()
+                    & (state::ACTIVE | state::REWRITTEN)
+                {
+                    _ if segment == Segment::Temp => Fate::LastTo(Segment::Cold),
+                    0 => Fate::LastTo(Segment::Cold),
+                    state::ACTIVE => Fate::To(Segment::Warm),
+                    _ => Fate::To(Segment::Hot),
+                };
+                self.walk_tail(local, class, segment, SECOND_CHANCES, judge)
+                    .has_changed()
+            })
+    }
+
     /// A chunk of a smaller class, one whose live items may be given up and whose chunks are
     /// long enough to make a chain of.
-    pub(super) fn allocate_smaller(&self, local: &mut Local, class: usize) -> Option<ItemId> {
+    pub(super) fn allocate_smaller(&self, local: &mut Local, len: usize) -> Option<ItemId> {
         let classes = &self.slabs.classes;
-        (1..class)
+        (1..classes.class_for(len)?)
             .rev()
-            .filter(|&other| self.evict && classes.size(other) >= CHAIN_CHUNK_MIN)
-            .find_map(|other| self.make_room_in(local, other, &mut 0))
+            .filter(|&home| self.evict && classes.size(home) >= CHAIN_CHUNK_MIN)
+            .filter(|&home| self.slabs.pages_of(home) > 0)
+            .find_map(|home| {
+                let other = Choice { home, finer: None };
+                self.take_free(local, other)
+                    .or_else(|| self.make_room_in(local, home, other, &mut 0))
+            })
     }
 
     /// A free chunk of a larger class that has pages, if live items may be given up at all.
-    fn take_larger(&self, local: &mut Local, class: usize) -> Option<ItemId> {
-        let mut larger = class + 1..=self.slabs.classes.last();
+    fn take_larger(&self, local: &Local, home: usize) -> Option<ItemId> {
+        let mut larger = home + 1..=self.slabs.classes.last();
         larger
             .by_ref()
-            .filter(|&other| self.evict && self.slabs.usage(other).pages > 0)
-            .find_map(|other| self.take(local, other))
-    }
-
-    /// Looks for victims at the tail of `class`; true if any was removed.
-    fn search(&self, local: &mut Local, class: usize, take: Take) -> bool {
-        let list = &mut *self.lru.list(class, Segment::Cold as usize);
-        let (mut steps, mut spared) = (0, 0);
-        let (mut removed, mut again) = (false, false);
-        let mut at = list.tail();
-        while steps < TAIL_STEPS {
-            let Some(id) = at else {
-                // All of a short list have been spared: now there are fewer excuses.
-                if removed || again || spared == 0 {
-                    break;
-                }
-                again = true;
-                at = list.tail();
-                continue;
-            };
-            at = list.before(&self.arena, id);
-            steps += 1;
-            let hash = self.hash_of(id);
-            let Some(stripe) = self.table.try_lock(hash) else {
-                continue;
-            };
-            // Linked items are in the table, and both are left under the stripe that is held.
-            let Some(slot) = stripe.find(hash, |found| found == id) else {
-                continue;
-            };
-            let fate = self.fate(list, &slot, take);
-            match fate {
-                Fate::Stop => break,
-                Fate::Spare if spared == SECOND_CHANCES => break,
-                Fate::Spare => {
-                    list.refresh(&self.arena, id);
-                    spared += 1;
-                    steps -= 1;
-                    continue;
-                }
-                Fate::Reclaim => self.count_reclaimed(list, id),
-                Fate::Evict => self.count_evicted(list, id),
-            }
-            stripe.remove(hash, slot);
-            list.remove(&self.arena, id);
-            self.header(id).remove_state(state::LINKED);
-            self.account(local, id, false);
-            self.drop_ref(Some(local), id);
-            removed = true;
-            if fate == Fate::Evict {
-                break;
-            }
-        }
-        removed
-    }
-
-    /// What is to be done with the item at `slot`, whose stripe is held.
-    fn fate(&self, list: &mut List, slot: &Slot<'_>, take: Take) -> Fate {
-        let header = self.header(slot.id);
-        if self.is_dead(slot) {
-            return Fate::Reclaim;
-        }
-        if take == Take::Dead {
-            return Fate::Stop;
-        }
-        if header.refs.load(Relaxed) > 1 {
-            // A reader or an append holds it: to remove it would make no room now.
-            list.events.lrutail_reflocked += 1;
-            return Fate::Spare;
-        }
-        if header.has(state::ACTIVE | state::REWRITTEN) {
-            header.remove_state(state::ACTIVE | state::REWRITTEN);
-            return Fate::Spare;
-        }
-        Fate::Evict
-    }
-
-    fn count_evicted(&self, list: &mut List, id: ItemId) {
-        let header = self.header(id);
-        let idle_s = |accessed_s| self.clock.now().saturating_sub(accessed_s);
-        list.events.evicted += 1;
-        list.events.evicted_unfetched += u64::from(!header.has(state::FETCHED));
-        list.events.evicted_nonzero += u64::from(header.expires_s.load(Relaxed) != 0);
-        list.evicted_time_s = idle_s(header.accessed_s.load(Relaxed));
-    }
-
-    /// Counts an expired or flushed item that was found at the tail of `list`.
-    pub(super) fn count_reclaimed(&self, list: &mut List, id: ItemId) {
-        list.events.reclaimed += 1;
-        list.events.expired_unfetched += u64::from(!self.header(id).has(state::FETCHED));
+            .filter(|&other| self.evict && self.slabs.pages_of(other) > 0)
+            .find_map(|other| self.take(local, other, true))
     }
 }

@@ -164,7 +164,7 @@ impl Header {
         usize::from(self.place.load(Relaxed) & 63)
     }
 
-    /// The segment of the LRU that holds the item, 0..=3.
+    /// The segment of the LRU that holds the item, a `Segment` as a number.
     pub fn segment(&self) -> usize {
         usize::from(self.place.load(Relaxed) >> 6)
     }
@@ -184,6 +184,20 @@ impl Header {
     pub fn set_key_len(&self, len: usize) {
         debug_assert!(len <= KEY_LEN_MAX);
         self.key_len.store(len as u8, Relaxed);
+    }
+
+    /// Takes over everything but links and references from another header. Field by field:
+    /// neighbours in the list may write that one's links, readers its references.
+    pub fn copy_from(&self, other: &Header) {
+        self.place.store(other.place.load(Relaxed), Relaxed);
+        self.key_len.store(other.key_len.load(Relaxed), Relaxed);
+        self.accessed_s
+            .store(other.accessed_s.load(Relaxed), Relaxed);
+        self.expires_s.store(other.expires_s.load(Relaxed), Relaxed);
+        self.value_len.store(other.value_len.load(Relaxed), Relaxed);
+        self.state.store(other.state.load(Relaxed), Relaxed);
+        self.client_flags
+            .store(other.client_flags.load(Relaxed), Relaxed);
     }
 
     /// Bytes of the value.

@@ -67,25 +67,55 @@ impl Store {
         let wanted = (rest + CHUNK_HEADER).min(chunk_max);
         // A class that fits the tail may own nothing and have nothing to give up: then a
         // whole chunk must do, or several small ones.
-        let fitting = self.slabs.classes.class_for(wanted)?;
         let chunk = self
-            .allocate(local, fitting)
-            .or_else(|| self.allocate(local, self.slabs.classes.last()))
-            .or_else(|| self.allocate_smaller(local, fitting))?;
+            .allocate(local, wanted)
+            .or_else(|| self.allocate(local, chunk_max))
+            .or_else(|| self.allocate_smaller(local, wanted))?;
         let header = self.header(chunk);
         header.set_key_len(0);
         header.set_next(ItemId::NONE);
         header.set_prev(head);
         header.value_len.store(0, Relaxed);
         header.set_state(state::CHUNKED);
-        match last {
-            Some(last) => self.header(last).set_next(chunk),
+        self.link_chunk(head, last, chunk);
+        Some(chunk)
+    }
+
+    /// Makes `chunk` the one after `previous` in the chain of `head`, or the first.
+    fn link_chunk(&self, head: ItemId, previous: Option<ItemId>, chunk: ItemId) {
+        match previous {
+            Some(previous) => self.header(previous).set_next(chunk),
             None => {
                 let offset = self.first_link_offset(self.header(head).key_len());
                 self.arena.word(head, offset).store(chunk.raw(), Relaxed);
             }
         }
-        Some(chunk)
+    }
+
+    /// The chunks of a chain, in order.
+    fn chain(&self, head: ItemId) -> impl Iterator<Item = ItemId> {
+        std::iter::successors(self.first_chunk(head), |&chunk| self.next_chunk(chunk))
+    }
+
+    /// Whether `chunk` is in the chain of `head`, whose stripe is held.
+    pub(super) fn chain_has(&self, head: ItemId, chunk: ItemId) -> bool {
+        self.chain(head).any(|at| at == chunk)
+    }
+
+    /// Puts `new`, a copy, in the place of `old` in the chain of `head`, whose stripe is held
+    /// and which nobody reads.
+    pub(super) fn relink_chunk(&self, head: ItemId, old: ItemId, new: ItemId) {
+        let previous = self.chain(head).take_while(|&at| at != old).last();
+        let header = self.header(new);
+        header.set_prev(head);
+        header.set_next(self.header(old).next());
+        self.link_chunk(head, previous, new);
+    }
+
+    /// Tells the chunks of a chain that their head is at another place.
+    pub(super) fn rename_head(&self, head: ItemId) {
+        self.chain(head)
+            .for_each(|chunk| self.header(chunk).set_prev(head));
     }
 
     /// Bytes of value that a chunk can hold.

@@ -1,94 +1,212 @@
 //! LRU lists: for each slab class the order in which its items would be given up.
 //!
 //! ```text
-//! head ──► newest ◄──► … ◄──► oldest ◄── tail
+//! new ─► HOT ──not asked for──► COLD ─► victims           TEMP: short-lived,
+//!         │                    ▲    │                     only expires
+//!         └─asked for─► WARM ──┘    │
+//!                        ▲──────────┘ asked for
 //! ```
 //!
-//! Four lists a class are laid out, one per segment; in this version every item lives in
-//! COLD, the flat mode of C memcached. Hits do not move items: the second
-//! hit marks an item as in use, and who looks for a victim at the tail gives a marked one
-//! another round (the CLOCK of Corbató, "A Paging Experiment with the Multics System", 1968). So reading takes no
-//! lock here.
+//! A class has four lists. New items enter HOT; the maintainer moves what falls out of HOT and
+//! WARM to COLD, and what was asked for twice to WARM (the segmented LRU of C memcached, after
+//! Karedla et al., "Caching Strategies to Improve Disk System Performance", 1994). In flat mode
+//! everything is in COLD.
 //!
-//! Locks: one mutex per list, after the item stripe. Whoever comes from a list may only
-//! *try* a stripe (doc/threads.txt).
+//! Hits do not move items, so reading takes no lock here. The second hit marks an item as
+//! active; who finds a marked one at a tail gives it another round (the CLOCK of Corbató, "A
+//! Paging Experiment with the Multics System", 1968). A COLD item that becomes active is also
+//! reported to the maintainer (`bumps`), which need not wait until it is at the tail.
+//!
+//! Locks: one mutex per class for its four lists, after the item stripe. Whoever comes from a
+//! list may only *try* a stripe (doc/threads.txt).
 
 use super::arena::Arena;
+use super::classes::CLASSES_MAX;
 use super::item::ItemId;
-use super::slabs::CLASSES_MAX;
 use crate::counters::ListEvents;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard};
 
 /// Parts of a class's LRU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Segment {
+    /// New items.
+    Hot = 0,
+    /// Items in use.
+    Warm = 1,
     /// Where victims are taken.
     Cold = 2,
+    /// Items that will expire soon.
+    Temp = 3,
 }
 
 /// Lists of a class.
-const SEGMENTS: usize = 4;
+pub const SEGMENTS: usize = 4;
 
-/// One list and what has happened to its items.
+impl Segment {
+    /// All of them.
+    pub const ALL: [Segment; SEGMENTS] =
+        [Segment::Hot, Segment::Warm, Segment::Cold, Segment::Temp];
+}
+
+/// One list.
 #[derive(Default)]
 pub struct List {
     head: Option<ItemId>,
     tail: Option<ItemId>,
     /// Items in it.
     pub len: u64,
+}
+
+/// The lists of one class and what has happened to their items.
+#[derive(Default)]
+pub struct Lists {
+    lists: [List; SEGMENTS],
     /// Seconds since the last access of the item given up last.
     pub evicted_time_s: u32,
-    /// Counted by whoever holds the list.
+    /// Counted by whoever holds the lists.
     pub events: ListEvents,
 }
 
-/// All lists. A line of its own for each, with room for the pair that is fetched together.
+/// A line of its own for each class, with room for the pair that is fetched together.
 #[repr(align(128))]
-struct Padded(Mutex<List>);
+struct Padded(Mutex<Lists>);
 
-/// The lists of all classes.
+/// The lists of all classes, and where new items enter them.
 pub struct Lru {
-    lists: Box<[Padded]>,
+    classes: Box<[Padded]>,
+    /// Whether new items enter HOT, not COLD.
+    segmented: AtomicBool,
+    /// Items that live so many seconds at most enter TEMP; beyond 32 bits: none does.
+    temporary_ttl_s: AtomicU64,
 }
 
+/// No item is temporary.
+const NEVER: u64 = u64::MAX;
+
 impl Lru {
-    /// Empty lists.
-    pub fn new() -> Lru {
+    /// Empty lists, flat or segmented, without TEMP.
+    pub fn new(segmented: bool) -> Lru {
         let empty = || Padded(Mutex::default());
         Lru {
-            lists: std::iter::repeat_with(empty)
-                .take(CLASSES_MAX * SEGMENTS)
-                .collect(),
+            classes: std::iter::repeat_with(empty).take(CLASSES_MAX).collect(),
+            segmented: AtomicBool::new(segmented),
+            temporary_ttl_s: AtomicU64::new(NEVER),
         }
     }
 
-    /// Takes the lock of a list.
-    pub fn list(&self, class: usize, segment: usize) -> MutexGuard<'_, List> {
+    /// Takes the lock of a class's lists.
+    pub fn class(&self, class: usize) -> MutexGuard<'_, Lists> {
         // A panic ends the process, so no lock is ever found poisoned.
-        self.lists[class * SEGMENTS + segment].0.lock().unwrap()
+        self.classes[class].0.lock().unwrap()
+    }
+
+    /// Whether new items enter HOT.
+    #[inline]
+    pub fn is_segmented(&self) -> bool {
+        self.segmented.load(Relaxed)
+    }
+
+    /// Turns segments on or off; who maintains the lists moves what is in the wrong one.
+    pub fn set_segmented(&self, segmented: bool) {
+        self.segmented.store(segmented, Relaxed);
+    }
+
+    /// Sets what life is short enough for TEMP; `None` for no life.
+    pub fn set_temporary_ttl(&self, seconds: Option<u32>) {
+        let seconds = seconds.map_or(NEVER, u64::from);
+        self.temporary_ttl_s.store(seconds, Relaxed);
+    }
+
+    /// Whether there are temporary items.
+    pub fn has_temporary(&self) -> bool {
+        self.temporary_ttl_s.load(Relaxed) != NEVER
+    }
+
+    /// Whether an item that expires then is temporary. One that never expires, or has already,
+    /// is not.
+    #[inline]
+    pub fn is_temporary(&self, expires_s: u32, now_s: u32) -> bool {
+        let ttl_s = self.temporary_ttl_s.load(Relaxed);
+        ttl_s != NEVER && u64::from(expires_s.wrapping_sub(now_s)) <= ttl_s
+    }
+
+    /// Where a new item enters.
+    #[inline]
+    pub fn entrance(&self, expires_s: u32, now_s: u32) -> Segment {
+        if self.is_temporary(expires_s, now_s) {
+            Segment::Temp
+        } else if self.is_segmented() {
+            Segment::Hot
+        } else {
+            Segment::Cold
+        }
     }
 }
 
-impl Default for Lru {
-    fn default() -> Lru {
-        Lru::new()
+impl Lists {
+    /// One of the four.
+    pub fn list(&self, segment: Segment) -> &List {
+        &self.lists[segment as usize]
+    }
+
+    /// Puts an item that is in no list at the head of the one that its header names.
+    pub fn push(&mut self, arena: &Arena, id: ItemId) {
+        self.lists[arena.header(id).segment()].push(arena, id);
+    }
+
+    /// Takes out an item.
+    pub fn remove(&mut self, arena: &Arena, id: ItemId) {
+        self.lists[arena.header(id).segment()].remove(arena, id);
+    }
+
+    /// Makes an item the newest of `to`.
+    pub fn relocate(&mut self, arena: &Arena, id: ItemId, to: Segment) {
+        self.remove(arena, id);
+        let header = arena.header(id);
+        header.set_place(header.class(), to as usize);
+        self.push(arena, id);
+    }
+
+    /// Puts `new`, whose header names the same list, in the place of `old`.
+    pub fn replace(&mut self, arena: &Arena, old: ItemId, new: ItemId) {
+        self.lists[arena.header(old).segment()].replace(arena, old, new);
+    }
+
+    /// Whether an item is the oldest of the segment with that number.
+    pub fn is_tail(&self, id: ItemId, segment: usize) -> bool {
+        self.lists[segment].tail == Some(id)
+    }
+
+    /// Items in all lists.
+    pub fn len(&self) -> u64 {
+        self.lists.iter().map(|list| list.len).sum()
     }
 }
 
 impl List {
-    /// The item to give up first.
+    /// The oldest item.
     pub fn tail(&self) -> Option<ItemId> {
         self.tail
     }
 
+    /// The newest item.
+    pub fn head(&self) -> Option<ItemId> {
+        self.head
+    }
+
     /// The item towards the head from `id`.
-    pub fn before(&self, arena: &Arena, id: ItemId) -> Option<ItemId> {
+    pub fn before(arena: &Arena, id: ItemId) -> Option<ItemId> {
         some(arena.header(id).prev())
     }
 
-    /// Puts an item that is in no list at the head.
-    pub fn push(&mut self, arena: &Arena, id: ItemId) {
+    /// The item towards the tail from `id`.
+    pub fn after(arena: &Arena, id: ItemId) -> Option<ItemId> {
+        some(arena.header(id).next())
+    }
+
+    fn push(&mut self, arena: &Arena, id: ItemId) {
         let header = arena.header(id);
         header.set_prev(ItemId::NONE);
         header.set_next(self.head.unwrap_or(ItemId::NONE));
@@ -100,8 +218,7 @@ impl List {
         self.len += 1;
     }
 
-    /// Takes out an item that is in this list.
-    pub fn remove(&mut self, arena: &Arena, id: ItemId) {
+    fn remove(&mut self, arena: &Arena, id: ItemId) {
         let header = arena.header(id);
         let (next, prev) = (some(header.next()), some(header.prev()));
         match prev {
@@ -121,11 +238,17 @@ impl List {
         self.len -= 1;
     }
 
-    /// Makes an item of this list its newest.
-    pub fn refresh(&mut self, arena: &Arena, id: ItemId) {
-        if self.head != Some(id) {
-            self.remove(arena, id);
-            self.push(arena, id);
+    fn replace(&mut self, arena: &Arena, old: ItemId, new: ItemId) {
+        let (next, prev) = (arena.header(old).next(), arena.header(old).prev());
+        arena.header(new).set_next(next);
+        arena.header(new).set_prev(prev);
+        match some(prev) {
+            Some(prev) => arena.header(prev).set_next(new),
+            None => self.head = Some(new),
+        }
+        match some(next) {
+            Some(next) => arena.header(next).set_prev(new),
+            None => self.tail = Some(new),
         }
     }
 }
@@ -140,39 +263,85 @@ mod tests {
     use std::collections::VecDeque;
 
     #[test]
-    fn a_random_run_agrees_with_a_deque() {
+    fn a_random_run_agrees_with_four_deques() {
         let arena = Arena::new(1 << 20, false).unwrap();
-        let page = arena.add_page(1).unwrap();
+        let page = arena.commit_page().unwrap();
         let id = |n: usize| ItemId::at((page << 20) + n * 64);
-        let (mut list, mut twin) = (List::default(), VecDeque::new());
+        let mut lists = Lists::default();
+        let mut twins: [VecDeque<ItemId>; SEGMENTS] = Default::default();
         let mut seed = 12345u64;
         for _ in 0..20_000 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let item = id((seed >> 33) as usize % 100);
-            match (twin.iter().position(|&x| x == item), seed >> 60) {
+            let to = Segment::ALL[(seed >> 24) as usize % SEGMENTS];
+            let header = arena.header(item);
+            let found = twins
+                .iter()
+                .enumerate()
+                .find_map(|(list, twin)| Some((list, twin.iter().position(|&x| x == item)?)));
+            match (found, seed >> 60) {
                 (None, _) => {
-                    list.push(&arena, item);
-                    twin.push_front(item);
+                    header.set_place(1, to as usize);
+                    lists.push(&arena, item);
+                    twins[to as usize].push_front(item);
                 }
-                (Some(at), 0..8) => {
-                    list.remove(&arena, item);
-                    twin.remove(at);
+                (Some((list, at)), 0..6) => {
+                    lists.remove(&arena, item);
+                    twins[list].remove(at);
                 }
-                (Some(at), _) => {
-                    list.refresh(&arena, item);
-                    twin.remove(at);
-                    twin.push_front(item);
+                (Some((list, at)), 6..9) => {
+                    let new = id(100 + (seed >> 33) as usize % 100);
+                    arena.header(new).set_place(1, list);
+                    lists.replace(&arena, item, new);
+                    lists.replace(&arena, new, item);
+                    assert_eq!(twins[list][at], item);
+                }
+                (Some((list, at)), _) => {
+                    lists.relocate(&arena, item, to);
+                    twins[list].remove(at);
+                    twins[to as usize].push_front(item);
                 }
             }
-            assert_eq!(list.tail(), twin.back().copied());
-            assert_eq!(list.len, twin.len() as u64);
+            for segment in Segment::ALL {
+                let (list, twin) = (lists.list(segment), &twins[segment as usize]);
+                assert_eq!(list.tail(), twin.back().copied());
+                assert_eq!(list.head(), twin.front().copied());
+                assert_eq!(list.len, twin.len() as u64);
+            }
         }
-        let mut order = Vec::new();
-        let mut at = list.tail();
-        while let Some(id) = at {
-            order.push(id);
-            at = list.before(&arena, id);
+        for segment in Segment::ALL {
+            let list = lists.list(segment);
+            let backwards: Vec<_> =
+                std::iter::successors(list.tail(), |&at| List::before(&arena, at)).collect();
+            let forwards: Vec<_> =
+                std::iter::successors(list.head(), |&at| List::after(&arena, at)).collect();
+            assert_eq!(
+                backwards,
+                twins[segment as usize]
+                    .iter()
+                    .rev()
+                    .copied()
+                    .collect::<Vec<_>>()
+            );
+            assert_eq!(
+                forwards,
+                twins[segment as usize].iter().copied().collect::<Vec<_>>()
+            );
         }
-        assert_eq!(order, twin.into_iter().rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn only_items_that_expire_soon_are_temporary() {
+        let lru = Lru::new(true);
+        assert_eq!(lru.entrance(130, 100), Segment::Hot, "TEMP is off");
+        lru.set_temporary_ttl(Some(61));
+        assert_eq!(lru.entrance(130, 100), Segment::Temp);
+        assert_eq!(lru.entrance(161, 100), Segment::Temp);
+        assert_eq!(lru.entrance(162, 100), Segment::Hot);
+        assert_eq!(lru.entrance(0, 100), Segment::Hot, "never");
+        assert_eq!(lru.entrance(99, 100), Segment::Hot, "already");
+        lru.set_segmented(false);
+        assert_eq!(lru.entrance(0, 100), Segment::Cold);
+        assert_eq!(lru.entrance(130, 100), Segment::Temp);
     }
 }

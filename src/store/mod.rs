@@ -10,10 +10,16 @@
 //! |----------|--------------------------------------------------------------------|
 //! | `item`   | the layout of an item and its id                                   |
 //! | `arena`  | address space in pages                                             |
-//! | `slabs`  | pages cut into chunks, classes, magazines                          |
+//! | `classes`| the sizes of chunks                                                |
+//! | `slabs`  | pages cut into chunks, magazines, the pool of pages                |
 //! | `table`  | the hash table and the stripes that lock it                        |
 //! | `lru`    | the lists that victims are taken from                              |
+//! | `tail`   | walking a list from its tail                                       |
 //! | `evict`  | memory for a new item: free, or made free                          |
+//! | `bumps`  | reports of items in use, from those who read to the maintainer     |
+//! | `juggle` | what the LRU maintainer does to the lists                          |
+//! | `crawl`  | going through all items: to expire them, to list them              |
+//! | `mover`  | emptying a page, so that another class can have it                 |
 //! | `read`   | get, touch, and values pinned while they are sent                  |
 //! | `write`  | drafts and commit                                                  |
 //! | `change` | delete and arithmetic                                              |
@@ -22,35 +28,47 @@
 //! | `clock`  | the one source of time                                             |
 //!
 //! Every call that names a key takes its hash ([`Store::hash`]), computed once, so that a
-//! batch can prefetch. The thread's own state ([`Local`]) comes along: its counters and its
-//! free chunks.
+//! batch can prefetch. The thread's own state ([`Local`]) comes along: its counters, its
+//! free chunks, its reports to the maintainer. No thread is started in here: what runs in the
+//! background is called by threads of `ops`.
 //!
 //! Lock order: item stripe, LRU list, slab class, arena (doc/threads.txt). A function that
 //! works under a stripe takes its guard, `Stripe`.
 
 mod arena;
+mod bumps;
 mod change;
+mod classes;
 pub mod clock;
+mod crawl;
 pub mod digits;
 mod evict;
 mod flush;
 pub mod hash;
 mod item;
+mod juggle;
 mod large;
 mod locks;
 mod lru;
+mod mover;
 mod read;
 mod slabs;
 mod table;
+mod tail;
 #[cfg(any(test, debug_assertions))]
 mod verify;
 mod write;
 
 pub use change::{Change, NoChange, Removal};
+pub use classes::{CLASSES_MAX, ClassSizes, Classes};
+pub use crawl::{ClassSet, Crawl, Histogram, Histograms, Listed, MINUTES};
 pub use flush::FlushTime;
 pub use item::{KEY_LEN_MAX, accounted_len};
+pub use juggle::{ListAges, Tuning};
+pub use lru::Segment;
+pub use mover::{Chunk, Move, MoveRefused, Moved, Pass, Source};
 pub use read::{Access, Ask, Found, Pinned};
-pub use slabs::{CLASSES_MAX, ClassSizes, ClassUsage, Classes};
+pub use slabs::ClassUsage;
 pub use table::Usage;
 #[cfg(any(test, debug_assertions))]
 pub use verify::Census;
@@ -58,15 +76,19 @@ pub use write::{Draft, Meta, Mode, Outcome, Refused, Stored, Terms};
 
 use crate::counters::{Counters, ListTotals};
 use arena::Arena;
+use bumps::Bumps;
 use clock::Clock;
 use hash::Algorithm;
 use item::{CAS_LEN, HEADER_LEN, Header, ItemId, state};
-use lru::{Lru, Segment};
+use lru::Lru;
 use slabs::{Magazines, Slabs};
 use std::io::Result;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed};
-use table::{Slot, Stripe, Table};
+use std::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{AcqRel, Relaxed},
+};
+use std::sync::{Arc, Mutex};
+use table::{Slot, Stripe, Table, Walk};
 
 /// Bytes of a cache line.
 const CACHE_LINE: usize = 64;
@@ -105,6 +127,8 @@ pub struct Config {
     pub use_cas: bool,
     /// Whether live items may be given up for new ones (not `-M`).
     pub evict: bool,
+    /// Whether the LRU has segments; then somebody has to maintain them.
+    pub segmented: bool,
     /// `-o hashpower`: words of the table at the start, as a power of two.
     pub hash_power: u32,
     /// Whether the table grows.
@@ -115,30 +139,19 @@ pub struct Config {
     pub threads: u32,
 }
 
-/// One thread's part: what it alone writes.
+/// One thread's part of a store: what it alone writes, or nearly.
 pub struct Local {
     /// Its counters.
     pub counters: Arc<Counters>,
-    magazines: Magazines,
+    magazines: Arc<Magazines>,
+    bumps: Arc<Bumps>,
 }
 
-impl Local {
-    /// A thread's part; the counters are shared with whoever sums them up.
-    pub fn new(counters: Arc<Counters>) -> Local {
-        Local {
-            counters,
-            magazines: Magazines::new(),
-        }
-    }
-}
-
-/// What `stats items` shows of a class besides its events.
+/// What `stats items` shows of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ages {
-    /// Items in its lists.
-    pub items: u64,
-    /// Seconds since the last access of the one to go first.
-    pub tail_s: u32,
+pub struct ListState {
+    /// Its lists, in the order of [`Segment::ALL`].
+    pub ages: [ListAges; 4],
     /// Seconds that the last victim had not been accessed.
     pub evicted_s: u32,
 }
@@ -151,13 +164,23 @@ pub struct Store {
     slabs: Slabs,
     table: Table,
     lru: Lru,
+    /// The reports of all threads.
+    rings: Mutex<Vec<Arc<Bumps>>>,
     flush: flush::Flush,
+    /// The class that the last page from any class came from.
+    next_source: AtomicUsize,
+    /// Whether each victim's class is to be noted, and the last one that was; 0 for none.
+    asks_for_pages: AtomicBool,
+    page_wanted: AtomicUsize,
     algorithm: Algorithm,
     use_cas: bool,
     evict: bool,
     item_size_max: usize,
     /// Where the key of an item begins.
     key_offset: usize,
+    /// Bytes that were taken before the first page.
+    #[cfg(any(test, debug_assertions))]
+    malloced_at_start: u64,
 }
 
 impl Store {
@@ -178,16 +201,38 @@ impl Store {
         Ok(Store {
             clock: Clock::new(),
             table: Table::new(&size)?,
-            slabs: Slabs::new(&config.classes, config.memory_bytes, config.malloced_bytes),
-            lru: Lru::new(),
+            slabs: Slabs::new(
+                &config.classes,
+                &arena,
+                config.memory_bytes,
+                config.malloced_bytes,
+            )?,
+            lru: Lru::new(config.segmented),
+            rings: Mutex::default(),
             flush: flush::Flush::default(),
+            next_source: AtomicUsize::new(0),
+            asks_for_pages: AtomicBool::new(false),
+            page_wanted: AtomicUsize::new(0),
             algorithm: config.algorithm,
             use_cas: config.use_cas,
             evict: config.evict,
             item_size_max: config.item_size_max,
             key_offset: HEADER_LEN + if config.use_cas { CAS_LEN } else { 0 },
+            #[cfg(any(test, debug_assertions))]
+            malloced_at_start: config.malloced_bytes,
             arena,
         })
+    }
+
+    /// A thread's part; the counters are shared with whoever sums them up.
+    pub fn join(&self, counters: Arc<Counters>) -> Local {
+        let bumps = Arc::new(Bumps::new());
+        self.rings.lock().unwrap().push(Arc::clone(&bumps));
+        Local {
+            counters,
+            magazines: self.slabs.join(),
+            bumps,
+        }
     }
 
     /// The hash of a key, which the other calls want.
@@ -232,6 +277,11 @@ impl Store {
         self.table.usage()
     }
 
+    /// Parts that the table is locked in.
+    pub fn stripes(&self) -> usize {
+        self.table.stripes()
+    }
+
     /// Sizes of the slab classes.
     pub fn classes(&self) -> &Classes {
         &self.slabs.classes
@@ -242,14 +292,25 @@ impl Store {
         self.slabs.usage(class)
     }
 
-    /// Changes what pages may take; false if there is no address space for that much. What is
-    /// beyond a lower limit stays.
+    /// Changes what pages may take; false if there is no address space for that much. Of what
+    /// is beyond a lower limit pages of the pool go back to the system at once, others when
+    /// they come to the pool.
     pub fn set_limit(&self, bytes: u64) -> bool {
         let fits = bytes <= self.arena.limit_max();
         if fits {
-            self.slabs.set_limit(bytes);
+            self.slabs.set_limit(&self.arena, bytes);
         }
         fits
+    }
+
+    /// Turns the segments of the LRU on or off.
+    pub fn set_segmented(&self, segmented: bool) {
+        self.lru.set_segmented(segmented);
+    }
+
+    /// Sets what life is short enough for a temporary item; `None` for no life.
+    pub fn set_temporary_ttl(&self, seconds: Option<u32>) {
+        self.lru.set_temporary_ttl(seconds);
     }
 
     /// Bytes of all pages.
@@ -260,19 +321,23 @@ impl Store {
     /// What has happened to the items of a class's lists.
     pub fn list_events(&self, class: usize) -> ListTotals {
         let mut sum = ListTotals::default();
-        sum.add(&self.lru.list(class, Segment::Cold as usize).events);
+        sum.add(&self.lru.class(class).events);
         sum
     }
 
     /// How many items a class's lists hold, and how old they are.
-    pub fn list_ages(&self, class: usize) -> Ages {
-        let list = self.lru.list(class, Segment::Cold as usize);
-        let now = self.clock.now();
-        let age = |id| now.saturating_sub(self.header(id).accessed_s.load(Relaxed));
-        Ages {
-            items: list.len,
-            tail_s: list.tail().map_or(0, age),
-            evicted_s: list.evicted_time_s,
+    pub fn list_state(&self, class: usize) -> ListState {
+        let lists = self.lru.class(class);
+        ListState {
+            ages: self.ages(&lists),
+            evicted_s: lists.evicted_time_s,
+        }
+    }
+
+    /// Forgets how old the last victims were.
+    pub fn reset_evicted_time(&self) {
+        for class in self.slabs.classes.ids() {
+            self.lru.class(class).evicted_time_s = 0;
         }
     }
 
@@ -423,24 +488,28 @@ impl Store {
 
     /// What linking means besides the table: the LRU list, the counts, the link's reference.
     fn enter(&self, local: &mut Local, key: &Stripe<'_>, id: ItemId) {
-        let header = self.header(id);
-        header.accessed_s.store(self.clock.now(), Relaxed);
+        let (header, now) = (self.header(id), self.clock.now());
+        header.accessed_s.store(now, Relaxed);
         header.refs.store(1, Relaxed);
-        header.set_state(header.state() & state::OF_DRAFT | state::LINKED);
         self.renew_cas(key, id, 0);
-        self.lru
-            .list(header.class(), header.segment())
-            .push(&self.arena, id);
+        let class = header.class();
+        let entrance = self.lru.entrance(header.expires_s.load(Relaxed), now);
+        let mut lists = self.lru.class(class);
+        // Marked under the lock of the lists: who finds the mark there can rely on it.
+        header.set_place(class, entrance as usize);
+        header.set_state(header.state() & state::OF_DRAFT | state::LINKED);
+        lists.push(&self.arena, id);
+        drop(lists);
         local.counters.thread.total_items.add(1);
         self.account(local, id, true);
     }
 
     fn leave(&self, local: &mut Local, _key: &Stripe<'_>, id: ItemId) {
         let header = self.header(id);
-        self.lru
-            .list(header.class(), header.segment())
-            .remove(&self.arena, id);
+        let mut lists = self.lru.class(header.class());
+        lists.remove(&self.arena, id);
         header.remove_state(state::LINKED);
+        drop(lists);
         self.account(local, id, false);
         self.drop_ref(Some(local), id);
     }
@@ -468,19 +537,21 @@ impl Store {
 
     fn release_chunk(&self, local: Option<&mut Local>, id: ItemId) {
         match local {
-            Some(local) => {
-                self.slabs
-                    .give(&self.arena, &mut local.magazines, &local.counters, id);
-            }
+            Some(local) => self.slabs.give(&self.arena, &local.magazines, id),
             None => self.slabs.give_back(&self.arena, id),
         }
     }
 
     /// Ends a thread's part: its free chunks go back to the classes.
-    pub fn retire(&self, local: &mut Local) {
-        local
-            .magazines
-            .give_back(&self.slabs, &self.arena, &local.counters);
+    pub fn retire(&self, local: Local) {
+        self.slabs.leave(&self.arena, &local.magazines);
+        let mut rings = self.rings.lock().unwrap();
+        rings.retain(|ring| !Arc::ptr_eq(ring, &local.bumps));
+    }
+
+    /// Gives a thread's free chunks back to the classes, before it rests.
+    pub fn give_back(&self, local: &Local) {
+        self.slabs.empty(&self.arena, &local.magazines);
     }
 }
 

@@ -1,11 +1,11 @@
 //! Reading: look-ups that count as an access, and values that outlive the stripe.
 
 use super::item::{Header, ItemId, state};
+use super::lru::Segment;
 use super::table::{Slot, Stripe};
 use super::write::Meta;
 use super::{Local, Store};
-use crate::counters::{ClassCounters, Counter, ThreadCounters};
-use std::marker::PhantomData;
+use crate::counters::{Counter, ThreadCounters};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// References above which an item is refused to further readers; far above any real use,
@@ -36,7 +36,7 @@ pub struct Ask {
 pub struct Found<'s, 'k> {
     store: &'s Store,
     id: ItemId,
-    _held: PhantomData<&'k Stripe<'s>>,
+    held: &'k Stripe<'s>,
 }
 
 impl Store {
@@ -61,11 +61,11 @@ impl Store {
             return None;
         };
         let header = self.header(slot.id);
-        (counts.hit)(&local.counters.class[header.class()]).add(1);
+        counts.hit(local, header);
         if let Access::Touch(expires_s) = access {
-            header.expires_s.store(expires_s, Relaxed);
+            self.retime(&stripe, slot.id, expires_s);
         }
-        self.mark_hit(header);
+        self.mark_hit(local, header, hash, slot.id);
         Some(read(Found::new(self, slot.id, &stripe)))
     }
 
@@ -96,10 +96,10 @@ impl Store {
         let header = self.header(id);
         let counts = counts_of(ask.touches);
         (counts.asked)(&local.counters.thread).add(1);
-        (counts.hit)(&local.counters.class[header.class()]).add(1);
+        counts.hit(local, header);
         let outcome = read(Found::new(self, id, &stripe), is_new);
         if !ask.unmarked {
-            self.mark_hit(header);
+            self.mark_hit(local, header, hash, id);
         }
         Some(outcome)
     }
@@ -152,14 +152,20 @@ impl Store {
     /// The first hit marks an item as fetched, a later one as active; nothing else is
     /// written, so that items in steady use cause no traffic between caches.
     #[inline]
-    fn mark_hit(&self, header: &Header) {
+    fn mark_hit(&self, local: &Local, header: &Header, hash: u64, id: ItemId) {
         match header.state() & (state::FETCHED | state::ACTIVE) {
             0 => header.add_state(state::FETCHED),
-            state::FETCHED => {
-                header.add_state(state::ACTIVE);
-                header.accessed_s.store(self.clock.now(), Relaxed);
-            }
+            state::FETCHED => self.mark_active(local, header, hash, id),
             _ => {}
+        }
+    }
+
+    fn mark_active(&self, local: &Local, header: &Header, hash: u64, id: ItemId) {
+        header.add_state(state::ACTIVE);
+        header.accessed_s.store(self.clock.now(), Relaxed);
+        let is_cold = header.segment() == Segment::Cold as usize;
+        if is_cold && self.lru.is_segmented() && !local.bumps.push(hash, id) {
+            local.counters.thread.lru_bumps_dropped.add(1);
         }
     }
 }
@@ -168,7 +174,19 @@ impl Store {
 struct Counts {
     asked: fn(&ThreadCounters) -> &Counter,
     missed: fn(&ThreadCounters) -> &Counter,
-    hit: fn(&ClassCounters) -> &Counter,
+    touch: bool,
+}
+
+impl Counts {
+    #[inline]
+    fn hit(&self, local: &Local, header: &Header) {
+        let class = &local.counters.class[header.class()];
+        if self.touch {
+            class.touch_hits.add(1);
+        } else {
+            class.hits_to(header.segment()).add(1);
+        }
+    }
 }
 
 #[inline]
@@ -177,13 +195,13 @@ fn counts_of(touch: bool) -> Counts {
         Counts {
             asked: |t| &t.cmd_touch,
             missed: |t| &t.touch_misses,
-            hit: |c| &c.touch_hits,
+            touch,
         }
     } else {
         Counts {
             asked: |t| &t.cmd_get,
             missed: |t| &t.get_misses,
-            hit: |c| &c.get_hits,
+            touch,
         }
     }
 }
@@ -191,12 +209,8 @@ fn counts_of(touch: bool) -> Counts {
 impl<'s, 'k> Found<'s, 'k> {
     /// The caller holds the stripe, and the item is linked in it.
     #[inline]
-    pub(super) fn new(store: &'s Store, id: ItemId, _stripe: &'k Stripe<'s>) -> Found<'s, 'k> {
-        Found {
-            store,
-            id,
-            _held: PhantomData,
-        }
+    pub(super) fn new(store: &'s Store, id: ItemId, held: &'k Stripe<'s>) -> Found<'s, 'k> {
+        Found { store, id, held }
     }
 
     /// Bytes of the value.
@@ -245,7 +259,7 @@ impl<'s, 'k> Found<'s, 'k> {
 
     /// Sets the expiry.
     pub fn set_expires_s(&self, second: u32) {
-        self.header().expires_s.store(second, Relaxed);
+        self.store.retime(self.held, self.id, second);
     }
 
     /// Seconds until the expiry, none if there is none ahead.
@@ -256,8 +270,12 @@ impl<'s, 'k> Found<'s, 'k> {
 
     /// Seconds since the last access.
     pub fn idle_s(&self) -> u32 {
-        let accessed_s = self.header().accessed_s.load(Relaxed);
-        self.store.clock.now().saturating_sub(accessed_s)
+        self.store.clock.now().saturating_sub(self.accessed_s())
+    }
+
+    /// Clock second of the last access.
+    pub fn accessed_s(&self) -> u32 {
+        self.header().accessed_s.load(Relaxed)
     }
 
     /// Whether it has been read.

@@ -5,155 +5,92 @@
 //! has not been touched (but by a system that backs it with huge pages).
 //!
 //! ```text
-//! class 3, chunks of 152   free ──► chunk ──► chunk ──► ∅
-//!     page 7  [ item │ item │ free │ item │ ← not cut yet       ]
+//! pool     [ page 9 │ page 4 ]            pages of no class
+//! class 3  open: page 7, page 12          those of its pages that have free chunks
+//!   page 7   [ item │ item │ free │ item │ ← not cut yet       ]   its own list of free chunks
 //! magazine of worker 2     [ chunk, chunk, … ]   filled and drained by the half
 //! ```
 //!
-//! Each worker keeps a small magazine per class, so most stores touch nothing here.
-//! Large chunks have none: copying them costs more than the lock.
+//! Each thread keeps a small magazine per class, so most stores touch nothing here but its
+//! own lock, which nobody else wants: only the page mover comes by, to fetch the chunks of a
+//! page that it empties. Large chunks have no magazine: copying them costs more than the lock.
 //!
-//! Locks: one mutex per class, after the LRU lists; under it that of the arena.
+//! Free chunks are listed by page, so that a page can be taken out of service at once: no
+//! chunk of it is handed out any more, and it is empty when its list holds all that was cut.
+//!
+//! Locks: magazine, then class, then the page pool; all after the LRU lists.
 //! Elsewhere: when [`Slabs::take`] finds nothing it says so; making room is the work of
 //! the store, from the tails of `lru`.
 
 use super::arena::{Arena, PAGE_LEN};
-use super::item::{HEADER_LEN, ItemId, free_link, state};
-use crate::counters::Counters;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-/// Class ids are `1..CLASSES_MAX`; 0 is no class.
-pub const CLASSES_MAX: usize = 64;
-
-/// The header that the class table is computed with: that of C memcached, so that class
-/// ids and sizes are those that tools and tests know.
-const TABLE_HEADER: usize = 48;
+use super::classes::{CLASSES_MAX, ClassSizes, Classes};
+use super::item::{ItemId, free_link, state};
+use crate::sys::memory::Reservation;
+use std::io::Result;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Chunks in a magazine at most, and bytes that they may hold together.
 const MAGAZINE_CHUNKS: usize = 16;
 const MAGAZINE_BYTES: usize = 16 << 10;
 
-/// The sizes of the classes.
-pub struct Classes {
-    /// Chunk size by class id; `sizes[0]` is 0.
-    sizes: Vec<u32>,
-    /// Class by size in units of 8 bytes, rounded up.
-    by_size: Box<[u8]>,
+/// What a page's class knows of it; guarded by the lock of that class.
+#[repr(C)]
+struct Page {
+    /// The first free chunk; others follow through their links.
+    free: AtomicU64,
+    free_len: AtomicU32,
+    /// Chunks cut so far.
+    cut: AtomicU32,
 }
 
-/// What the class table is made from.
-#[derive(Clone, Debug)]
-pub struct ClassSizes {
-    /// `-n`: the least room for key, value and flags.
-    pub chunk_size_min: u32,
-    /// `-f`: each class is so much larger than the one before.
-    pub factor: f64,
-    /// `-o slab_sizes`: the sizes themselves.
-    pub explicit: Option<Vec<u32>>,
-    /// The largest chunk; larger values are chains.
-    pub chunk_max: u32,
-}
-
-impl Classes {
-    /// Computes the table: sizes from `-n` up by the factor, each rounded up to 8, the last
-    /// one `chunk_max`.
-    pub fn new(from: &ClassSizes) -> Classes {
-        let mut sizes = vec![0];
-        match &from.explicit {
-            Some(list) => sizes.extend(
-                list.iter()
-                    .map(|&size| size.max(TABLE_HEADER as u32).next_multiple_of(8)),
-            ),
-            None => {
-                let mut size = TABLE_HEADER as u32 + from.chunk_size_min;
-                while sizes.len() < CLASSES_MAX - 1
-                    && f64::from(size) < f64::from(from.chunk_max) / from.factor
-                {
-                    size = size.next_multiple_of(8);
-                    sizes.push(size);
-                    size = (f64::from(size) * from.factor) as u32;
-                }
-            }
-        }
-        sizes.push(from.chunk_max);
-        let units = from.chunk_max as usize / 8 + 1;
-        let mut class = 1;
-        let by_size = (0..units)
-            .map(|unit| {
-                while (sizes[class] as usize) < unit * 8 {
-                    class += 1;
-                }
-                class as u8
-            })
-            .collect();
-        Classes { sizes, by_size }
-    }
-
-    /// The smallest class whose chunks hold `len` bytes. `None`: it takes a chain.
-    #[inline]
-    pub fn class_for(&self, len: usize) -> Option<usize> {
-        self.by_size
-            .get(len.div_ceil(8))
-            .map(|&class| usize::from(class))
-    }
-
-    /// Bytes of a chunk of `class`.
-    #[inline]
-    pub fn size(&self, class: usize) -> usize {
-        self.sizes[class] as usize
-    }
-
-    /// The id of the last class, that of the largest chunks.
-    pub fn last(&self) -> usize {
-        self.sizes.len() - 1
-    }
-
-    /// Chunks in a page of `class`.
-    pub fn per_page(&self, class: usize) -> usize {
-        PAGE_LEN / self.size(class)
-    }
-
-    /// Chunks that a worker's magazine of `class` holds at most.
-    fn magazine(&self, class: usize) -> usize {
-        match MAGAZINE_BYTES / self.size(class) {
-            0 | 1 => 0,
-            fitting => fitting.min(MAGAZINE_CHUNKS),
-        }
-    }
-}
-
-/// The chunks of one class that are in nobody's hands.
+/// The pages of one class.
 #[derive(Default)]
 struct Class {
-    free: Option<ItemId>,
-    free_len: u64,
-    /// Where the page that is being cut goes on, and how many chunks are left in it.
-    cut_next: usize,
-    cut_left: usize,
-    pages: u64,
+    /// All of them, the oldest first.
+    pages: Vec<u32>,
+    /// Those with free chunks, or chunks not cut yet, that are not being emptied.
+    open: Vec<u32>,
+    /// Chunks free or not cut in open pages.
+    free: u64,
 }
 
 #[repr(align(128))]
 #[derive(Default)]
 struct Padded(Mutex<Class>);
 
+/// The pages of no class, and what is counted for all.
+#[derive(Default)]
+struct Pool {
+    pages: Vec<u32>,
+    /// Pages whose memory the system has back.
+    returned: Vec<u32>,
+    /// Pages that classes without any got beyond the limit and that have not been paid back.
+    debt: u64,
+}
+
 /// The allocator.
+///
+/// 1. `pages` is committed and has a [`Page`] for each page that the arena can have; zero is
+///    a value of it.
 pub struct Slabs {
     /// The sizes.
     pub classes: Classes,
     states: Box<[Padded]>,
-    /// Bytes of pages.
+    pages: Reservation,
+    /// Classes of the table whose first page was full once: items go to their finer classes.
+    crowded: Box<[AtomicBool]>,
+    pool: Mutex<Pool>,
+    /// Bytes of pages, those of the pool included. Written under the lock of the pool.
     malloced: AtomicU64,
-    /// Bytes that pages may take; every class may have one page beyond it.
+    /// Bytes that pages may take; every class of the table may have one page beyond it.
     limit: AtomicU64,
-    /// Serialises growth; guards nothing but the arena's page count.
-    arena_lock: Mutex<()>,
+    members: Mutex<Vec<Arc<Magazines>>>,
 }
 
 /// The free chunks of one thread, by class.
 pub struct Magazines {
-    chunks: Box<[Vec<ItemId>]>,
+    chunks: Mutex<Box<[Vec<ItemId>]>>,
 }
 
 /// What `stats slabs` shows of a class.
@@ -161,22 +98,63 @@ pub struct Magazines {
 pub struct ClassUsage {
     /// Pages it owns.
     pub pages: u64,
-    /// Chunks on the free list or not cut yet; those in magazines are counted by workers.
+    /// Chunks that are free, not cut yet or in a magazine.
     pub free: u64,
+}
+
+/// How a page that is being emptied stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draining {
+    /// Chunks that were ever cut from it.
+    pub cut: usize,
+    /// Those of them that are free.
+    pub free: usize,
 }
 
 impl Slabs {
     /// No pages yet. `malloced` pretends that so many bytes are already taken.
-    pub fn new(sizes: &ClassSizes, limit: u64, malloced: u64) -> Slabs {
-        Slabs {
+    pub fn new(sizes: &ClassSizes, arena: &Arena, limit: u64, malloced: u64) -> Result<Slabs> {
+        let len = (arena.pages_max() * size_of::<Page>()).next_multiple_of(4096);
+        let pages = Reservation::new(len)?;
+        pages.commit(0, len)?;
+        Ok(Slabs {
             classes: Classes::new(sizes),
             states: std::iter::repeat_with(Padded::default)
                 .take(CLASSES_MAX)
                 .collect(),
+            pages,
+            crowded: std::iter::repeat_with(AtomicBool::default)
+                .take(CLASSES_MAX)
+                .collect(),
+            pool: Mutex::default(),
             malloced: AtomicU64::new(malloced),
             limit: AtomicU64::new(limit),
-            arena_lock: Mutex::new(()),
+            members: Mutex::default(),
+        })
+    }
+
+    /// Magazines for a thread, which the mover can reach into.
+    pub fn join(&self) -> Arc<Magazines> {
+        let magazines = Arc::new(Magazines {
+            chunks: Mutex::new(std::iter::repeat_with(Vec::new).take(CLASSES_MAX).collect()),
+        });
+        self.members.lock().unwrap().push(Arc::clone(&magazines));
+        magazines
+    }
+
+    /// Gives back what is in a thread's magazines.
+    pub fn empty(&self, arena: &Arena, magazines: &Magazines) {
+        let mut chunks = magazines.chunks.lock().unwrap();
+        for (class, chunks) in chunks.iter_mut().enumerate() {
+            self.drain(arena, chunks, class, 0);
         }
+    }
+
+    /// Ends a thread's magazines: what is in them goes back.
+    pub fn leave(&self, arena: &Arena, magazines: &Arc<Magazines>) {
+        self.empty(arena, magazines);
+        let mut members = self.members.lock().unwrap();
+        members.retain(|member| !Arc::ptr_eq(member, magazines));
     }
 
     /// Bytes of pages obtained from the system.
@@ -184,308 +162,576 @@ impl Slabs {
         self.malloced.load(Relaxed)
     }
 
-    /// Changes what pages may take.
-    pub fn set_limit(&self, bytes: u64) {
+    /// What pages may take, in bytes; 0 for no limit.
+    pub fn limit(&self) -> u64 {
+        self.limit.load(Relaxed)
+    }
+
+    /// Changes what pages may take; pages of the pool beyond it go back to the system.
+    pub fn set_limit(&self, arena: &Arena, bytes: u64) {
         self.limit.store(bytes, Relaxed);
+        self.shrink(arena, &mut self.pool.lock().unwrap());
+    }
+
+    /// Whether one more page from the system would be too many.
+    pub fn is_full(&self) -> bool {
+        let limit = self.limit();
+        limit != 0 && self.malloced() + PAGE_LEN as u64 > limit
+    }
+
+    /// Pages of no class.
+    pub fn pool_len(&self) -> usize {
+        self.pool.lock().unwrap().pages.len()
+    }
+
+    /// Pages that classes got beyond the limit, as long as there are more pages than it allows.
+    pub fn debt(&self) -> u64 {
+        let limit = self.limit();
+        let debt = self.pool.lock().unwrap().debt;
+        if limit != 0 && self.malloced() > limit {
+            debt
+        } else {
+            0
+        }
     }
 
     /// Pages and free chunks of a class.
     pub fn usage(&self, class: usize) -> ClassUsage {
-        let state = self.states[class].0.lock().unwrap();
+        // One lock at a time: the order is magazine, then class.
+        let in_magazines: usize = self
+            .members
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|member| member.chunks.lock().unwrap()[class].len())
+            .sum();
+        let state = self.class(class);
         ClassUsage {
-            pages: state.pages,
-            free: state.free_len + state.cut_left as u64,
+            pages: state.pages.len() as u64,
+            free: state.free + in_magazines as u64,
         }
+    }
+
+    /// Pages of a class.
+    pub fn pages_of(&self, class: usize) -> usize {
+        self.class(class).pages.len()
+    }
+
+    /// Whether the first page of `home` was full once.
+    #[inline]
+    pub fn is_crowded(&self, home: usize) -> bool {
+        self.crowded[home].load(Relaxed)
+    }
+
+    /// Notes that the first page of `home` is full.
+    pub fn set_crowded(&self, home: usize) {
+        self.crowded[home].store(true, Relaxed);
     }
 
     /// A chunk of `class` from the thread's magazine.
     #[inline]
-    pub fn pop(
-        &self,
-        arena: &Arena,
-        magazines: &mut Magazines,
-        counters: &Counters,
-        class: usize,
-    ) -> Option<ItemId> {
-        let id = magazines.chunks[class].pop()?;
-        counters.class[class].in_magazine.add(1u64.wrapping_neg());
-        debug_assert!(arena.header(id).has(state::FREE));
-        arena.header(id).set_state(0);
-        Some(id)
+    pub fn pop(&self, arena: &Arena, magazines: &Magazines, class: usize) -> Option<ItemId> {
+        let id = magazines.chunks.lock().unwrap()[class].pop()?;
+        Some(in_use(arena, id))
     }
 
-    /// A chunk of `class` for the thread that owns `magazines` and `counters`, or `None` if
-    /// there is no free one and no page to be had.
+    /// A chunk of `class` for the thread that owns `magazines`: one that is free or, if
+    /// `grow`, of a new page. `None` if there is none to be had.
+    #[cold]
     pub fn take(
         &self,
         arena: &Arena,
-        magazines: &mut Magazines,
-        counters: &Counters,
+        magazines: &Magazines,
         class: usize,
+        grow: bool,
     ) -> Option<ItemId> {
-        if let Some(id) = self.pop(arena, magazines, counters, class) {
-            return Some(id);
+        let chunks = &mut magazines.chunks.lock().unwrap()[class];
+        if let Some(id) = chunks.pop() {
+            return Some(in_use(arena, id));
         }
-        let id = self.refill(arena, &mut magazines.chunks[class], counters, class)?;
-        debug_assert!(arena.header(id).has(state::FREE));
-        arena.header(id).set_state(0);
-        Some(id)
-    }
-
-    /// Gives a chunk back to the thread's magazine, or to the class if that is full.
-    #[inline]
-    pub fn give(&self, arena: &Arena, magazines: &mut Magazines, counters: &Counters, id: ItemId) {
-        let class = arena.class_of(id);
-        let most = self.classes.magazine(class);
-        let chunks = &mut magazines.chunks[class];
-        if most == 0 {
-            return self.give_back(arena, id);
-        }
-        arena.header(id).set_state(state::FREE);
-        if chunks.len() >= most {
-            self.drain(arena, chunks, counters, class, most / 2);
-        }
-        chunks.push(id);
-        counters.class[class].in_magazine.add(1);
-    }
-
-    /// Gives a chunk back to its class, from any thread.
-    pub fn give_back(&self, arena: &Arena, id: ItemId) {
-        let class = arena.class_of(id);
-        arena.header(id).set_state(state::FREE);
-        self.states[class].0.lock().unwrap().push(arena, id);
-    }
-
-    #[cold]
-    fn refill(
-        &self,
-        arena: &Arena,
-        chunks: &mut Vec<ItemId>,
-        counters: &Counters,
-        class: usize,
-    ) -> Option<ItemId> {
-        let mut state = self.states[class].0.lock().unwrap();
-        let size = self.classes.size(class);
-        let first = match state.pop(arena, size) {
+        let mut state = self.class(class);
+        let first = match self.pop_free(arena, &mut state, class) {
             Some(id) => id,
-            None => {
+            None if grow => {
                 self.grow(arena, &mut state, class)?;
-                state.pop(arena, size)?
+                self.pop_free(arena, &mut state, class)?
             }
+            None => return None,
         };
-        for _ in 1..self.classes.magazine(class) / 2 {
-            let Some(id) = state.pop(arena, size) else {
+        for _ in 1..self.magazine_len(class) / 2 {
+            let Some(id) = self.pop_free(arena, &mut state, class) else {
                 break;
             };
             chunks.push(id);
-            counters.class[class].in_magazine.add(1);
         }
-        Some(first)
+        Some(in_use(arena, first))
+    }
+
+    /// Gives a chunk back to the thread's magazine, or to its page if that is full or the
+    /// page is being emptied.
+    #[inline]
+    pub fn give(&self, arena: &Arena, magazines: &Magazines, id: ItemId) {
+        let class = arena.class_of(id);
+        let most = self.magazine_len(class);
+        if most == 0 || arena.is_draining(id) {
+            return self.give_back(arena, id);
+        }
+        arena.header(id).set_state(state::FREE);
+        let chunks = &mut magazines.chunks.lock().unwrap()[class];
+        if chunks.len() >= most {
+            self.drain(arena, chunks, class, most / 2);
+        }
+        chunks.push(id);
+    }
+
+    /// Gives a chunk back to its page, from any thread.
+    pub fn give_back(&self, arena: &Arena, id: ItemId) {
+        let class = arena.class_of(id);
+        arena.header(id).set_state(state::FREE);
+        let mut state = self.class(class);
+        self.push_free(arena, &mut state, class, id);
+    }
+
+    fn class(&self, class: usize) -> MutexGuard<'_, Class> {
+        // A panic ends the process, so no lock is ever found poisoned.
+        self.states[class].0.lock().unwrap()
+    }
+
+    fn page(&self, page: usize) -> &Page {
+        assert!(page * size_of::<Page>() < self.pages.len());
+        // SAFETY: by (1) and the assertion; its fields are atomics.
+        unsafe { self.pages.base().cast::<Page>().add(page).as_ref() }
+    }
+
+    /// Chunks that a magazine of `class` holds at most.
+    fn magazine_len(&self, class: usize) -> usize {
+        match MAGAZINE_BYTES / self.classes.size(class) {
+            0 | 1 => 0,
+            fitting => fitting.min(MAGAZINE_CHUNKS),
+        }
     }
 
     #[cold]
-    fn drain(
-        &self,
-        arena: &Arena,
-        chunks: &mut Vec<ItemId>,
-        counters: &Counters,
-        class: usize,
-        keep: usize,
-    ) {
-        let mut state = self.states[class].0.lock().unwrap();
-        for id in chunks.drain(keep..) {
-            state.push(arena, id);
-            counters.class[class].in_magazine.add(1u64.wrapping_neg());
-        }
-    }
-
-    /// One more page for `class`, if the limit allows or the class has none: a class that
-    /// owns nothing could otherwise never store anything.
-    fn grow(&self, arena: &Arena, state: &mut Class, class: usize) -> Option<()> {
-        let _arena = self.arena_lock.lock().unwrap();
-        let malloced = self.malloced();
-        let limit = self.limit.load(Relaxed);
-        if limit != 0 && malloced + PAGE_LEN as u64 > limit && state.pages > 0 {
-            return None;
-        }
-        let page = arena.add_page(class)?;
-        self.malloced.store(malloced + PAGE_LEN as u64, Relaxed);
-        state.pages += 1;
-        state.cut_next = page * PAGE_LEN;
-        state.cut_left = self.classes.per_page(class);
-        Some(())
-    }
-
-    /// Calls `each` with every free chunk that is not in a magazine and has been cut; returns
-    /// where the rest begins and how many chunks it is. For the invariant walk.
-    #[cfg(any(test, debug_assertions))]
-    pub fn for_each_free(
-        &self,
-        arena: &Arena,
-        class: usize,
-        mut each: impl FnMut(ItemId),
-    ) -> (usize, usize) {
-        let state = self.states[class].0.lock().unwrap();
-        let mut next = state.free;
-        while let Some(id) = next {
-            each(id);
-            next = Some(free_link(arena.header(id))).filter(|id| !id.is_none());
-        }
-        (state.cut_next, state.cut_left)
-    }
-}
-
-impl Class {
-    fn pop(&mut self, arena: &Arena, size: usize) -> Option<ItemId> {
-        if let Some(id) = self.free {
-            let next = free_link(arena.header(id));
-            self.free = (!next.is_none()).then_some(next);
-            self.free_len -= 1;
-            return Some(id);
-        }
-        if self.cut_left == 0 {
-            return None;
-        }
-        let id = ItemId::at(self.cut_next);
-        self.cut_next += size;
-        self.cut_left -= 1;
-        arena.header(id).set_state(state::FREE);
-        Some(id)
-    }
-
-    fn push(&mut self, arena: &Arena, id: ItemId) {
-        arena.header(id).set_next(self.free.unwrap_or(ItemId::NONE));
-        self.free = Some(id);
-        self.free_len += 1;
-    }
-}
-
-impl Magazines {
-    /// Empty ones.
-    pub fn new() -> Magazines {
-        Magazines {
-            chunks: std::iter::repeat_with(Vec::new).take(CLASSES_MAX).collect(),
-        }
-    }
-
-    /// Gives everything back, when the thread ends.
-    pub fn give_back(&mut self, slabs: &Slabs, arena: &Arena, counters: &Counters) {
-        for (class, chunks) in self.chunks.iter_mut().enumerate() {
-            if !chunks.is_empty() {
-                slabs.drain(arena, chunks, counters, class, 0);
+    fn drain(&self, arena: &Arena, chunks: &mut Vec<ItemId>, class: usize, keep: usize) {
+        if chunks.len() > keep {
+            let mut state = self.class(class);
+            for id in chunks.drain(keep..) {
+                self.push_free(arena, &mut state, class, id);
             }
         }
     }
-}
 
-impl Default for Magazines {
-    fn default() -> Magazines {
-        Magazines::new()
+    fn pop_free(&self, arena: &Arena, state: &mut Class, class: usize) -> Option<ItemId> {
+        let number = *state.open.last()?;
+        let page = self.page(number as usize);
+        let id = ItemId::from_raw(page.free.load(Relaxed));
+        let id = if id.is_none() {
+            let cut = page.cut.load(Relaxed);
+            page.cut.store(cut + 1, Relaxed);
+            let id =
+                ItemId::at(number as usize * PAGE_LEN + cut as usize * self.classes.size(class));
+            // What the memory held before means nothing now.
+            let header = arena.header(id);
+            header.set_state(state::FREE);
+            header.set_prev(ItemId::NONE);
+            id
+        } else {
+            page.free.store(free_link(arena.header(id)).raw(), Relaxed);
+            page.free_len
+                .store(page.free_len.load(Relaxed) - 1, Relaxed);
+            id
+        };
+        state.free -= 1;
+        if self.spare(number, class) == 0 {
+            state.open.pop();
+        }
+        Some(id)
+    }
+
+    fn push_free(&self, arena: &Arena, state: &mut Class, class: usize, id: ItemId) {
+        let number = arena.page_of(id) as u32;
+        let was_full = self.spare(number, class) == 0;
+        let page = self.page(number as usize);
+        arena
+            .header(id)
+            .set_next(ItemId::from_raw(page.free.load(Relaxed)));
+        page.free.store(id.raw(), Relaxed);
+        page.free_len
+            .store(page.free_len.load(Relaxed) + 1, Relaxed);
+        if arena.is_draining(id) {
+            return;
+        }
+        state.free += 1;
+        if was_full {
+            state.open.push(number);
+        }
+    }
+
+    /// Chunks of a page that are free or not cut yet.
+    fn spare(&self, number: u32, class: usize) -> u64 {
+        let page = self.page(number as usize);
+        let uncut = self.classes.per_page(class) as u64 - u64::from(page.cut.load(Relaxed));
+        uncut + u64::from(page.free_len.load(Relaxed))
+    }
+
+    /// One more page for `class`: from the pool, or from the system if the limit allows. A
+    /// class of the table that has none gets one all the same: it could otherwise never store
+    /// anything.
+    fn grow(&self, arena: &Arena, state: &mut Class, class: usize) -> Option<()> {
+        let mut pool = self.pool.lock().unwrap();
+        let page = match pool.pages.pop() {
+            Some(page) => page,
+            None => {
+                let beyond = self.is_full();
+                if beyond && (!state.pages.is_empty() || !self.classes.is_of_table(class)) {
+                    return None;
+                }
+                let page = pool.returned.pop();
+                let page = page.or_else(|| arena.commit_page().map(|page| page as u32))?;
+                self.malloced.fetch_add(PAGE_LEN as u64, Relaxed);
+                pool.debt += u64::from(beyond);
+                page
+            }
+        };
+        drop(pool);
+        self.put_in_service(arena, state, class, page);
+        Some(())
+    }
+
+    fn put_in_service(&self, arena: &Arena, state: &mut Class, class: usize, number: u32) {
+        let page = self.page(number as usize);
+        page.free.store(ItemId::NONE.raw(), Relaxed);
+        page.free_len.store(0, Relaxed);
+        page.cut.store(0, Relaxed);
+        arena.set_class(number as usize, class);
+        state.pages.push(number);
+        state.open.push(number);
+        state.free += self.classes.per_page(class) as u64;
+    }
+
+    /// Gives pages of the pool back to the system until the limit is kept.
+    fn shrink(&self, arena: &Arena, pool: &mut Pool) {
+        let limit = self.limit();
+        while limit != 0 && self.malloced() > limit {
+            let Some(page) = pool.pages.pop() else {
+                return;
+            };
+            arena.give_back(page as usize);
+            pool.returned.push(page);
+            pool.debt = pool.debt.saturating_sub(1);
+            self.malloced.fetch_sub(PAGE_LEN as u64, Relaxed);
+        }
     }
 }
 
-const _: () = assert!(HEADER_LEN <= TABLE_HEADER, "every class holds a header");
+/// What the page mover does with pages: it alone calls these, for one page at a time.
+impl Slabs {
+    /// Takes a page of `class` out of service and returns its number: the oldest, or the one
+    /// with the most free chunks. `None`: the class would be left without any.
+    pub fn begin_drain(&self, arena: &Arena, class: usize, emptiest: bool) -> Option<usize> {
+        let mut state = self.class(class);
+        if state.pages.len() < 2 {
+            return None;
+        }
+        let oldest = state.pages[0];
+        let number = if emptiest {
+            let spare = |&&number: &&u32| self.spare(number, class);
+            state.pages.iter().max_by_key(spare).copied()?
+        } else {
+            oldest
+        };
+        arena.mark_draining(number as usize, true);
+        if let Some(at) = state.open.iter().position(|&open| open == number) {
+            state.open.remove(at);
+            state.free -= self.spare(number, class);
+        }
+        Some(number as usize)
+    }
+
+    /// Chunks that have been cut from a page, looked at without a lock.
+    pub fn cut_of(&self, page: usize) -> usize {
+        self.page(page).cut.load(Relaxed) as usize
+    }
+
+    /// How far a page is emptied.
+    pub fn draining(&self, arena: &Arena, page: usize) -> Draining {
+        let _state = self.class(arena.class_of_page(page));
+        let state = self.page(page);
+        Draining {
+            cut: state.cut.load(Relaxed) as usize,
+            free: state.free_len.load(Relaxed) as usize,
+        }
+    }
+
+    /// Fetches the chunks of `page` out of all magazines; returns how many there were.
+    pub fn recall(&self, arena: &Arena, page: usize) -> usize {
+        let class = arena.class_of_page(page);
+        let mut recalled = 0;
+        for member in self.members.lock().unwrap().iter() {
+            let mut chunks = member.chunks.lock().unwrap();
+            let mut state = self.class(class);
+            chunks[class].retain(|&id| {
+                let stays = arena.page_of(id) != page;
+                if !stays {
+                    self.push_free(arena, &mut state, class, id);
+                    recalled += 1;
+                }
+                stays
+            });
+        }
+        recalled
+    }
+
+    /// Puts a page that could not be emptied back into service.
+    pub fn abandon_drain(&self, arena: &Arena, page: usize) {
+        let class = arena.class_of_page(page);
+        let mut state = self.class(class);
+        arena.mark_draining(page, false);
+        let spare = self.spare(page as u32, class);
+        if spare > 0 {
+            state.open.push(page as u32);
+            state.free += spare;
+        }
+    }
+
+    /// Takes an empty page from its class and gives it to another, or to the pool (0).
+    pub fn end_drain(&self, arena: &Arena, page: usize, to: usize) {
+        let from = arena.class_of_page(page);
+        let mut state = self.class(from);
+        debug_assert_eq!(
+            self.page(page).cut.load(Relaxed),
+            self.page(page).free_len.load(Relaxed)
+        );
+        state.pages.retain(|&number| number as usize != page);
+        arena.set_class(page, 0);
+        drop(state);
+        self.assign(arena, page, to);
+    }
+
+    /// Takes a page from the pool for a class; false if the pool would be left empty.
+    pub fn move_from_pool(&self, arena: &Arena, to: usize) -> bool {
+        let mut pool = self.pool.lock().unwrap();
+        if pool.pages.len() < 2 {
+            return false;
+        }
+        let page = pool.pages.remove(0);
+        drop(pool);
+        self.assign(arena, page as usize, to);
+        true
+    }
+
+    fn assign(&self, arena: &Arena, page: usize, to: usize) {
+        if to == 0 {
+            let mut pool = self.pool.lock().unwrap();
+            pool.pages.push(page as u32);
+            self.shrink(arena, &mut pool);
+        } else {
+            self.put_in_service(arena, &mut self.class(to), to, page as u32);
+        }
+    }
+}
+
+/// For the invariant walk.
+#[cfg(any(test, debug_assertions))]
+impl Slabs {
+    /// Calls `each` with every free chunk that is not in a magazine.
+    pub fn for_each_free(&self, arena: &Arena, class: usize, mut each: impl FnMut(ItemId)) {
+        let state = self.class(class);
+        for &number in &state.pages {
+            let mut next = ItemId::from_raw(self.page(number as usize).free.load(Relaxed));
+            while !next.is_none() {
+                each(next);
+                next = free_link(arena.header(next));
+            }
+        }
+    }
+
+    /// Calls `each` with every chunk in a magazine.
+    pub fn for_each_in_magazine(&self, mut each: impl FnMut(ItemId)) {
+        for member in self.members.lock().unwrap().iter() {
+            let chunks = member.chunks.lock().unwrap();
+            chunks.iter().flatten().for_each(|&id| each(id));
+        }
+    }
+
+    /// What does not agree in the pages of a class, in words.
+    pub fn verify(&self, arena: &Arena, class: usize) -> std::result::Result<(), String> {
+        let state = self.class(class);
+        let mut free = 0;
+        for &number in &state.pages {
+            let draining = arena.is_draining(ItemId::at(number as usize * PAGE_LEN));
+            let spare = self.spare(number, class);
+            let is_open = state.open.contains(&number);
+            if arena.class_of_page(number as usize) != class {
+                return Err(format!("page {number} is not of class {class}"));
+            }
+            if is_open != (spare > 0 && !draining) {
+                return Err(format!("page {number} has {spare} chunks, open: {is_open}"));
+            }
+            free += if draining { 0 } else { spare };
+        }
+        if free == state.free {
+            Ok(())
+        } else {
+            Err(format!(
+                "class {class}: {} free chunks, {free} found",
+                state.free
+            ))
+        }
+    }
+
+    /// Pages whose memory the system has back.
+    pub fn returned(&self) -> usize {
+        self.pool.lock().unwrap().returned.len()
+    }
+
+    /// Numbers of the pages that belong to no class but are in the pool or were given back.
+    pub fn pages_without_class(&self) -> Vec<usize> {
+        let pool = self.pool.lock().unwrap();
+        let all = pool.pages.iter().chain(&pool.returned);
+        all.map(|&page| page as usize).collect()
+    }
+}
+
+fn in_use(arena: &Arena, id: ItemId) -> ItemId {
+    debug_assert!(arena.header(id).has(state::FREE));
+    arena.header(id).set_state(0);
+    id
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
-    fn sizes(chunk_size_min: u32, factor: f64, chunk_max: u32) -> Vec<u32> {
-        let from = ClassSizes {
-            chunk_size_min,
-            factor,
-            explicit: None,
-            chunk_max,
-        };
-        Classes::new(&from).sizes[1..].to_vec()
+    const LIMIT: u64 = 3 << 20;
+
+    struct Fixture {
+        arena: Arena,
+        slabs: Slabs,
+        magazines: Arc<Magazines>,
     }
 
-    #[test]
-    fn the_default_table_is_the_one_that_tools_know() {
-        let table = sizes(48, 1.25, 512 << 10);
-        assert_eq!(table.len(), 39);
-        assert_eq!(&table[..6], &[96, 120, 152, 192, 240, 304]);
-        assert_eq!(
-            (table[24], table[30], table[37], table[38]),
-            (21696, 82792, 394_840, 524_288)
-        );
-    }
-
-    #[test]
-    fn the_variants_of_the_table_have_the_known_ends() {
-        let ends = |table: Vec<u32>| {
-            (
-                table.len(),
-                table[0],
-                table[table.len() - 2],
-                table[table.len() - 1],
-            )
-        };
-        assert_eq!(ends(sizes(48, 2.0, 512 << 10)), (13, 96, 196_608, 524_288));
-        assert_eq!(ends(sizes(48, 1.08, 512 << 10)), (63, 96, 13_800, 524_288));
-        assert_eq!(
-            ends(sizes(100, 1.25, 512 << 10)),
-            (37, 152, 394_840, 524_288)
-        );
-        assert_eq!(ends(sizes(1, 1.25, 512 << 10)), (41, 56, 394_840, 524_288));
-        assert_eq!(ends(sizes(48, 1.25, 16 << 10)), (23, 96, 11_104, 16_384));
-        assert_eq!(ends(sizes(48, 1.25, 1 << 20)), (42, 96, 771_184, 1_048_576));
-        assert_eq!(ends(sizes(48, 1.25, 1024)), (11, 96, 752, 1024));
-        assert_eq!(ends(sizes(48, 1.01, 512 << 10)), (63, 96, 96, 524_288));
-    }
-
-    #[test]
-    fn every_size_goes_to_the_smallest_class_that_holds_it() {
-        let from = ClassSizes {
-            chunk_size_min: 48,
-            factor: 1.25,
-            explicit: None,
-            chunk_max: 512 << 10,
-        };
-        let classes = Classes::new(&from);
-        for len in (1..=512 << 10).step_by(7) {
-            let class = classes.class_for(len).unwrap();
-            assert!(classes.size(class) >= len);
-            assert!(class == 1 || classes.size(class - 1) < len);
+    impl Fixture {
+        fn new() -> Fixture {
+            let from = ClassSizes {
+                chunk_size_min: 48,
+                factor: 1.25,
+                explicit: None,
+                chunk_max: 512 << 10,
+            };
+            let arena = Arena::new(LIMIT, false).unwrap();
+            let slabs = Slabs::new(&from, &arena, LIMIT, 0).unwrap();
+            let magazines = slabs.join();
+            Fixture {
+                arena,
+                slabs,
+                magazines,
+            }
         }
-        assert_eq!(classes.class_for((512 << 10) + 1), None);
+
+        fn take(&self, class: usize) -> Option<ItemId> {
+            self.slabs
+                .pop(&self.arena, &self.magazines, class)
+                .or_else(|| self.slabs.take(&self.arena, &self.magazines, class, true))
+        }
+
+        fn fill(&self, class: usize) -> HashSet<ItemId> {
+            let mut taken = HashSet::new();
+            while let Some(id) = self.take(class) {
+                assert!(taken.insert(id), "handed out twice");
+            }
+            taken
+        }
+
+        fn give(&self, id: ItemId) {
+            self.slabs.give(&self.arena, &self.magazines, id);
+        }
+
+        fn check(&self) {
+            for class in self.slabs.classes.ids() {
+                self.slabs.verify(&self.arena, class).unwrap();
+            }
+        }
     }
 
     #[test]
     fn chunks_come_back_whole_and_pages_stop_at_the_limit() {
-        let from = ClassSizes {
-            chunk_size_min: 48,
-            factor: 1.25,
-            explicit: None,
-            chunk_max: 512 << 10,
-        };
-        let (slabs, arena) = (
-            Slabs::new(&from, 2 << 20, 0),
-            Arena::new(2 << 20, false).unwrap(),
-        );
-        let (mut magazines, counters) = (Magazines::new(), Counters::new(CLASSES_MAX));
-        let mut taken = std::collections::HashSet::new();
-        while let Some(id) = slabs.take(&arena, &mut magazines, &counters, 1) {
-            assert!(taken.insert(id), "handed out twice");
-        }
-        assert_eq!(taken.len(), 2 * 10922);
-        assert!(
-            slabs.take(&arena, &mut magazines, &counters, 5).is_some(),
-            "a first page beyond the limit"
-        );
+        let f = Fixture::new();
+        let taken = f.fill(1);
+        assert_eq!(taken.len(), 3 * 10922);
+        assert!(f.take(5).is_some(), "a first page beyond the limit");
+        assert!(f.take(45).is_none(), "but not for a finer class");
+        f.check();
         for &id in &taken {
-            slabs.give(&arena, &mut magazines, &counters, id);
+            f.give(id);
         }
-        let in_magazine = counters.class[1].in_magazine.get();
-        assert!(in_magazine > 0 && in_magazine <= MAGAZINE_CHUNKS as u64);
-        assert_eq!(slabs.usage(1).free + in_magazine, 2 * 10922);
-        magazines.give_back(&slabs, &arena, &counters);
-        assert_eq!(
-            slabs.usage(1),
-            ClassUsage {
-                pages: 2,
-                free: 2 * 10922
-            }
-        );
+        let all = ClassUsage {
+            pages: 3,
+            free: 3 * 10922,
+        };
+        assert_eq!(f.slabs.usage(1), all);
+        f.slabs.leave(&f.arena, &f.magazines);
+        assert_eq!(f.slabs.usage(1), all);
+        f.check();
+    }
+
+    #[test]
+    fn a_page_that_is_emptied_hands_nothing_out_and_moves_when_all_of_it_is_back() {
+        let f = Fixture::new();
+        let taken = f.fill(4);
+        let page = f.slabs.begin_drain(&f.arena, 4, false).unwrap();
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            taken.iter().partition(|&&id| f.arena.page_of(id) == page);
+        for &id in &inside[1..] {
+            f.give(id);
+        }
+        assert!(f.take(4).is_none(), "nothing of it is handed out");
+        f.check();
+        let state = f.slabs.draining(&f.arena, page);
+        assert_eq!((state.cut, state.free), (inside.len(), inside.len() - 1));
+        f.give(inside[0]);
+        f.slabs.end_drain(&f.arena, page, 6);
+        assert_eq!((f.slabs.pages_of(4), f.slabs.pages_of(6)), (2, 1));
+        assert_eq!(f.fill(6).len(), f.slabs.classes.per_page(6));
+        f.give(outside[0]);
+        assert_eq!(f.take(4), Some(outside[0]));
+        f.check();
+    }
+
+    #[test]
+    fn magazines_give_up_the_chunks_of_a_page_that_is_emptied() {
+        let f = Fixture::new();
+        let (a, b) = (f.take(1).unwrap(), f.fill(1));
+        f.give(a);
+        let page = f.arena.page_of(a);
+        let emptied = f.slabs.begin_drain(&f.arena, 1, false).unwrap();
+        assert_eq!(emptied, page);
+        assert_eq!(f.slabs.recall(&f.arena, page), 1);
+        assert!(f.take(1).is_none());
+        f.slabs.abandon_drain(&f.arena, page);
+        assert_eq!(f.take(1), Some(a), "in service again");
+        assert_eq!(b.len(), 3 * 10922 - 1);
+        f.check();
+    }
+
+    #[test]
+    fn a_lower_limit_takes_pages_from_the_pool_and_a_higher_one_uses_them_again() {
+        let f = Fixture::new();
+        for id in f.fill(39) {
+            f.give(id);
+        }
+        for _ in 0..2 {
+            let page = f.slabs.begin_drain(&f.arena, 39, true).unwrap();
+            f.slabs.end_drain(&f.arena, page, 0);
+        }
+        assert_eq!((f.slabs.pool_len(), f.slabs.malloced()), (2, LIMIT));
+        f.slabs.set_limit(&f.arena, 1 << 20);
+        assert_eq!((f.slabs.pool_len(), f.slabs.malloced()), (0, 1 << 20));
+        f.slabs.set_limit(&f.arena, LIMIT);
+        assert_eq!(f.fill(39).len(), 6);
+        assert_eq!(f.arena.pages(), 4, "no page more than before");
+        assert_eq!(f.slabs.begin_drain(&f.arena, 5, false), None, "it has none");
+        f.check();
     }
 }

@@ -639,11 +639,7 @@ impl Walk {
 impl Table {
     /// Takes the stripe of the walk's next row and puts the items of that row, with their
     /// epochs, into `found`. `None`: the walk is over.
-    pub fn next_row(
-        &self,
-        walk: &mut Walk,
-        found: &mut Vec<(ItemId, u8)>,
-    ) -> Option<Stripe<'_>> {
+    pub fn next_row(&self, walk: &mut Walk, found: &mut Vec<(ItemId, u8)>) -> Option<Stripe<'_>> {
         found.clear();
         if walk.stripe >= self.stripes() {
             return None;

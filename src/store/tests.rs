@@ -18,6 +18,7 @@ fn config(memory_mb: u64) -> Config {
         },
         use_cas: true,
         evict: true,
+        segmented: true,
         hash_power: 12,
         hash_expand: true,
         algorithm: Algorithm::Murmur3,
@@ -25,8 +26,8 @@ fn config(memory_mb: u64) -> Config {
     }
 }
 
-fn local() -> Local {
-    Local::new(Arc::new(Counters::new(CLASSES_MAX)))
+fn local(store: &Store) -> Local {
+    store.join(Arc::new(Counters::new(CLASSES_MAX)))
 }
 
 struct Random(u64);
@@ -47,7 +48,14 @@ struct Client<'s> {
     local: Local,
 }
 
-impl Client<'_> {
+impl<'s> Client<'s> {
+    fn new(store: &'s Store) -> Client<'s> {
+        Client {
+            store,
+            local: local(store),
+        }
+    }
+
     fn put(
         &mut self,
         key: &[u8],
@@ -131,10 +139,7 @@ fn expected(twin: &HashMap<Vec<u8>, Vec<u8>>, key: &[u8], mode: Mode) -> Outcome
 #[test]
 fn a_random_run_of_all_modes_agrees_with_a_map() {
     let store = Store::new(&config(256)).unwrap();
-    let mut client = Client {
-        store: &store,
-        local: local(),
-    };
+    let mut client = Client::new(&store);
     let mut twin: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
     let mut random = Random(1);
     for step in 0..40_000 {
@@ -206,10 +211,7 @@ fn threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value()
         for thread in 0..4u64 {
             let (store, done) = (&store, &done);
             scope.spawn(move || {
-                let mut client = Client {
-                    store,
-                    local: local(),
-                };
+                let mut client = Client::new(store);
                 let mut random = Random(thread);
                 let mut pins = Vec::new();
                 for _ in 0..20_000 {
@@ -285,16 +287,11 @@ fn increments_from_several_threads_add_up() {
     let store = Store::new(&config(8)).unwrap();
     let key = b"n";
     let hash = store.hash(key);
-    Client {
-        store: &store,
-        local: local(),
-    }
-    .put(key, b"0", Mode::Set)
-    .unwrap();
+    Client::new(&store).put(key, b"0", Mode::Set).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let mut local = local();
+                let mut local = local(&store);
                 let up = Change {
                     delta: 3,
                     increment: true,
@@ -308,34 +305,22 @@ fn increments_from_several_threads_add_up() {
                         Ok(())
                     ));
                 }
-                store.retire(&mut local);
+                store.retire(local);
             });
         }
     });
-    let value = Client {
-        store: &store,
-        local: local(),
-    }
-    .get(key)
-    .unwrap()
-    .0;
+    let value = Client::new(&store).get(key).unwrap().0;
     assert_eq!(value, b"60000");
 }
 
 #[test]
 fn a_cas_id_is_spent_by_exactly_one_of_those_who_hold_it() {
     let store = Store::new(&config(8)).unwrap();
-    let mut first = Client {
-        store: &store,
-        local: local(),
-    };
+    let mut first = Client::new(&store);
     first.put(b"k", b"0", Mode::Set).unwrap();
     let won: u64 = std::thread::scope(|scope| {
         let run = || {
-            let mut client = Client {
-                store: &store,
-                local: local(),
-            };
+            let mut client = Client::new(&store);
             let mut won = 0;
             for _ in 0..3000 {
                 let (value, cas) = client.get(b"k").unwrap();
@@ -360,10 +345,7 @@ fn a_cas_id_is_spent_by_exactly_one_of_those_who_hold_it() {
 #[test]
 fn a_full_cache_gives_up_the_oldest_and_keeps_what_is_in_use() {
     let store = Store::new(&config(2)).unwrap();
-    let mut client = Client {
-        store: &store,
-        local: local(),
-    };
+    let mut client = Client::new(&store);
     let value = vec![b'x'; 1000];
     client.put(b"wanted", &value, Mode::Set).unwrap();
     for n in 0..20_000 {
@@ -390,10 +372,7 @@ fn without_evictions_what_does_not_fit_is_refused_and_nothing_is_lost() {
         ..config(2)
     })
     .unwrap();
-    let mut client = Client {
-        store: &store,
-        local: local(),
-    };
+    let mut client = Client::new(&store);
     let value = vec![b'x'; 1000];
     let mut stored = 0;
     while client
@@ -425,10 +404,7 @@ fn memory_that_runs_out_inside_a_large_value_comes_back_and_the_old_value_stays(
         ..config(2)
     })
     .unwrap();
-    let mut client = Client {
-        store: &store,
-        local: local(),
-    };
+    let mut client = Client::new(&store);
     assert_eq!(
         client.put(b"a", &vec![1; 900_000], Mode::Set),
         Ok(Outcome::Stored)
@@ -453,10 +429,7 @@ fn memory_that_runs_out_inside_a_large_value_comes_back_and_the_old_value_stays(
 #[test]
 fn a_flush_hides_what_was_stored_before_it_and_nothing_after_even_300_times() {
     let store = Store::new(&config(4)).unwrap();
-    let mut client = Client {
-        store: &store,
-        local: local(),
-    };
+    let mut client = Client::new(&store);
     for round in 0..300 {
         let (old, new) = (format!("old{round}"), format!("new{round}"));
         client.put(old.as_bytes(), b"x", Mode::Set).unwrap();
@@ -477,10 +450,7 @@ fn a_flush_hides_what_was_stored_before_it_and_nothing_after_even_300_times() {
 fn a_later_flush_replaces_the_pending_one() {
     let store = Store::new(&config(4)).unwrap();
     store.clock.pause(true);
-    let mut client = Client {
-        store: &store,
-        local: local(),
-    };
+    let mut client = Client::new(&store);
     client.put(b"k", b"x", Mode::Set).unwrap();
     store.flush(&mut client.local, FlushTime::At(store.clock.now() + 5));
     store.flush(&mut client.local, FlushTime::Never);
@@ -497,10 +467,7 @@ fn a_later_flush_replaces_the_pending_one() {
 fn an_expired_item_is_missing_for_everyone_and_its_memory_is_taken_first() {
     let store = Store::new(&config(2)).unwrap();
     store.clock.pause(true);
-    let mut client = Client {
-        store: &store,
-        local: local(),
-    };
+    let mut client = Client::new(&store);
     let expires_s = store.clock.now() + 10;
     let hash = store.hash(b"k");
     let meta = Meta {
@@ -532,10 +499,7 @@ fn an_expired_item_is_missing_for_everyone_and_its_memory_is_taken_first() {
 #[test]
 fn an_append_to_the_oldest_item_of_a_full_cache_does_not_evict_it() {
     let store = Store::new(&config(2)).unwrap();
-    let mut client = Client {
-        store: &store,
-        local: local(),
-    };
+    let mut client = Client::new(&store);
     for n in 0..4000 {
         let key = format!("key{n}");
         client
@@ -578,10 +542,7 @@ fn a_class_with_a_single_item_in_use_still_takes_a_new_one() {
         ..config(2)
     })
     .unwrap();
-    let mut client = Client {
-        store: &store,
-        local: local(),
-    };
+    let mut client = Client::new(&store);
     for n in 0..4000 {
         client
             .put(format!("key{n}").as_bytes(), &[b'x'; 1000], Mode::Set)
@@ -602,7 +563,7 @@ fn a_class_with_a_single_item_in_use_still_takes_a_new_one() {
 #[should_panic = "more than the window held"]
 fn more_than_a_window_held_cannot_be_claimed() {
     let store = Store::new(&config(2)).unwrap();
-    let mut local = local();
+    let mut local = local(&store);
     let (hash, terms) = (store.hash(b"k"), Mode::Set.into());
     let draft = store.draft(&mut local, b"k", hash, Meta::default(), 900_000, &terms);
     let mut draft = draft.ok().unwrap();
@@ -613,10 +574,7 @@ fn more_than_a_window_held_cannot_be_claimed() {
 #[test]
 fn a_value_becomes_a_chain_when_every_chunk_of_its_size_is_in_hands() {
     let store = Store::new(&config(2)).unwrap();
-    let mut client = Client {
-        store: &store,
-        local: local(),
-    };
+    let mut client = Client::new(&store);
     for n in 0..2000 {
         client
             .put(format!("key{n}").as_bytes(), &[b'x'; 2000], Mode::Set)

@@ -4,10 +4,10 @@
 //! It takes one lock at a time, so it tells the truth only while no thread stores anything.
 //! In tests and debug builds only.
 
+use super::arena::PAGE_LEN;
 use super::item::{ItemId, state};
-use super::lru::Segment;
-use super::slabs::CLASSES_MAX;
-use super::{Local, Store, accounted_len};
+use super::lru::{List, Segment};
+use super::{CLASSES_MAX, Local, Store, accounted_len};
 use crate::counters::ClassTotals;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -38,18 +38,25 @@ impl Store {
         let mut census = Census::default();
         self.walk_table(&mut seen, &mut census, totals)?;
         self.walk_lists(&seen, census.linked)?;
-        let mut uncut = vec![(0, 0); CLASSES_MAX];
-        for (class, uncut) in uncut.iter_mut().enumerate().skip(1) {
-            let mut fault = Ok(());
-            *uncut = self.slabs.for_each_free(&self.arena, class, |id| {
-                if fault.is_ok() {
-                    fault = note(&mut seen, id, "free");
-                }
-            });
-            fault?;
-        }
-        self.walk_pages(&seen, &mut census, &uncut, totals)?;
+        self.walk_free(&mut seen)?;
+        self.walk_pages(&seen, &mut census)?;
         Ok(census)
+    }
+
+    fn walk_free(&self, seen: &mut Seen) -> Result<(), String> {
+        let mut fault = Ok(());
+        let mut found = |id, kind| {
+            if fault.is_ok() {
+                fault = note(seen, id, kind);
+            }
+        };
+        for class in self.slabs.classes.ids() {
+            self.slabs.verify(&self.arena, class)?;
+            self.slabs
+                .for_each_free(&self.arena, class, |id| found(id, FREE));
+        }
+        self.slabs.for_each_in_magazine(|id| found(id, FREE));
+        fault
     }
 
     /// The sums that [`verify`](Store::verify) wants, of these threads.
@@ -133,19 +140,24 @@ impl Store {
 
     fn walk_lists(&self, seen: &Seen, linked: u64) -> Result<(), String> {
         let mut listed = 0;
-        for class in 0..CLASSES_MAX {
-            let list = self.lru.list(class, Segment::Cold as usize);
+        for (class, segment) in
+            (0..CLASSES_MAX).flat_map(|class| Segment::ALL.map(|segment| (class, segment)))
+        {
+            let lists = self.lru.class(class);
+            let list = lists.list(segment);
             let (mut len, mut at) = (0, list.tail());
             while let Some(id) = at {
-                if seen.get(&id) != Some(&"linked") || self.header(id).class() != class {
-                    return Err(format!("{id:?} is in the list of class {class} by mistake"));
+                let header = self.header(id);
+                let is_here = header.class() == class && header.segment() == segment as usize;
+                if seen.get(&id) != Some(&"linked") || !is_here {
+                    return Err(format!("{id:?} is in {segment:?} of {class} by mistake"));
                 }
                 len += 1;
-                at = list.before(&self.arena, id);
+                at = List::before(&self.arena, id);
             }
             if len != list.len {
                 return Err(format!(
-                    "the list of class {class} counts {}, holds {len}",
+                    "{segment:?} of class {class} counts {}, holds {len}",
                     list.len
                 ));
             }
@@ -157,49 +169,49 @@ impl Store {
         Ok(())
     }
 
-    /// Every chunk of every page: what is neither linked nor free must be in a magazine, and
-    /// as many as the threads say, or in somebody's hands.
-    fn walk_pages(
-        &self,
-        seen: &Seen,
-        census: &mut Census,
-        uncut: &[(usize, usize)],
-        totals: &[ClassTotals],
-    ) -> Result<(), String> {
-        let mut in_magazine = vec![0u64; CLASSES_MAX];
+    /// Every chunk of every page: what is neither linked nor free must be in somebody's hands,
+    /// and say so. Every page belongs to a class or to nobody.
+    fn walk_pages(&self, seen: &Seen, census: &mut Census) -> Result<(), String> {
+        let without = self.slabs.pages_without_class();
+        let mut pages = without.len();
         for page in 1..self.arena.pages() {
             let class = self.arena.class_of_page(page);
-            let (size, (cut_next, cut_left)) = (self.slabs.classes.size(class), uncut[class]);
-            for index in 0..self.slabs.classes.per_page(class) {
-                let offset = self.arena.page_start(page) + index * size;
-                if (cut_next..cut_next + cut_left * size).contains(&offset) {
-                    continue;
-                }
-                let id = ItemId::at(offset);
+            if (class == 0) != without.contains(&page) {
+                return Err(format!("page {page} is of class {class} and nowhere else"));
+            }
+            if class == 0 {
+                continue;
+            }
+            pages += 1;
+            let size = self.slabs.classes.size(class);
+            for index in 0..self.slabs.cut_of(page) {
+                let id = ItemId::at(page * PAGE_LEN + index * size);
                 let free = self.header(id).has(state::FREE);
                 match seen.get(&id) {
-                    Some(&"free") if free => census.free += 1,
-                    Some(&kind) if free || kind == "free" => {
+                    Some(&FREE) if free => census.free += 1,
+                    Some(&kind) if free || kind == FREE => {
                         return Err(format!("{id:?} is {kind}, its mark says the opposite"));
                     }
                     Some(_) => {}
-                    None if free => in_magazine[class] += 1,
+                    None if free => return Err(format!("{id:?} is free and lost")),
                     None => census.held += 1,
                 }
             }
         }
-        for (class, (found, total)) in in_magazine.iter().zip(totals).enumerate() {
-            if *found != total.in_magazine {
-                return Err(format!(
-                    "class {class}: {found} chunks are lost, {} are in magazines",
-                    total.in_magazine
-                ));
-            }
-            census.free += found;
+        let found = (pages * PAGE_LEN) as u64;
+        let returned = self.slabs.returned() as u64 * PAGE_LEN as u64;
+        let malloced = self.slabs.malloced() - self.malloced_at_start + returned;
+        if found != malloced {
+            return Err(format!(
+                "{malloced} bytes of pages are counted, {found} found"
+            ));
         }
         Ok(())
     }
 }
+
+/// The kind of a free chunk.
+const FREE: &str = "free";
 
 fn note(seen: &mut Seen, id: ItemId, kind: &'static str) -> Result<(), String> {
     match seen.insert(id, kind) {

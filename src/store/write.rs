@@ -10,6 +10,7 @@
 //! and who looks for a victim later treats it as new.
 
 use super::item::{HEADER_LEN, ItemId, state};
+use super::lru::Segment;
 use super::table::{Slot, Stripe};
 use super::{KEY_LEN_MAX, Local, Store};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -204,7 +205,7 @@ impl Store {
     pub fn commit(&self, local: &mut Local, draft: Draft<'_>, terms: &Terms) -> Stored {
         debug_assert_eq!(draft.filled, self.header(draft.id).value_len());
         if matches!(terms.mode, Mode::Append | Mode::Prepend) {
-            return self.join(local, draft, terms);
+            return self.merge(local, draft, terms);
         }
         let (id, hash) = (draft.id, draft.hash);
         let stripe = self.table.lock(hash);
@@ -277,7 +278,8 @@ impl Store {
             return None;
         }
         let len = self.key_offset + key.len() + value.len();
-        let class = self.slabs.classes.class_for(len)?;
+        let classes = &self.slabs.classes;
+        let (home, finer) = (classes.class_for(len)?, classes.finer_for(len));
         let stripe = self.table.lock(hash);
         let slot = self
             .find(&stripe, hash, key)
@@ -285,7 +287,12 @@ impl Store {
         let header = self.header(slot.id);
         // Acquires: who read the value last is done with it before it is written over.
         let alone = header.refs.load(Acquire) == 1;
-        if !alone || header.class() != class || header.has(state::CHUNKED) {
+        let class = header.class();
+        let fits = class == home || Some(class) == finer;
+        // TEMP is entered, and left, with another life only: as a new item.
+        let stays = (header.segment() == Segment::Temp as usize)
+            == self.lru.is_temporary(meta.expires_s, self.clock.now());
+        if !alone || !fits || !stays || header.has(state::CHUNKED) {
             return None;
         }
         local.counters.class[class].cmd_set.add(1);
@@ -364,7 +371,7 @@ impl Store {
 
     /// Appends or prepends: builds the joined value beside the old one, and starts over if
     /// that has changed meanwhile. The old one is pinned, so nobody writes it in place.
-    fn join(&self, local: &mut Local, part: Draft<'_>, terms: &Terms) -> Stored {
+    fn merge(&self, local: &mut Local, part: Draft<'_>, terms: &Terms) -> Stored {
         let hash = part.hash;
         let refused = |outcome| Stored {
             outcome,
@@ -468,10 +475,10 @@ impl Store {
             return Some(slot);
         }
         let at_tail = {
-            let mut list = self.lru.list(header.class(), header.segment());
-            let at_tail = list.tail() == Some(slot.id);
+            let mut lists = self.lru.class(header.class());
+            let at_tail = lists.is_tail(slot.id, header.segment());
             if at_tail {
-                self.count_reclaimed(&mut list, slot.id);
+                self.count_reclaimed(&mut lists, slot.id);
             }
             at_tail
         };
@@ -494,17 +501,13 @@ impl Store {
     ) -> Option<ItemId> {
         debug_assert!((1..=KEY_LEN_MAX).contains(&key.len()));
         let classes = &self.slabs.classes;
-        let whole = classes
-            .class_for(self.key_offset + key.len() + value_len)
-            .map(|class| self.allocate(local, class));
-        let (id, is_chain) = match whole {
-            Some(Some(id)) => (id, false),
+        let len = self.key_offset + key.len() + value_len;
+        let may_be_whole = classes.class_for(len).is_some();
+        let (id, is_chain) = match self.allocate(local, len) {
+            Some(id) => (id, false),
             // Where no large chunk can be had small ones will do, if the value is worth it.
-            Some(None) if !self.evict || value_len < CHAIN_LEN_MIN => return None,
-            _ => {
-                let class = classes.class_for(self.head_len(key.len()))?;
-                (self.allocate(local, class)?, true)
-            }
+            None if may_be_whole && (!self.evict || value_len < CHAIN_LEN_MIN) => return None,
+            None => (self.allocate(local, self.head_len(key.len()))?, true),
         };
         let header = self.header(id);
         header.set_key_len(key.len());
@@ -513,7 +516,7 @@ impl Store {
         } else {
             self.arena.class_of(id)
         };
-        header.set_place(listed, super::Segment::Cold as usize);
+        header.set_place(listed, Segment::Cold as usize);
         header.refs.store(0, Relaxed);
         self.set_meta(id, meta, value_len);
         self.set_cas(id, 0);

@@ -97,6 +97,23 @@ impl Reservation {
         };
     }
 
+    /// Gives the memory of committed bytes back to the system: they stay usable and read as
+    /// zero. Refusal changes nothing but how much memory is taken.
+    ///
+    /// # Safety
+    /// 1. No reference to these bytes exists, but to atomics, for which zero is a value.
+    pub unsafe fn discard(&self, offset: usize, len: usize) {
+        self.assert_inside(offset, len);
+        // SAFETY: inside the mapping, which is private and anonymous; (1).
+        unsafe {
+            libc::madvise(
+                self.base.as_ptr().add(offset).cast(),
+                len,
+                libc::MADV_DONTNEED,
+            )
+        };
+    }
+
     fn assert_inside(&self, offset: usize, len: usize) {
         assert!(
             offset.checked_add(len).is_some_and(|end| end <= self.len),

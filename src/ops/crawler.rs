@@ -1,0 +1,241 @@
+//! The crawler: a thread that goes through all items when it is told to, and removes those
+//! that have expired; and the book of the dumps under way, which workers carry out themselves.
+//!
+//! All of `run` is on the crawler's thread, `mc-itemcrawler`; the rest is called by the
+//! maintainer and by workers.
+
+#![forbid(unsafe_code)]
+
+use super::Server;
+use super::bell::Bell;
+use crate::store::{CLASSES_MAX, ClassSet, Crawl, Histogram, Histograms, Local};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Items between two rests.
+const ITEMS_PER_REST: usize = 1000;
+/// Rows between two rests, where there are few items.
+const ROWS_PER_REST: usize = 1000;
+/// How long the maintainer starts no crawl after an operator was refused, seconds.
+const HOLD_OFF_S: u32 = 60;
+/// A dump whose client has taken nothing for so many seconds does not count any more.
+const DUMP_STALLED_S: u32 = 30;
+
+/// How many items of each class are looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Budget {
+    /// As many as `lru_crawler_tocrawl` says.
+    Setting,
+    /// All.
+    All,
+}
+
+/// What to crawl.
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    /// The classes.
+    pub classes: ClassSet,
+    /// How much of each.
+    pub budget: Budget,
+}
+
+/// What a crawl has found.
+pub struct Findings {
+    /// The classes that it looked at.
+    pub classes: ClassSet,
+    /// What is in each.
+    pub histograms: Box<Histograms>,
+}
+
+/// The crawler as others see it.
+#[derive(Default)]
+pub struct Crawler {
+    state: Mutex<State>,
+    bell: Bell,
+}
+
+#[derive(Default)]
+struct State {
+    /// What is being done, or about to be.
+    job: Option<Job>,
+    findings: Option<Findings>,
+    /// When each dump has last made progress, clock seconds.
+    dumps: Vec<Arc<AtomicU32>>,
+    /// Before this clock second the maintainer starts nothing.
+    held_off_s: u32,
+}
+
+/// A dump under way: it counts as a run of the crawler until it is dropped.
+pub struct DumpEntry<'s> {
+    crawler: &'s Crawler,
+    progress_s: Arc<AtomicU32>,
+}
+
+impl Crawler {
+    /// Whether a crawl or a dump is under way.
+    pub fn is_running(&self) -> bool {
+        let state = self.state.lock().unwrap();
+        state.job.is_some() || !state.dumps.is_empty()
+    }
+
+    /// Starts a crawl for an operator; false: something is under way.
+    pub fn start(&self, job: Job, now: u32) -> bool {
+        self.start_if(job, now, |state| !state.is_busy(now))
+    }
+
+    /// Starts a crawl for the maintainer, which dumps do not keep from it; false: another is
+    /// under way, or an operator waits to start one.
+    pub fn start_auto(&self, job: Job, now: u32) -> bool {
+        self.start_if(job, 0, |state| {
+            state.job.is_none() && now >= state.held_off_s
+        })
+    }
+
+    fn start_if(&self, job: Job, now: u32, may: impl FnOnce(&State) -> bool) -> bool {
+        let mut state = self.state.lock().unwrap();
+        if !may(&state) {
+            state.hold_off(now);
+            return false;
+        }
+        state.job = Some(job);
+        drop(state);
+        self.bell.ring();
+        true
+    }
+
+    /// Enters a dump into the book; `None`: something is under way.
+    pub fn start_dump(&self, now: u32) -> Option<DumpEntry<'_>> {
+        let mut state = self.state.lock().unwrap();
+        if state.is_busy(now) {
+            state.hold_off(now);
+            return None;
+        }
+        let progress_s = Arc::new(AtomicU32::new(now));
+        state.dumps.push(Arc::clone(&progress_s));
+        Some(DumpEntry {
+            crawler: self,
+            progress_s,
+        })
+    }
+
+    /// What the last crawl has found, once.
+    pub fn take_findings(&self) -> Option<Findings> {
+        self.state.lock().unwrap().findings.take()
+    }
+}
+
+impl State {
+    fn is_busy(&self, now: u32) -> bool {
+        let is_alive = |progress_s: &Arc<AtomicU32>| {
+            now.saturating_sub(progress_s.load(Relaxed)) < DUMP_STALLED_S
+        };
+        self.job.is_some() || self.dumps.iter().any(is_alive)
+    }
+
+    fn hold_off(&mut self, now: u32) {
+        if now != 0 {
+            self.held_off_s = now + HOLD_OFF_S;
+        }
+    }
+}
+
+impl DumpEntry<'_> {
+    /// Notes that the client has taken something.
+    pub fn progress(&self, now: u32) {
+        self.progress_s.store(now, Relaxed);
+    }
+}
+
+impl Drop for DumpEntry<'_> {
+    fn drop(&mut self) {
+        let mut state = self.crawler.state.lock().unwrap();
+        state
+            .dumps
+            .retain(|dump| !Arc::ptr_eq(dump, &self.progress_s));
+    }
+}
+
+/// Crawls when told to, until the process ends.
+pub fn run(server: &Server) {
+    let mut local = server.add_thread();
+    let mut first_stripe = 0;
+    loop {
+        let job = server.crawler.state.lock().unwrap().job;
+        let Some(job) = job else {
+            server.crawler.bell.wait(Duration::MAX);
+            continue;
+        };
+        local.counters.thread.lru_crawler_starts.add(1);
+        let histograms = crawl(server, &mut local, job, &mut first_stripe);
+        server.store.give_back(&local);
+        let mut state = server.crawler.state.lock().unwrap();
+        state.findings = Some(Findings {
+            classes: job.classes,
+            histograms,
+        });
+        state.job = None;
+    }
+}
+
+/// One crawl. With a budget the next one goes on where this one stops, so that every item has
+/// its turn.
+fn crawl(
+    server: &Server,
+    local: &mut Local,
+    job: Job,
+    first_stripe: &mut usize,
+) -> Box<Histograms> {
+    let mut histograms = Box::new(std::array::from_fn(|_| Histogram::default()));
+    let budget = match job.budget {
+        Budget::All => 0,
+        Budget::Setting => server.settings.lru_crawler_tocrawl.get(),
+    };
+    let begun_at = if budget == 0 { 0 } else { *first_stripe };
+    let mut crawl = Crawl::new(job.classes, begun_at);
+    let (mut items, mut rows) = (0, 0);
+    let mut at_work = server.at_work();
+    while let Some(checked) = server.store.crawl_row(local, &mut crawl, &mut histograms) {
+        items += checked;
+        rows += 1;
+        if items >= ITEMS_PER_REST || rows >= ROWS_PER_REST {
+            (items, rows) = (0, 0);
+            drop(at_work);
+            rest(server);
+            at_work = server.at_work();
+            if budget != 0 && !leave_out_spent(&mut crawl, job.classes, &histograms, budget) {
+                break;
+            }
+        }
+    }
+    drop(at_work);
+    *first_stripe = crawl.stripe() % server.store.stripes();
+    histograms
+}
+
+/// Leaves the classes out whose budget is spent; false if none is left.
+fn leave_out_spent(
+    crawl: &mut Crawl,
+    classes: ClassSet,
+    histograms: &Histograms,
+    budget: u32,
+) -> bool {
+    let mut any = false;
+    for class in (0..CLASSES_MAX).filter(|&class| classes.has(class)) {
+        let found = &histograms[class];
+        if found.seen + found.reclaimed >= u64::from(budget) {
+            crawl.leave_out(class);
+        } else {
+            any = true;
+        }
+    }
+    any
+}
+
+fn rest(server: &Server) {
+    match server.settings.lru_crawler_sleep.get() {
+        0 => std::thread::yield_now(),
+        microseconds => sleep(Duration::from_micros(microseconds.into())),
+    }
+}

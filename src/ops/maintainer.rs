@@ -1,0 +1,96 @@
+//! The LRU maintainer: a thread that keeps the lists of each slab class in order, as often as
+//! there is something to do, and decides once a second whether to crawl for expired items.
+//!
+//! A class in which nothing happens is looked at less and less often, up to once a second; one
+//! in which something does, more and more often, down to a millisecond. Whatever there is to
+//! do, the thread rests twenty times as long as it works.
+//!
+//! All of this runs on the maintainer's thread, `mc-lrumaint`.
+
+#![forbid(unsafe_code)]
+
+use super::Server;
+use super::autocrawl::Autocrawl;
+use crate::store::{CLASSES_MAX, Tuning};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Bounds of the time between two looks at a class, microseconds.
+const LOOK_MIN_US: u64 = 1000;
+const LOOK_MAX_US: u64 = 999_999;
+/// Rest, as a multiple of the work before it.
+const REST: u32 = 20;
+/// Reports of items in use that are handled in one round.
+const BUMPS_MAX: usize = 8192;
+
+/// When a class is due.
+#[derive(Clone, Copy)]
+struct Due {
+    /// Time between two looks.
+    every_us: u64,
+    /// Time until the next.
+    in_us: u64,
+}
+
+/// Maintains until the process ends.
+pub fn run(server: &Server) {
+    let mut local = server.add_thread();
+    let mut due = [Due {
+        every_us: LOOK_MIN_US,
+        in_us: 0,
+    }; CLASSES_MAX];
+    let mut autocrawl = Autocrawl::default();
+    let mut autocrawl_s = 0;
+    let mut rest = Duration::from_micros(LOOK_MIN_US);
+    loop {
+        sleep(rest);
+        let at_work = server.at_work();
+        let began = Instant::now();
+        local.counters.thread.lru_maintainer_juggles.add(1);
+        let tuning = tuning(server);
+        let mut next_us = LOOK_MAX_US;
+        for class in server.store.classes().ids() {
+            let due = &mut due[class];
+            due.in_us = due.in_us.saturating_sub(rest.as_micros() as u64);
+            if due.in_us == 0 {
+                let moved = server.store.juggle(&mut local, class, &tuning);
+                due.look_again(moved > 0);
+            }
+            next_us = next_us.min(due.in_us);
+        }
+        if server.store.drain_bumps(BUMPS_MAX) > 0 {
+            next_us = LOOK_MIN_US;
+        }
+        let now = server.store.clock.now();
+        if now != autocrawl_s {
+            autocrawl_s = now;
+            autocrawl.look(server);
+        }
+        // What another class could use better is not kept while nothing happens.
+        server.store.give_back(&local);
+        drop(at_work);
+        rest = Duration::from_micros(next_us.max(LOOK_MIN_US)).max(began.elapsed() * REST);
+    }
+}
+
+impl Due {
+    fn look_again(&mut self, moved: bool) {
+        self.every_us = if moved {
+            self.every_us / 2
+        } else {
+            self.every_us + self.every_us / 8
+        }
+        .clamp(LOOK_MIN_US, LOOK_MAX_US);
+        self.in_us = self.every_us;
+    }
+}
+
+fn tuning(server: &Server) -> Tuning {
+    let settings = &server.settings;
+    Tuning {
+        hot_pct: settings.hot_lru_pct.get(),
+        warm_pct: settings.warm_lru_pct.get(),
+        hot_max_factor: settings.hot_max_factor.get(),
+        warm_max_factor: settings.warm_max_factor.get(),
+    }
+}

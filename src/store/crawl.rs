@@ -1,0 +1,224 @@
+//! Going through all items, a few at a time: to remove the dead, to learn how soon the others
+//! expire, to list them.
+//!
+//! A crawl follows the hash table, one row of a stripe at a time ([`Walk`]), and holds that
+//! stripe for as long as it takes to look at a handful of items. It meets every item that
+//! stays there all the time exactly once, whatever others do meanwhile; it puts no mark of its
+//! own into any list. The threads that crawl, and their pace, are the callers'.
+
+use super::item::ItemId;
+use super::lru::{List, Segment};
+use super::read::Found;
+use super::{CACHE_LINE, CLASSES_MAX, Local, Store, Walk};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Minutes that are told apart in a histogram.
+pub const MINUTES: usize = 60;
+
+/// A set of classes: bit *n* is class *n*.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ClassSet(pub u64);
+
+impl ClassSet {
+    /// Every class.
+    pub const ALL: ClassSet = ClassSet(u64::MAX);
+
+    /// Whether `class` is in it.
+    pub fn has(self, class: usize) -> bool {
+        self.0 >> class & 1 != 0
+    }
+
+    /// Puts `class` in.
+    pub fn insert(&mut self, class: usize) {
+        self.0 |= 1 << class;
+    }
+
+    /// Takes `class` out.
+    pub fn remove(&mut self, class: usize) {
+        self.0 &= !(1 << class);
+    }
+
+    /// Whether there is none in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// How soon the items of a class expire.
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    /// Items seen, those that were removed not included.
+    pub seen: u64,
+    /// Of those, items that never expire.
+    pub never: u64,
+    /// Of those, items that live for more than an hour.
+    pub hour_plus: u64,
+    /// The others, by the minute in which they expire.
+    pub minutes: [u64; MINUTES],
+    /// Expired and flushed items that were removed.
+    pub reclaimed: u64,
+}
+
+impl Default for Histogram {
+    fn default() -> Histogram {
+        Histogram {
+            seen: 0,
+            never: 0,
+            hour_plus: 0,
+            minutes: [0; MINUTES],
+            reclaimed: 0,
+        }
+    }
+}
+
+impl Histogram {
+    fn note(&mut self, ttl_s: Option<u32>) {
+        self.seen += 1;
+        match ttl_s {
+            None => self.never += 1,
+            Some(seconds) => match self.minutes.get_mut(seconds as usize / 60) {
+                Some(minute) => *minute += 1,
+                None => self.hour_plus += 1,
+            },
+        }
+    }
+}
+
+/// What has been found in each class.
+pub type Histograms = [Histogram; CLASSES_MAX];
+
+/// A crawl under way.
+pub struct Crawl {
+    walk: Walk,
+    /// Classes that are looked at.
+    classes: ClassSet,
+    found: Vec<(ItemId, u8)>,
+}
+
+impl Crawl {
+    /// A crawl of these classes, from this stripe on.
+    pub fn new(classes: ClassSet, first_stripe: usize) -> Crawl {
+        Crawl {
+            walk: Walk::from_stripe(first_stripe),
+            classes,
+            found: Vec::new(),
+        }
+    }
+
+    /// Leaves a class out from now on.
+    pub fn leave_out(&mut self, class: usize) {
+        self.classes.remove(class);
+    }
+
+    /// The stripe that it has come to.
+    pub fn stripe(&self) -> usize {
+        self.walk.stripe()
+    }
+}
+
+impl Store {
+    /// Crawls one row: removes what is dead and counts the rest, by class. `None`: the crawl is
+    /// over; otherwise the number of items looked at.
+    pub fn crawl_row(
+        &self,
+        local: &mut Local,
+        crawl: &mut Crawl,
+        histograms: &mut Histograms,
+    ) -> Option<usize> {
+        let stripe = self.table.next_row(&mut crawl.walk, &mut crawl.found)?;
+        self.fetch(&crawl.found);
+        let now = self.clock.now();
+        let mut checked = 0;
+        for &(id, epoch) in &crawl.found {
+            let header = self.header(id);
+            let class = header.class();
+            if !crawl.classes.has(class) {
+                continue;
+            }
+            checked += 1;
+            local.counters.class[class].crawler_items_checked.add(1);
+            let flushed = epoch != self.flush.epoch();
+            if !flushed && !header.is_expired(now) {
+                let at = header.expires_s.load(Relaxed);
+                histograms[class].note((at != 0).then(|| at - now));
+                continue;
+            }
+            let hash = self.hash_of(id);
+            if let Some(slot) = stripe.find(hash, |found| found == id) {
+                histograms[class].reclaimed += 1;
+                local.counters.class[class].crawler_reclaimed.add(1);
+                if !flushed && !header.has(super::state::FETCHED) {
+                    self.lru.class(class).events.expired_unfetched += 1;
+                }
+                self.unlink(local, &stripe, hash, slot);
+            }
+        }
+        Some(checked)
+    }
+
+    /// Gives each living item of one row to `each`, under its stripe, without leaving a mark on
+    /// it. `None`: the crawl is over; otherwise the number of items.
+    pub fn list_row<'s>(
+        &'s self,
+        local: &Local,
+        crawl: &mut Crawl,
+        mut each: impl for<'k> FnMut(Found<'s, 'k>),
+    ) -> Option<usize> {
+        let stripe = self.table.next_row(&mut crawl.walk, &mut crawl.found)?;
+        self.fetch(&crawl.found);
+        let now = self.clock.now();
+        let mut listed = 0;
+        for &(id, epoch) in &crawl.found {
+            let header = self.header(id);
+            if !crawl.classes.has(header.class()) {
+                continue;
+            }
+            let counters = &local.counters.class[header.class()];
+            counters.crawler_items_checked.add(1);
+            listed += 1;
+            if epoch == self.flush.epoch() && !header.is_expired(now) {
+                each(Found::new(self, id, &stripe));
+            }
+        }
+        Some(listed)
+    }
+
+    /// Gives the items of a class that are in COLD to `each`, the newest first, until it says
+    /// false. The class's lists are held meanwhile: not for long lists.
+    pub fn list_cold(&self, class: usize, mut each: impl FnMut(Listed<'_>) -> bool) {
+        let lists = self.lru.class(class);
+        let mut at = lists.list(Segment::Cold).head();
+        while let Some(id) = at {
+            let header = self.header(id);
+            let listed = Listed {
+                key: self.key_of(id),
+                is_key_binary: header.has(super::state::KEY_BINARY),
+                value_len: header.value_len(),
+                expires_s: header.expires_s.load(Relaxed),
+            };
+            if !each(listed) {
+                return;
+            }
+            at = List::after(&self.arena, id);
+        }
+    }
+
+    /// Fetches the headers of a row's items together, not one after the other.
+    fn fetch(&self, found: &[(ItemId, u8)]) {
+        for (id, _) in found {
+            self.arena.prefetch(*id, CACHE_LINE);
+        }
+    }
+}
+
+/// An item in a list, while that is held.
+pub struct Listed<'k> {
+    /// Its key.
+    pub key: &'k [u8],
+    /// Whether the key came in base64.
+    pub is_key_binary: bool,
+    /// Bytes of its value.
+    pub value_len: usize,
+    /// Clock second of its expiry, 0 never.
+    pub expires_s: u32,
+}

@@ -1,0 +1,198 @@
+//! What the LRU maintainer does: it moves items between the lists of a class, so that COLD
+//! holds the ones to give up next, and those in use are elsewhere.
+//!
+//! The thread itself, its sleep and its pace, are the caller's (`ops::maintainer`).
+
+use super::item::{Header, ItemId, state};
+use super::lru::{Lists, Segment};
+use super::tail::{Fate, Walked};
+use super::{Local, Store};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Items that one visit to a class moves out of each kind of list at most.
+const MOVES_MAX: u32 = 500;
+/// Items moved while the class's lists are held once: threads that store may wait for them.
+const BATCH: u32 = 16;
+
+/// How a class is divided.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tuning {
+    /// Items of the class that HOT holds, percent.
+    pub hot_pct: u32,
+    /// The same for WARM.
+    pub warm_pct: u32,
+    /// Age of the COLD tail, times this, is the age at which an item leaves HOT.
+    pub hot_max_factor: f64,
+    /// The same for WARM.
+    pub warm_max_factor: f64,
+}
+
+/// What HOT or WARM may hold.
+#[derive(Clone, Copy, Default)]
+struct Bounds {
+    len: u64,
+    age_s: u32,
+}
+
+/// How old the oldest item of each list is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ListAges {
+    /// Items in the list.
+    pub items: u64,
+    /// Seconds since the last access of its tail, 0 if it is empty.
+    pub tail_s: u32,
+}
+
+impl Store {
+    /// Visits a class once: expired items at the tails go, HOT and WARM shrink to their bounds,
+    /// COLD gives back what is in use. Returns how many items that concerned.
+    pub fn juggle(&self, local: &mut Local, class: usize, tuning: &Tuning) -> u32 {
+        if self.lru.class(class).len() == 0 {
+            return 0;
+        }
+        let segmented = self.lru.is_segmented();
+        let (hot, warm) = if segmented {
+            self.bounds(class, tuning)
+        } else {
+            Default::default()
+        };
+        self.pull_temp(local, class)
+            + self.pull(local, class, Segment::Hot, hot)
+            + self.pull(local, class, Segment::Warm, warm)
+            + self.pull_cold(local, class, segmented)
+    }
+
+    fn bounds(&self, class: usize, tuning: &Tuning) -> (Bounds, Bounds) {
+        let lists = self.lru.class(class);
+        let len = |segment| lists.list(segment).len;
+        let total = len(Segment::Hot) + len(Segment::Warm) + len(Segment::Cold);
+        let cold_s = f64::from(self.tail_age(&lists, Segment::Cold));
+        let bounds = |pct, factor| Bounds {
+            len: total * u64::from(pct) / 100,
+            age_s: (cold_s * factor) as u32,
+        };
+        (
+            bounds(tuning.hot_pct, tuning.hot_max_factor),
+            bounds(tuning.warm_pct, tuning.warm_max_factor),
+        )
+    }
+
+    /// Seconds since the last access of a list's tail, 0 if it is empty.
+    fn tail_age(&self, lists: &Lists, segment: Segment) -> u32 {
+        let accessed_s = |id| self.header(id).accessed_s.load(Relaxed);
+        let tail = lists.list(segment).tail();
+        tail.map_or(0, |id| self.clock.now().saturating_sub(accessed_s(id)))
+    }
+
+    /// Items and ages of the four lists of a class, in the order of [`Segment::ALL`].
+    pub(super) fn ages(&self, lists: &Lists) -> [ListAges; 4] {
+        Segment::ALL.map(|segment| ListAges {
+            items: lists.list(segment).len,
+            tail_s: self.tail_age(lists, segment),
+        })
+    }
+
+    /// Repeats short walks, between which others get at the lists, until one does nothing.
+    fn walk_in_batches(&self, mut walk: impl FnMut() -> Walked) -> u32 {
+        let mut done = 0;
+        while done < MOVES_MAX {
+            let walked = walk();
+            if !walked.has_changed() {
+                break;
+            }
+            done += walked.moved + walked.removed;
+        }
+        done
+    }
+
+    /// Moves what is over the bounds of HOT or WARM to COLD, and what is active to WARM.
+    fn pull(&self, local: &mut Local, class: usize, segment: Segment, bounds: Bounds) -> u32 {
+        let now = self.clock.now();
+        let judge = |lists: &mut Lists, header: &Header| {
+            let age_s = now.saturating_sub(header.accessed_s.load(Relaxed));
+            let is_over = lists.list(segment).len > bounds.len || age_s > bounds.age_s;
+            match header.state() & (state::ACTIVE | state::REWRITTEN) {
+                0 if is_over => Fate::To(Segment::Cold),
+                0 => Fate::Stop,
+                state::ACTIVE => Fate::To(Segment::Warm),
+                // As good as new.
+                _ if self.lru.is_segmented() => Fate::To(Segment::Hot),
+                _ => Fate::To(Segment::Cold),
+            }
+        };
+        self.walk_in_batches(|| self.walk_tail(local, class, segment, BATCH, judge))
+    }
+
+    fn pull_cold(&self, local: &mut Local, class: usize, segmented: bool) -> u32 {
+        let judge = |_: &mut Lists, header: &Header| {
+            if !segmented {
+                return Fate::Stop; // who stores gives the second chances
+            }
+            match header.state() & (state::ACTIVE | state::REWRITTEN) {
+                0 => Fate::Stop,
+                state::ACTIVE => Fate::To(Segment::Warm),
+                _ => Fate::To(Segment::Hot),
+            }
+        };
+        self.walk_in_batches(|| self.walk_tail(local, class, Segment::Cold, BATCH, judge))
+    }
+
+    /// TEMP loses what has expired; all of it, if there are to be no temporary items.
+    fn pull_temp(&self, local: &mut Local, class: usize) -> u32 {
+        let entrance = self.lru.entrance(0, self.clock.now());
+        let judge = |_: &mut Lists, _: &Header| {
+            if self.lru.has_temporary() {
+                Fate::Stop
+            } else {
+                Fate::To(entrance)
+            }
+        };
+        self.walk_in_batches(|| self.walk_tail(local, class, Segment::Temp, BATCH, judge))
+    }
+
+    /// Moves the items that threads have reported to WARM, if they are still active in COLD;
+    /// at most `most`. Returns how many reports there were.
+    pub fn drain_bumps(&self, most: usize) -> usize {
+        let rings = self.rings.lock().unwrap().clone();
+        let mut drained = 0;
+        for ring in rings {
+            while drained < most
+                && let Some((hash, id)) = ring.pop()
+            {
+                drained += 1;
+                self.bump(hash, id);
+            }
+        }
+        drained
+    }
+
+    fn bump(&self, hash: u64, id: ItemId) {
+        let stripe = self.table.lock(hash);
+        if stripe.find(hash, |found| found == id).is_none() {
+            return;
+        }
+        let header = self.header(id);
+        let is_cold = header.segment() == Segment::Cold as usize;
+        if is_cold && header.has(state::ACTIVE) && self.lru.is_segmented() {
+            header.remove_state(state::ACTIVE);
+            header.accessed_s.store(self.clock.now(), Relaxed);
+            let lists = &mut *self.lru.class(header.class());
+            lists.relocate(&self.arena, id, Segment::Warm);
+            lists.events.moves_to_warm += 1;
+        }
+    }
+
+    /// Gives an item that is linked under `key` a new expiry. A temporary one whose life has
+    /// become long leaves TEMP, where nothing is ever given up.
+    pub(super) fn retime(&self, _key: &super::Stripe<'_>, id: ItemId, expires_s: u32) {
+        let header = self.header(id);
+        header.expires_s.store(expires_s, Relaxed);
+        if header.segment() == Segment::Temp as usize {
+            let entrance = self.lru.entrance(expires_s, self.clock.now());
+            if entrance != Segment::Temp {
+                let lists = &mut *self.lru.class(header.class());
+                lists.relocate(&self.arena, id, entrance);
+            }
+        }
+    }
+}

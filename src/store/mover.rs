@@ -1,0 +1,461 @@
+//! Moving a page from one class to another: its items are copied elsewhere, one by one, while
+//! everyone goes on using them.
+//!
+//! ```text
+//!  begin ─► pass over all chunks ─┬─ all free ─► the page changes its class
+//!              ▲                  └─ some are in hands ─┐
+//!              └──────────────── wait ◄─────────────────┘
+//! ```
+//!
+//! A page that is being emptied hands out no chunk (`slabs`), so what is freed stays free and
+//! passes make progress. A chunk counts as vacated only when it lies on its page's free list;
+//! anything else that is not a linked item or a part of one is busy: a draft, or an item that
+//! is gone but still read. The mover never waits for a lock while it holds one: it finds the
+//! key of an item under the lock of its lists, lets go, and then tries the item's stripe.
+//!
+//! All of this runs on the mover's thread; how long it waits between passes, and when it gives
+//! up, is the caller's business (`ops::mover`).
+
+use super::arena::PAGE_LEN;
+use super::item::{HEADER_LEN, ItemId, state};
+use super::table::{Slot, Stripe};
+use super::{Local, Store};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+
+/// Items that are given up at most to make room for one copy.
+const ROUNDS: usize = 10;
+
+/// Why a move is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MoveRefused {
+    /// There is no such class, or none that has two pages.
+    BadClass,
+    /// The source has no page to spare.
+    NoSpare,
+    /// Source and destination are one.
+    Same,
+}
+
+/// Where a page is to come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// From this class; 0 is the pool of pages.
+    Class(usize),
+    /// From the next class, in turn, that has two.
+    Any,
+}
+
+/// A page on its way.
+#[derive(Debug)]
+pub struct Move {
+    page: usize,
+    /// The class it leaves; 0: it comes from the pool, and has arrived.
+    pub from: usize,
+    /// The class it goes to; 0 is the pool.
+    pub to: usize,
+    /// Whether living items may be given up for want of memory.
+    evict: bool,
+    /// What has been done so far.
+    pub done: Moved,
+}
+
+/// What a move has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Items copied.
+    pub rescues: u64,
+    /// Chunks of large items copied.
+    pub chunk_rescues: u64,
+    /// Free chunks fetched from magazines.
+    pub inline_reclaim: u64,
+    /// Large items that were in use for too long, and deleted.
+    pub busy_deletes: u64,
+    /// Times that there was no free chunk to copy to.
+    pub busy_nomem: u64,
+}
+
+/// Why a chunk is not free, at the end of its visit. The names are those of `stats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Chunk {
+    /// Nothing was looked at.
+    None,
+    /// It was free, or is now.
+    Pass,
+    /// There is no memory to copy it to.
+    Busy,
+    /// A large item that is being read.
+    BusyActive,
+    /// It changed while it was looked at.
+    BusyUploading,
+    /// A draft, or an item that is gone but still read.
+    BusyFloating,
+    /// Its stripe is taken.
+    Locked,
+}
+
+impl Chunk {
+    /// Its name in `stats`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Chunk::None => "none",
+            Chunk::Pass => "pass",
+            Chunk::Busy => "busy",
+            Chunk::BusyActive => "busy_active",
+            Chunk::BusyUploading => "busy_uploading",
+            Chunk::BusyFloating => "busy_floating",
+            Chunk::Locked => "locked",
+        }
+    }
+
+    /// The state that was kept as a number.
+    pub fn from_number(number: u8) -> Chunk {
+        let all = [
+            Chunk::None,
+            Chunk::Pass,
+            Chunk::Busy,
+            Chunk::BusyActive,
+            Chunk::BusyUploading,
+            Chunk::BusyFloating,
+            Chunk::Locked,
+        ];
+        all[usize::from(number)]
+    }
+
+    fn is_busy(self) -> bool {
+        !matches!(self, Chunk::None | Chunk::Pass)
+    }
+}
+
+/// What a pass came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// The page has moved.
+    Done,
+    /// So many chunks are busy, and this is the last one's state.
+    Busy(u64, Chunk),
+}
+
+impl Store {
+    /// Begins to empty a page. `evict`: living items may be given up for want of memory.
+    /// `emptiest`: the page with the most free chunks, not the oldest one. One move at a time.
+    ///
+    /// # Errors
+    /// [`MoveRefused`].
+    pub fn begin_move(
+        &self,
+        from: Source,
+        to: usize,
+        evict: bool,
+        emptiest: bool,
+    ) -> Result<Move, MoveRefused> {
+        let from = self.check_move(from, to)?;
+        let page = if from == 0 {
+            0
+        } else {
+            self.slabs
+                .begin_drain(&self.arena, from, emptiest)
+                .ok_or(MoveRefused::NoSpare)?
+        };
+        Ok(Move {
+            page,
+            from,
+            to,
+            evict,
+            done: Moved::default(),
+        })
+    }
+
+    /// Whether a page may move like that, and from which class.
+    ///
+    /// # Errors
+    /// [`MoveRefused`].
+    pub fn check_move(&self, from: Source, to: usize) -> Result<usize, MoveRefused> {
+        if from == Source::Class(to) {
+            return Err(MoveRefused::Same);
+        }
+        let classes = &self.slabs.classes;
+        let exists = |class: usize| class == 0 || classes.ids().contains(&class);
+        if !exists(to) {
+            return Err(MoveRefused::BadClass);
+        }
+        let spare = |class: usize| match class {
+            0 => self.slabs.pool_len() >= 2,
+            _ => self.slabs.pages_of(class) >= 2,
+        };
+        match from {
+            Source::Class(from) if !exists(from) => Err(MoveRefused::BadClass),
+            Source::Class(from) if !spare(from) => Err(MoveRefused::NoSpare),
+            Source::Class(from) => Ok(from),
+            Source::Any => {
+                let last = self.next_source.load(Relaxed);
+                let in_turn = (last + 1..classes.ids().end).chain(1..=last);
+                let found = in_turn
+                    .into_iter()
+                    .find(|&class| class != to && spare(class))
+                    .ok_or(MoveRefused::BadClass)?;
+                self.next_source.store(found, Relaxed);
+                Ok(found)
+            }
+        }
+    }
+
+    /// Goes over the page once. `stuck`: it has been busy for so long that large items in use
+    /// are deleted.
+    pub fn move_pass(&self, local: &mut Local, moving: &mut Move, stuck: bool) -> Pass {
+        if moving.from == 0 {
+            if !self.slabs.move_from_pool(&self.arena, moving.to) {
+                return Pass::Busy(0, Chunk::None);
+            }
+            return Pass::Done;
+        }
+        let page = moving.page;
+        moving.done.inline_reclaim += self.slabs.recall(&self.arena, page) as u64;
+        let size = self.slabs.classes.size(moving.from);
+        let (mut busy, mut status) = (0, Chunk::None);
+        let cut = self.slabs.draining(&self.arena, page).cut;
+        for index in 0..cut {
+            let id = ItemId::at(page * PAGE_LEN + index * size);
+            let found = self.vacate(local, moving, id, stuck);
+            if found.is_busy() {
+                busy += 1;
+                status = found;
+            }
+        }
+        // Chunks that threads have freed meanwhile may be in their magazines.
+        moving.done.inline_reclaim += self.slabs.recall(&self.arena, page) as u64;
+        let now = self.slabs.draining(&self.arena, page);
+        if now.free < now.cut {
+            return Pass::Busy(busy.max(1), status);
+        }
+        self.slabs.end_drain(&self.arena, page, moving.to);
+        Pass::Done
+    }
+
+    /// Gives up: the page goes back into service where it is.
+    pub fn abandon_move(&self, moving: &Move) {
+        if moving.from != 0 {
+            self.slabs.abandon_drain(&self.arena, moving.page);
+        }
+    }
+
+    /// Tries to get a chunk free.
+    fn vacate(&self, local: &mut Local, moving: &mut Move, id: ItemId, stuck: bool) -> Chunk {
+        let header = self.header(id);
+        let state = header.state();
+        if state & state::FREE != 0 {
+            return Chunk::Pass;
+        }
+        if state & state::LINKED != 0 {
+            return self.vacate_item(local, moving, id, id, stuck);
+        }
+        let head = header.prev();
+        // A chunk of a chain has no key, a head has one.
+        if state & state::CHUNKED != 0 && header.key_len() == 0 && !head.is_none() {
+            return self.vacate_item(local, moving, head, id, stuck);
+        }
+        Chunk::BusyFloating
+    }
+
+    /// Gets `chunk` free, which is the linked item `head` or a part of its chain.
+    fn vacate_item(
+        &self,
+        local: &mut Local,
+        moving: &mut Move,
+        head: ItemId,
+        chunk: ItemId,
+        stuck: bool,
+    ) -> Chunk {
+        let Some(hash) = self.hash_if_linked(head) else {
+            return Chunk::BusyFloating;
+        };
+        let Some(stripe) = self.table.try_lock(hash) else {
+            return Chunk::Locked;
+        };
+        let Some(slot) = stripe.find(hash, |found| found == head) else {
+            return Chunk::BusyUploading;
+        };
+        let header = self.header(head);
+        // Acquires: who read the value last is done with it.
+        let is_read = header.refs.load(Acquire) > 1;
+        if self.is_dead(&slot) {
+            self.unlink(local, &stripe, hash, slot);
+            return self.outcome(chunk);
+        }
+        if is_read && header.has(state::CHUNKED) {
+            if stuck {
+                moving.done.busy_deletes += 1;
+                self.unlink(local, &stripe, hash, slot);
+            }
+            return Chunk::BusyActive;
+        }
+        if head == chunk {
+            self.rescue_item(local, moving, &stripe, hash, slot)
+        } else {
+            self.rescue_chunk(local, moving, head, chunk)
+        }
+    }
+
+    /// Whether a chunk is free now, or still read.
+    fn outcome(&self, chunk: ItemId) -> Chunk {
+        if self.header(chunk).has(state::FREE) {
+            Chunk::Pass
+        } else {
+            Chunk::BusyFloating
+        }
+    }
+
+    /// The hash of an item's key, if `id` is a linked item. It may not be one any more when
+    /// this returns: the caller looks again under the stripe.
+    fn hash_if_linked(&self, id: ItemId) -> Option<u64> {
+        let page = self.arena.page_of(id);
+        if page >= self.arena.pages() || self.arena.class_of_page(page) == 0 {
+            return None;
+        }
+        let within = id.offset() % PAGE_LEN;
+        let size = self.slabs.classes.size(self.arena.class_of_page(page));
+        let header = self.header(id);
+        let class = header.class();
+        // Items leave the table and the lists under this lock, so while it is held a linked
+        // item stays one and its key can be read.
+        let _lists = self.lru.class(class);
+        let is_chunk = within.is_multiple_of(size) && within / size < self.slabs.cut_of(page);
+        let is_item = is_chunk && header.has(state::LINKED) && header.class() == class;
+        let key_fits = self.key_offset + header.key_len() <= size;
+        (is_item && key_fits).then(|| self.hash_of(id))
+    }
+
+    /// Memory of the page's class outside of it: free, or an old item's if that is allowed.
+    /// The stripe that the caller holds keeps the item that is to be copied from being the one.
+    fn spare_chunk(&self, local: &mut Local, moving: &mut Move) -> Option<ItemId> {
+        let (class, last) = (moving.from, self.slabs.classes.last());
+        let free = |local: &Local| {
+            let popped = self.slabs.pop(&self.arena, &local.magazines, class);
+            popped.or_else(|| self.take(local, class, true))
+        };
+        let found = free(local);
+        if found.is_some() {
+            return found;
+        }
+        moving.done.busy_nomem += 1;
+        for _ in 0..ROUNDS {
+            let changed = moving.evict
+                && (self.give_up(local, class, false)
+                    || class != last && self.give_up(local, last, false));
+            if !changed {
+                break;
+            }
+            let found = free(local);
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// Copies a linked item to another chunk, which takes its place everywhere. Who reads the
+    /// old one goes on doing so; it is free when the last of them is done.
+    fn rescue_item(
+        &self,
+        local: &mut Local,
+        moving: &mut Move,
+        stripe: &Stripe<'_>,
+        hash: u64,
+        slot: Slot<'_>,
+    ) -> Chunk {
+        let old = slot.id;
+        let Some(new) = self.spare_chunk(local, moving) else {
+            return Chunk::Busy;
+        };
+        let (header, copy) = (self.header(old), self.header(new));
+        let len = if header.has(state::CHUNKED) {
+            self.head_len(header.key_len())
+        } else {
+            self.key_offset + header.key_len() + header.value_len()
+        };
+        self.copy_chunk(old, new, len);
+        copy.refs.store(1, Relaxed);
+        {
+            let lists = &mut *self.lru.class(header.class());
+            lists.replace(&self.arena, old, new);
+            header.remove_state(state::LINKED);
+        }
+        stripe.replace(slot, hash, new, slot.epoch);
+        if copy.has(state::CHUNKED) {
+            self.rename_head(new);
+            // The chain is the new head's now.
+            header.remove_state(state::CHUNKED);
+        }
+        local.counters.thread.total_items.add(1);
+        moving.done.rescues += 1;
+        self.drop_ref(Some(local), old);
+        self.outcome(old)
+    }
+
+    /// Copies one chunk of the chain of `head`, which nobody reads and whose stripe is held.
+    fn rescue_chunk(
+        &self,
+        local: &mut Local,
+        moving: &mut Move,
+        head: ItemId,
+        old: ItemId,
+    ) -> Chunk {
+        if !self.chain_has(head, old) {
+            return Chunk::BusyUploading;
+        }
+        let Some(new) = self.spare_chunk(local, moving) else {
+            return Chunk::Busy;
+        };
+        self.copy_chunk(old, new, self.slabs.classes.size(moving.from));
+        self.relink_chunk(head, old, new);
+        moving.done.chunk_rescues += 1;
+        self.slabs.give(&self.arena, &local.magazines, old);
+        Chunk::Pass
+    }
+
+    /// Copies the first `len` bytes of a chunk to one of the same class that is this thread's
+    /// alone; its links are to be set. The stripe of the item is held.
+    fn copy_chunk(&self, from: ItemId, to: ItemId, len: usize) {
+        self.header(to).copy_from(self.header(from));
+        // SAFETY: both chunks hold `len` bytes. What comes after the header is written by
+        // nobody: the stripe is held, and a draft is never copied.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                self.arena.at(from).add(HEADER_LEN).as_ptr(),
+                self.arena.at(to).add(HEADER_LEN).as_ptr(),
+                len - HEADER_LEN,
+            );
+        }
+    }
+
+    /// Notes from now on which class gives items up, or no longer.
+    pub fn ask_for_pages(&self, ask: bool) {
+        self.asks_for_pages.store(ask, Relaxed);
+    }
+
+    /// The class that has given up an item since this was asked, if any has.
+    pub fn take_page_wanted(&self) -> Option<usize> {
+        let class = self.page_wanted.swap(0, Relaxed);
+        (class != 0).then_some(class)
+    }
+
+    /// Pages of a class.
+    pub fn pages_of(&self, class: usize) -> usize {
+        self.slabs.pages_of(class)
+    }
+
+    /// Pages of no class.
+    pub fn pool_len(&self) -> usize {
+        self.slabs.pool_len()
+    }
+
+    /// Whether one more page from the system would be too many.
+    pub fn is_full(&self) -> bool {
+        self.slabs.is_full()
+    }
+
+    /// Pages that classes got beyond the limit, as long as it is not kept.
+    pub fn debt(&self) -> u64 {
+        self.slabs.debt()
+    }
+}

@@ -1,0 +1,140 @@
+//! At the tail of a list: who is looked at, and what becomes of them.
+//!
+//! A walk begins at the tail and comes from the list's side of the lock order, so it only
+//! tries the stripes of the items it meets and passes over those that are busy. What is dead
+//! is removed; of the rest the caller decides.
+
+use super::item::{Header, ItemId, state};
+use super::lru::{List, Lists, Segment};
+use super::{Local, Store};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Items that a walk looks at without moving them.
+const STEPS: usize = 5;
+
+/// What becomes of a living item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    /// It is given up, and the walk ends.
+    Evict,
+    /// It goes to the head of that list, without its marks.
+    To(Segment),
+    /// The same, and the walk ends.
+    LastTo(Segment),
+    /// It stays where it is, and so does all that is newer: the walk ends.
+    Stop,
+}
+
+/// What a walk has done.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(super) struct Walked {
+    /// Items removed: dead, or given up.
+    pub removed: u32,
+    /// Items put into another list or at the head of their own.
+    pub moved: u32,
+}
+
+impl Walked {
+    /// Whether anything has changed.
+    pub fn has_changed(self) -> bool {
+        self.removed + self.moved > 0
+    }
+}
+
+impl Store {
+    /// Walks from the tail of one list of `class` until `judge` says so, or `moves_max` items
+    /// have been moved. The class's lists are held all the time, and the stripe of each item
+    /// while it is judged.
+    pub(super) fn walk_tail(
+        &self,
+        local: &mut Local,
+        class: usize,
+        segment: Segment,
+        moves_max: u32,
+        mut judge: impl FnMut(&mut Lists, &Header) -> Fate,
+    ) -> Walked {
+        let lists = &mut *self.lru.class(class);
+        let mut walked = Walked::default();
+        let (mut steps, mut at) = (0, lists.list(segment).tail());
+        while steps < STEPS
+            && walked.moved < moves_max
+            && let Some(id) = at
+        {
+            at = List::before(&self.arena, id);
+            let hash = self.hash_of(id);
+            let Some(stripe) = self.table.try_lock(hash) else {
+                steps += 1;
+                continue;
+            };
+            // Linked items are in the table, and both are left under the stripe that is held.
+            let Some(slot) = stripe.find(hash, |found| found == id) else {
+                steps += 1;
+                continue;
+            };
+            let fate = if self.is_dead(&slot) {
+                None
+            } else {
+                Some(judge(lists, self.header(id)))
+            };
+            match fate {
+                None => self.count_reclaimed(lists, id),
+                Some(Fate::Evict) => {
+                    self.count_evicted(lists, id);
+                    if self.asks_for_pages.load(Relaxed) {
+                        self.page_wanted.store(class, Relaxed);
+                    }
+                }
+                Some(Fate::Stop) => break,
+                Some(Fate::To(to) | Fate::LastTo(to)) => {
+                    self.relocate(lists, id, segment, to);
+                    walked.moved += 1;
+                    if matches!(fate, Some(Fate::LastTo(_))) {
+                        break;
+                    }
+                    continue;
+                }
+            }
+            stripe.remove(hash, slot);
+            lists.remove(&self.arena, id);
+            self.header(id).remove_state(state::LINKED);
+            self.account(local, id, false);
+            self.drop_ref(Some(local), id);
+            walked.removed += 1;
+            steps += 1;
+            if fate == Some(Fate::Evict) {
+                break;
+            }
+        }
+        walked
+    }
+
+    fn relocate(&self, lists: &mut Lists, id: ItemId, from: Segment, to: Segment) {
+        let header = self.header(id);
+        let events = &mut lists.events;
+        match (from, to) {
+            (Segment::Hot | Segment::Warm, Segment::Cold) => events.moves_to_cold += 1,
+            (Segment::Hot | Segment::Cold, Segment::Warm) => events.moves_to_warm += 1,
+            (Segment::Warm, Segment::Warm) => events.moves_within_lru += 1,
+            _ => {}
+        }
+        header.remove_state(state::ACTIVE | state::REWRITTEN);
+        lists.relocate(&self.arena, id, to);
+    }
+
+    fn count_evicted(&self, lists: &mut Lists, id: ItemId) {
+        let header = self.header(id);
+        let accessed_s = header.accessed_s.load(Relaxed);
+        let events = &mut lists.events;
+        events.evicted += 1;
+        events.evicted_unfetched += u64::from(!header.has(state::FETCHED));
+        events.evicted_active += u64::from(header.has(state::ACTIVE));
+        events.evicted_nonzero += u64::from(header.expires_s.load(Relaxed) != 0);
+        lists.evicted_time_s = self.clock.now().saturating_sub(accessed_s);
+    }
+
+    /// Counts an expired or flushed item that was found at a tail of `lists`.
+    pub(super) fn count_reclaimed(&self, lists: &mut Lists, id: ItemId) {
+        lists.events.reclaimed += 1;
+        lists.events.expired_unfetched += u64::from(!self.header(id).has(state::FETCHED));
+    }
+}
