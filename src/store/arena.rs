@@ -5,7 +5,8 @@
 //! [ unused ] [ class 5 ] [ class 1 ] [ not committed … ]
 //! ```
 //!
-//! Page 0 is never used, so that id 0 can mean no item. A byte per page says which class
+//! Page 0 is never used, so that id 0 can mean no item; page 1 begins where a huge page does, so
+//! that none is half of something else. A byte per page says which class
 //! its chunks belong to; it changes only while no chunk of the page is in use. A mark in
 //! the same byte says that the page is being emptied (`mover`).
 //!
@@ -27,6 +28,9 @@ const SPARE_PAGES: usize = 65;
 const LEN_MAX: usize = 8 << ItemId::BITS;
 /// What is reserved at least, so that the limit can be raised while running.
 const RESERVED_LEN_MIN: usize = 16 << 30;
+
+/// Bytes of the reservation before page 0.
+const ORIGIN: usize = HUGE_PAGE_LEN - PAGE_LEN;
 
 /// The mark of a page that is being emptied, beside its class.
 const DRAINING: u8 = 0x80;
@@ -52,8 +56,8 @@ impl Arena {
             return Err(Error::from(ErrorKind::OutOfMemory));
         }
         let roomy = needed.saturating_mul(2).clamp(RESERVED_LEN_MIN, LEN_MAX);
-        let space = Reservation::new(if with_room { roomy } else { needed })?;
-        let pages = space.len() / HUGE_PAGE_LEN * HUGE_PAGE_LEN / PAGE_LEN;
+        let space = Reservation::new(ORIGIN + if with_room { roomy } else { needed })?;
+        let pages = space.len() / HUGE_PAGE_LEN * HUGE_PAGE_LEN / PAGE_LEN - ORIGIN / PAGE_LEN;
         let classes = std::iter::repeat_with(|| AtomicU8::new(0))
             .take(pages)
             .collect();
@@ -70,7 +74,7 @@ impl Arena {
         let page = self.committed.load(Relaxed);
         // Access is widened by whole huge pages, for only those can be backed by one. What is
         // not used yet of the last takes memory only if the system backs it all at once.
-        let start = (page * PAGE_LEN) / HUGE_PAGE_LEN * HUGE_PAGE_LEN;
+        let start = (ORIGIN + page * PAGE_LEN) / HUGE_PAGE_LEN * HUGE_PAGE_LEN;
         if page >= self.classes.len() || self.space.commit(start, HUGE_PAGE_LEN).is_err() {
             return None;
         }
@@ -83,7 +87,7 @@ impl Arena {
     pub fn give_back(&self, page: usize) {
         // SAFETY: chunks that nobody uses are looked at as headers and words only, whose
         // fields are atomics.
-        unsafe { self.space.discard(page * PAGE_LEN, PAGE_LEN) };
+        unsafe { self.space.discard(ORIGIN + page * PAGE_LEN, PAGE_LEN) };
     }
 
     /// Pages that exist, page 0 and those given back included.
@@ -98,14 +102,13 @@ impl Arena {
 
     /// The highest limit that leaves every class a page beyond it.
     pub fn limit_max(&self) -> u64 {
-        self.space
-            .len()
-            .saturating_sub((SPARE_PAGES + 1) * PAGE_LEN) as u64
+        let pages = self.classes.len().saturating_sub(SPARE_PAGES + 1);
+        (pages * PAGE_LEN) as u64
     }
 
     /// Most bytes that pages can ever take.
     pub fn capacity(&self) -> usize {
-        self.space.len()
+        self.classes.len() * PAGE_LEN
     }
 
     /// Gives a page that nobody uses to a class; 0 for none.
@@ -165,8 +168,8 @@ impl Arena {
     /// The first byte of the chunk at `id`.
     #[inline]
     pub fn at(&self, id: ItemId) -> NonNull<u8> {
-        // SAFETY: ids are offsets within the reservation.
-        unsafe { self.space.base().add(id.offset()) }
+        // SAFETY: ids are offsets within the pages, which lie in the reservation.
+        unsafe { self.space.base().add(ORIGIN + id.offset()) }
     }
 
     /// Fetches the first `len` bytes of the chunk at `id`.

@@ -559,9 +559,9 @@ impl Store {
 /// all of them stay in the cache of a core.
 fn stripe_power(threads: u32) -> u32 {
     match threads {
-        0..=2 => 10,
-        3..=4 => 11,
-        5..=10 => 12,
+        0..=4 => 10,
+        5..=10 => 11,
+        11..=20 => 12,
         _ => 13,
     }
 }

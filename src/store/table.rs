@@ -26,7 +26,7 @@
 
 use super::item::ItemId;
 use super::locks::RawLock;
-use crate::sys::memory::Reservation;
+use crate::sys::memory::{HUGE_PAGE_LEN, Reservation};
 use std::io::Result;
 use std::mem::size_of;
 use std::sync::Mutex;
@@ -37,6 +37,10 @@ const BUCKET_WORDS: usize = 8;
 const NODE_WORDS: usize = 4;
 /// Items per bucket above which a stripe splits one: a load of 87 %.
 const ITEMS_PER_BUCKET: u32 = 7;
+/// The same for a bucket in a row that no other stripe has begun yet.
+const ITEMS_PER_BUCKET_MAX: u32 = 8;
+/// Rows are begun so many at a time, as a part of those that there are.
+const ROWS_STEP: usize = 32;
 /// Overflow memory is committed in steps of this many bytes.
 const OVERFLOW_STEP: usize = 1 << 20;
 
@@ -72,8 +76,8 @@ const _: () = assert!(size_of::<StripeState>() == 64);
 
 /// The table.
 ///
-/// 1. `main` is committed for rows `0..rows` (a row: one bucket of every stripe), and no
-///    stripe has more buckets than that.
+/// 1. `main` is committed for rows `0..rows` at least (a row: one bucket of every stripe), and
+///    no stripe has more buckets than that.
 /// 2. `spill` is committed for the nodes below `Spill::committed`, and only those are in chains.
 pub struct Table {
     stripes: Box<[StripeState]>,
@@ -281,28 +285,42 @@ impl Table {
         }
     }
 
-    /// Makes sure that `rows` rows are committed, twice as many each time.
+    /// Makes sure that `rows` rows are committed, and a few more each time.
     fn commit_rows(&self, rows: usize) -> bool {
         if rows <= self.rows.load(Relaxed) {
             return true;
         }
         // Serialises committing; the pool itself is not needed.
         let _one_at_a_time = self.pool.lock().unwrap();
-        let row_len = self.stripes.len() * size_of::<Bucket>();
         let have = self.rows.load(Relaxed);
-        let wanted = rows.next_power_of_two();
         if rows <= have {
             return true;
         }
-        let len = (wanted * row_len).next_multiple_of(4096);
-        if len > self.main.len() || self.main.commit(0, len).is_err() {
+        let wanted = rows.max(have + have / ROWS_STEP);
+        let len = self.len_of_rows(wanted);
+        if len > self.main.len() {
             return false;
         }
-        if have > 0 {
-            self.main.prefer_huge_pages(0, len);
+        if len > self.len_of_rows(have) || have == 0 {
+            if self.main.commit(0, len).is_err() {
+                return false;
+            }
+            if have > 0 {
+                self.main.prefer_huge_pages(0, len);
+            }
         }
         self.rows.store(wanted, Relaxed);
         true
+    }
+
+    /// Bytes that are committed for so many rows: whole huge pages, once it is worth one.
+    fn len_of_rows(&self, rows: usize) -> usize {
+        let len = rows * self.stripes.len() * size_of::<Bucket>();
+        len.next_multiple_of(if len < HUGE_PAGE_LEN {
+            4096
+        } else {
+            HUGE_PAGE_LEN
+        })
     }
 
     fn take_node(&self) -> Option<u32> {
@@ -543,8 +561,12 @@ impl<'t> Stripe<'t> {
     fn split(&self, hash_of: impl Fn(ItemId) -> u64) {
         let state = self.state();
         let count = state.buckets.load(Relaxed);
-        if !self.table.commit_rows(count as usize + 1) {
-            return; // longer chains do until there is memory
+        // A row takes memory for all stripes: one that is a little fuller than the others waits
+        // for them before it begins the next.
+        let is_begun = (count as usize) < self.table.rows.load(Relaxed);
+        let must_grow = state.items.load(Relaxed) > count * ITEMS_PER_BUCKET_MAX;
+        if !is_begun && !(must_grow && self.table.commit_rows(count as usize + 1)) {
+            return; // longer chains do until then, or until there is memory
         }
         let round = 1u32 << count.ilog2();
         let old = self.table.bucket(count - round, self.index);
