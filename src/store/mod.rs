@@ -568,3 +568,5 @@ fn stripe_power(threads: u32) -> u32 {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upkeep_tests;

@@ -565,7 +565,8 @@ impl<'t> Stripe<'t> {
         // for them before it begins the next.
         let is_begun = (count as usize) < self.table.rows.load(Relaxed);
         let must_grow = state.items.load(Relaxed) > count * ITEMS_PER_BUCKET_MAX;
-        if !is_begun && !(must_grow && self.table.commit_rows(count as usize + 1)) {
+        let may_split = is_begun || must_grow && self.table.commit_rows(count as usize + 1);
+        if !may_split {
             return; // longer chains do until then, or until there is memory
         }
         let round = 1u32 << count.ilog2();

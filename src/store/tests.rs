@@ -5,7 +5,7 @@ use super::*;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-fn config(memory_mb: u64) -> Config {
+pub(super) fn config(memory_mb: u64) -> Config {
     Config {
         memory_bytes: memory_mb << 20,
         malloced_bytes: 0,
@@ -30,10 +30,10 @@ fn local(store: &Store) -> Local {
     store.join(Arc::new(Counters::new(CLASSES_MAX)))
 }
 
-struct Random(u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub fn below(&mut self, n: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -43,20 +43,20 @@ impl Random {
 }
 
 /// One client of a store, in plain words.
-struct Client<'s> {
-    store: &'s Store,
-    local: Local,
+pub(super) struct Client<'s> {
+    pub store: &'s Store,
+    pub local: Local,
 }
 
 impl<'s> Client<'s> {
-    fn new(store: &'s Store) -> Client<'s> {
+    pub fn new(store: &'s Store) -> Client<'s> {
         Client {
             store,
             local: local(store),
         }
     }
 
-    fn put(
+    pub fn put(
         &mut self,
         key: &[u8],
         value: &[u8],
@@ -71,7 +71,7 @@ impl<'s> Client<'s> {
     }
 
     /// The same in pieces, as values arrive that are still on their way.
-    fn upload(
+    pub fn upload(
         &mut self,
         key: &[u8],
         value: &[u8],
@@ -88,7 +88,7 @@ impl<'s> Client<'s> {
         Ok(self.store.commit(&mut self.local, draft, &terms).outcome)
     }
 
-    fn get(&mut self, key: &[u8]) -> Option<(Vec<u8>, u64)> {
+    pub fn get(&mut self, key: &[u8]) -> Option<(Vec<u8>, u64)> {
         let hash = self.store.hash(key);
         self.store
             .read(&mut self.local, key, hash, Access::Get, |found| {
@@ -99,12 +99,12 @@ impl<'s> Client<'s> {
             })
     }
 
-    fn delete(&mut self, key: &[u8]) -> bool {
+    pub fn delete(&mut self, key: &[u8]) -> bool {
         self.store
             .delete(&mut self.local, key, self.store.hash(key))
     }
 
-    fn verify(&self) -> Census {
+    pub fn verify(&self) -> Census {
         self.store
             .verify(&Store::totals_of(&[&self.local]))
             .unwrap()
@@ -119,7 +119,7 @@ fn compare(cas: u64) -> Terms {
 }
 
 /// A value that can be told from any other: its key, then a pattern of its length.
-fn value_for(key: &[u8], len: usize) -> Vec<u8> {
+pub(super) fn value_for(key: &[u8], len: usize) -> Vec<u8> {
     key.iter()
         .copied()
         .cycle()
