@@ -133,6 +133,9 @@ impl Draft {
         }
         let chunk_max_given = self.has_seen("slab_chunk_max");
         let temporary_ttl_given = self.has_seen("temporary_ttl");
+        if self.has_seen("D") {
+            self.settings.detail_enabled.set(true);
+        }
         checks::after_options(&mut self.settings, chunk_max_given, temporary_ttl_given)?;
         checks::user(&self.settings, is_root)?;
         checks::hash_power(&self.settings)

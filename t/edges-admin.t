@@ -195,6 +195,14 @@ hot and warm may leave no more than a fifth
 430 stats reset may be shortened
     > stats reset\r\nstats r\r\n
     < RESET\r\nRESET\r\n
+431 stats detail wants on, off or dump
+    > stats detail\r\n
+    < CLIENT_ERROR usage: stats detail on\x7coff\x7cdump\r\n
+432 stats detail counts by prefix
+    > stats detail on\r\nset p:1 0 0 1\r\nx\r\nget p:1 p:2 none\r\ndelete p:1\r\nstats detail dump\r\n
+    > stats detail off\r\n
+    < OK\r\nSTORED\r\nVALUE p:1 0 1\r\nx\r\nEND\r\nDELETED\r\nPREFIX p get 2 hit 1 set 1 del 1\r\nEND\r\n
+    < OK\r\n
 437 unknown kinds of stats, and kinds that may not be shortened
     > stats wibble\r\nstats noreply\r\nstats item\r\n
     < ERROR\r\nERROR\r\nERROR\r\n
@@ -224,3 +232,7 @@ noreply silences all of them
 448 dumps can be forbidden
     > lru_crawler metadump all\r\n{wait}lru_crawler mgdump all\r\n
     < ERROR metadump not allowed\r\nERROR key dump not allowed\r\n
+447 stats detail and cachedump can be forbidden
+    > stats detail on\r\nstats detail\r\nstats cachedump 1 1\r\n
+    < CLIENT_ERROR stats detail not allowed\r\nCLIENT_ERROR stats detail not allowed\r\n
+    < CLIENT_ERROR stats cachedump not allowed\r\n

@@ -67,19 +67,3 @@ __DATA__
 446 watch can be forbidden, and is refused before its arguments are read
     > watch\r\nwatch frobs\r\n
     < CLIENT_ERROR watch commands not allowed\r\nCLIENT_ERROR watch commands not allowed\r\n
-
-# stats detail
-
-431 stats detail wants on, off or dump
-    > stats detail\r\n
-    < CLIENT_ERROR usage: stats detail on\x7coff\x7cdump\r\n
-432 stats detail counts by prefix
-    > stats detail on\r\nset p:1 0 0 1\r\nx\r\nget p:1 p:2 none\r\ndelete p:1\r\nstats detail dump\r\n
-    > stats detail off\r\n
-    < OK\r\nSTORED\r\nVALUE p:1 0 1\r\nx\r\nEND\r\nDELETED\r\nPREFIX p get 2 hit 1 set 1 del 1\r\nEND\r\n
-    < OK\r\n
-[-X]
-447 stats detail and cachedump can be forbidden
-    > stats detail on\r\nstats detail\r\nstats cachedump 1 1\r\n
-    < CLIENT_ERROR stats detail not allowed\r\nCLIENT_ERROR stats detail not allowed\r\n
-    < CLIENT_ERROR stats cachedump not allowed\r\n

@@ -236,11 +236,7 @@ impl<'s> Worker<'s> {
             Input::Buffer(len) => &self.read_buffer[..len],
             Input::Stash => stash.bytes(),
         };
-        let mut cx = Context {
-            server: self.server,
-            local: &mut self.local,
-            ops: &mut self.ops,
-        };
+        let mut cx = Context::new(self.server, &mut self.local, &mut self.ops);
         let (at, next) = converse(client, &mut cx, bytes, &mut self.out, self.turn, others)?;
         client.stash = match input {
             Input::Buffer(len) if at < len => Stash::of(&bytes[at..]),

@@ -8,6 +8,7 @@ mod bell;
 pub mod crawler;
 mod maintainer;
 pub mod mover;
+pub mod prefixes;
 pub mod stats;
 
 use crate::counters::{Counters, ThreadTotals};
@@ -16,6 +17,7 @@ use crate::store::{CLASSES_MAX, ClassSizes, Config, Local, Store};
 use crate::sys::process::{self, Signal};
 use crawler::Crawler;
 use mover::Mover;
+use prefixes::Prefixes;
 use std::io::Result;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
@@ -35,6 +37,8 @@ pub struct Server {
     /// Shared by the threads that look after memory while they work, taken alone by who wants
     /// them to rest.
     upkeep: RwLock<()>,
+    /// What `stats detail` counts.
+    pub prefixes: Prefixes,
     threads: Mutex<Vec<Arc<Counters>>>,
     baseline: Mutex<stats::Baseline>,
 }
@@ -94,6 +98,7 @@ impl Server {
         }
         Ok(Server {
             store,
+            prefixes: Prefixes::new(settings.prefix_delimiter),
             settings,
             connections: Connections::default(),
             crawler: Crawler::default(),

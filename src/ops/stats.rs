@@ -80,6 +80,7 @@ impl Server {
         *baseline = self.sums();
         self.store.reset_evicted_time();
         self.mover.reset();
+        self.prefixes.clear();
     }
 
     /// `stats`: every line, in order.

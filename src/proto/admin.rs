@@ -143,12 +143,15 @@ pub fn stats(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
             call.out.put(reply::RESET);
             return Answer::Written;
         }
+        Some(what) if begins(what, b"detail") => return detail(call, words),
         Some(what) if begins(what, b"settings") => {
             server
                 .settings
                 .each_stat(|name, value| call.stat(name, &value));
         }
         Some(what) if begins(what, b"cachedump") => return dump::cachedump(call, words),
+        // Nothing is stored outside.
+        Some(what) if begins(what, b"extstore") => {}
         Some(b"items") => server.stats_items(|name, value| call.stat(name, value)),
         Some(b"sizes") => call.stat("sizes_status", &"disabled"),
         Some(b"slabs") => server.stats_slabs(|name, value| call.stat(name, value)),
@@ -158,5 +161,35 @@ pub fn stats(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         }
     }
     call.out.put(reply::END);
+    Answer::Written
+}
+
+/// `stats detail on|off|dump`
+fn detail(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
+    let settings = &call.server.settings;
+    if !settings.dump_enabled {
+        call.out.put(reply::DETAIL_REFUSED);
+        return Answer::Written;
+    }
+    match words.get(2).copied() {
+        Some(what) if begins(what, b"on") => settings.detail_enabled.set(true),
+        Some(what) if begins(what, b"off") => settings.detail_enabled.set(false),
+        Some(what) if begins(what, b"dump") => {
+            let out = &mut *call.out;
+            call.server.prefixes.each(|prefix, counts| {
+                out.put(b"PREFIX ");
+                out.put(prefix);
+                // Writing to memory cannot fail.
+                let _ = write!(out, " {counts}\r\n");
+            });
+            out.put(reply::END);
+            return Answer::Written;
+        }
+        _ => {
+            call.out.put(reply::DETAIL_USAGE);
+            return Answer::Written;
+        }
+    }
+    call.out.put(reply::OK);
     Answer::Written
 }

@@ -5,6 +5,7 @@
 use super::context::Context;
 use super::op::{Body, Keys, Storage};
 use super::reply::{self, Output, put_block, refusal};
+use crate::ops::prefixes::Deed;
 use crate::store::{Access, Change, Found, Meta, NoChange, Outcome, Terms};
 
 impl<'s> Context<'_, 's> {
@@ -33,6 +34,7 @@ impl<'s> Context<'_, 's> {
                 out.put_unless(storage.quiet, reply);
             }
             Body::Delete { key, hash, quiet } => {
+                self.count_prefix(key.of(input), Deed::Delete);
                 let deleted = self.server.store.delete(self.local, key.of(input), hash);
                 out.put_unless(
                     quiet,
@@ -114,15 +116,18 @@ impl<'s> Context<'_, 's> {
             None => Access::Get,
             Some(exptime) => Access::Touch(store.clock.expiry(exptime)),
         };
-        store.read(self.local, key, hash, access, |item| {
+        let found = store.read(self.local, key, hash, access, |item| {
             put_value(key, &item, keys, out)
         });
+        let hit = found.is_some();
+        self.count_prefix(key, Deed::Get { hit });
     }
 
     /// Stores a value that is here; returns the reply.
     #[inline]
     fn put(&mut self, input: &[u8], storage: &Storage, value: &[u8], block: bool) -> &'static [u8] {
         let (store, key) = (&self.server.store, storage.key.of(input));
+        self.count_prefix(key, Deed::Set);
         let (meta, terms) = (self.meta_of(storage), terms_of(storage));
         if block {
             let stored = store.put(self.local, key, storage.hash, meta, value, &terms);

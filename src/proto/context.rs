@@ -4,6 +4,7 @@
 
 use super::op::Op;
 use crate::ops::Server;
+use crate::ops::prefixes::Deed;
 use crate::store::Local;
 
 /// What a worker lends a session for one call.
@@ -14,4 +15,32 @@ pub struct Context<'c, 's> {
     pub local: &'c mut Local,
     /// Memory for a batch.
     pub ops: &'c mut Vec<Op>,
+    /// Whether requests are counted by the prefix of their key: here, since it is asked for
+    /// every key.
+    pub(super) by_prefix: bool,
+}
+
+impl<'c, 's> Context<'c, 's> {
+    /// What a session works with during one call.
+    pub fn new(server: &'s Server, local: &'c mut Local, ops: &'c mut Vec<Op>) -> Context<'c, 's> {
+        Context {
+            server,
+            local,
+            ops,
+            by_prefix: server.settings.detail_enabled.get(),
+        }
+    }
+
+    /// Looks again at the switches that a command may have changed.
+    pub(super) fn refresh(&mut self) {
+        self.by_prefix = self.server.settings.detail_enabled.get();
+    }
+
+    /// Counts a request by its prefix, if that is asked for.
+    #[inline]
+    pub(super) fn count_prefix(&self, key: &[u8], deed: Deed) {
+        if self.by_prefix {
+            self.server.prefixes.count(key, deed);
+        }
+    }
 }

@@ -220,6 +220,7 @@ impl<'s> Session<'s> {
             Body::Swallow { len, reply } => self.state = State::Swallow { left: len, reply },
             Body::Admin { run, line } => {
                 let dump = admin::run(run, line.of(input), cx.server, cx.local, out);
+                cx.refresh();
                 if let Some(dump) = dump {
                     self.state = State::Dump(Box::new(dump));
                 }

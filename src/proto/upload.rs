@@ -8,6 +8,7 @@ use super::flags::{Flags, Key};
 use super::meta;
 use super::op::{MetaStorage, Storage};
 use super::reply::{self, Output, refusal};
+use crate::ops::prefixes::Deed;
 use crate::store::{Draft, Local, Refused, Terms};
 
 /// A value that is arriving.
@@ -100,6 +101,7 @@ impl<'s> Context<'_, 's> {
         storage: &Storage,
     ) -> Result<Upload<'s>, &'static [u8]> {
         let (key, terms) = (storage.key.of(input), terms_of(storage));
+        self.count_prefix(key, Deed::Set);
         let (meta, len) = (self.meta_of(storage), storage.len as usize);
         let store = &self.server.store;
         match store.draft(self.local, key, storage.hash, meta, len, &terms) {

@@ -3,6 +3,7 @@
 //! A kind knows one field's range and the words of its complaint. It does not know
 //! which option it serves, except that the name used is in [`Given`].
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::row::Given;
@@ -63,6 +64,22 @@ impl Kind<Live<bool>> for Shown {
 
     fn show(&self, field: &Live<bool>) -> String {
         yes_no(field.get())
+    }
+}
+
+/// The character that ends the prefix of a key: the first one of the argument.
+pub(super) struct Delimiter;
+
+impl Kind<u8> for Delimiter {
+    fn set(&self, field: &mut u8, given: &Given<'_>) -> Result<(), Refusal> {
+        let first = given.value.unwrap_or_default().as_bytes().first();
+        let first = first.filter(|byte| !byte.is_ascii_whitespace());
+        *field = *first.ok_or_else(|| Refusal::new(1, "No delimiter specified"))?;
+        Ok(())
+    }
+
+    fn show(&self, field: &u8) -> String {
+        String::from(char::from(*field))
     }
 }
 

@@ -90,8 +90,11 @@ settings! {
     threads: u32 = 4, Positive("Number of threads"), "-t, --threads=<num>", "num_threads";
     /// Workers that read one UDP socket: all, or one if the interfaces are a list.
     threads_per_udp: u32 = 4, Shown, "", "num_threads_per_udp";
-    "-D <char>", "stat_key_prefix" = ":";
-    "", "detail_enabled" = "no";
+    /// Count requests by the prefix of their key, which ends before
+    /// this character; `stats detail` shows the counts.
+    prefix_delimiter: u8 = b':', Delimiter, "-D <char>", "stat_key_prefix";
+    /// Whether requests are counted by prefix; `stats detail` switches it.
+    detail_enabled: Live<bool> = Live::new(false), Shown, "", "detail_enabled";
     /// Requests per connection before others are served.
     requests_per_event: u32 = 20, Positive("Number of requests per event"),
         "-R, --max-reqs-per-event=<num>", "reqs_per_event";

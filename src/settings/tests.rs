@@ -210,8 +210,6 @@ fn refusals_of_absent_options_name_them_in_full() {
     assert_eq!(refused(&["-vd"]), (daemon.to_string(), 1));
     let idle = "memcached: option -o idle_timeout is not available in this version\n";
     assert_eq!(refused(&["-o", "idle_timeout=5"]), (idle.to_string(), 1));
-    let delimiter = "memcached: option -D is not available in this version\n";
-    assert_eq!(refused(&["-D", ":"]), (delimiter.to_string(), 1));
     let udp = "memcached: option -U 11211 (--udp-port) is not available in this version\n";
     assert_eq!(refused(&["-U", "11211"]), (udp.to_string(), 1));
 }
@@ -285,6 +283,9 @@ fn options_change_their_rows_and_no_others() {
              lru_maintainer_thread no, lru_segmented no",
         ),
         (&["-F"], "flush_enabled no"),
+        (&["-D", ":"], "detail_enabled yes"),
+        (&["-D", "/-"], "stat_key_prefix /, detail_enabled yes"),
+        (&["-X"], "dump_enabled no"),
         (&["-o", "no_maxconns_fast"], "maxconns_fast no"),
         (&["-o", "no_maxconns_fast,maxconns_fast=0"], ""),
         (&["-o", "hashpower=20"], "hashpower_init 20"),

@@ -1,0 +1,170 @@
+//! `stats detail`: requests counted by the prefix of their key.
+//!
+//! Counting is off unless asked for (`-D`, `stats detail on`). While it is on, a request takes
+//! the lock of the share that its prefix falls into, after the store is done with it.
+//!
+//! Locks: one mutex a share, taken last; nothing is taken under it.
+
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Prefixes that are counted at most; later ones are ignored.
+pub const PREFIXES_MAX: usize = 65_536;
+/// Shares of the prefixes, each with its own lock, so that workers seldom meet.
+const SHARES: usize = 16;
+
+/// What a request does with its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Asks for it.
+    Get {
+        /// It was there.
+        hit: bool,
+    },
+    /// Stores under it, or tries to.
+    Set,
+    /// Deletes it, whether it is there or not.
+    Delete,
+}
+
+/// What has been counted for a prefix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    get: u64,
+    hit: u64,
+    set: u64,
+    delete: u64,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts {
+            get,
+            hit,
+            set,
+            delete,
+        } = self;
+        write!(f, "get {get} hit {hit} set {set} del {delete}")
+    }
+}
+
+type Share = HashMap<Box<[u8]>, Counts>;
+
+/// All prefixes that have been met.
+pub struct Prefixes {
+    delimiter: u8,
+    shares: [Mutex<Share>; SHARES],
+    /// How many there are in all shares.
+    len: AtomicUsize,
+}
+
+impl Prefixes {
+    /// None yet; a prefix ends before the first `delimiter` of its key.
+    pub fn new(delimiter: u8) -> Prefixes {
+        Prefixes {
+            delimiter,
+            shares: Default::default(),
+            len: AtomicUsize::new(0),
+        }
+    }
+
+    /// Counts a request. A key without a prefix is not counted.
+    pub fn count(&self, key: &[u8], deed: Deed) {
+        let Some(end) = key.iter().position(|&byte| byte == self.delimiter) else {
+            return;
+        };
+        let prefix = &key[..end];
+        let sum = prefix.iter().fold(0usize, |sum, &byte| {
+            sum.wrapping_mul(31).wrapping_add(usize::from(byte))
+        });
+        let mut share = self.shares[sum % SHARES].lock().unwrap();
+        if !share.contains_key(prefix) {
+            if self.len.fetch_add(1, Relaxed) >= PREFIXES_MAX {
+                self.len.fetch_sub(1, Relaxed);
+                return;
+            }
+            share.insert(prefix.into(), Counts::default());
+        }
+        let Some(counts) = share.get_mut(prefix) else {
+            return;
+        };
+        match deed {
+            Deed::Get { hit } => {
+                counts.get += 1;
+                counts.hit += u64::from(hit);
+            }
+            Deed::Set => counts.set += 1,
+            Deed::Delete => counts.delete += 1,
+        }
+    }
+
+    /// Forgets them all.
+    pub fn clear(&self) {
+        for share in &self.shares {
+            let mut share = share.lock().unwrap();
+            self.len.fetch_sub(share.len(), Relaxed);
+            share.clear();
+        }
+    }
+
+    /// Gives each prefix and what has been counted for it.
+    pub fn each(&self, mut line: impl FnMut(&[u8], &dyn fmt::Display)) {
+        for share in &self.shares {
+            for (prefix, counts) in share.lock().unwrap().iter() {
+                line(prefix, counts);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dump(prefixes: &Prefixes) -> Vec<String> {
+        let mut lines = Vec::new();
+        prefixes.each(|prefix, counts| {
+            lines.push(format!("{} {counts}", String::from_utf8_lossy(prefix)));
+        });
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn a_prefix_ends_before_the_first_delimiter_and_may_be_empty() {
+        let prefixes = Prefixes::new(b':');
+        prefixes.count(b"a:b:c", Deed::Get { hit: true });
+        prefixes.count(b"a:", Deed::Get { hit: false });
+        prefixes.count(b":x", Deed::Set);
+        prefixes.count(b"ab:", Deed::Delete);
+        prefixes.count(b"none", Deed::Delete);
+        assert_eq!(
+            dump(&prefixes),
+            [
+                " get 0 hit 0 set 1 del 0",
+                "a get 2 hit 1 set 0 del 0",
+                "ab get 0 hit 0 set 0 del 1"
+            ]
+        );
+        prefixes.clear();
+        assert!(dump(&prefixes).is_empty());
+    }
+
+    #[test]
+    fn prefixes_beyond_the_limit_are_ignored_and_a_clear_makes_room() {
+        let prefixes = Prefixes::new(b'/');
+        for n in 0..PREFIXES_MAX + 10 {
+            prefixes.count(format!("{n}/").as_bytes(), Deed::Set);
+        }
+        assert_eq!(dump(&prefixes).len(), PREFIXES_MAX);
+        prefixes.count(b"0/", Deed::Set);
+        assert!(dump(&prefixes).contains(&"0 get 0 hit 0 set 2 del 0".into()));
+        prefixes.clear();
+        prefixes.count(b"new/", Deed::Set);
+        assert_eq!(dump(&prefixes).len(), 1);
+    }
+}
