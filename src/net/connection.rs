@@ -6,11 +6,12 @@
 #![forbid(unsafe_code)]
 
 use super::stash::Stash;
-use crate::proto::{Output, Pin, Session};
+use crate::ops::conns::{Seat, State};
+use crate::proto::{Awaits, Output, Pin, Session};
 use crate::store::Local;
 use crate::sys::io;
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// A rest of a value that is at least so long is received into item memory; for less, the
 /// copy is cheaper than a longer system call.
@@ -18,6 +19,8 @@ const DIRECT_LEN_MIN: usize = 4 << 10;
 
 /// A client.
 pub struct Connection<'s> {
+    /// What others are told about it; it goes before the socket.
+    seat: Seat<'s>,
     socket: OwnedFd,
     /// The protocol's side.
     pub session: Session<'s>,
@@ -64,8 +67,9 @@ pub enum Input {
 
 impl<'s> Connection<'s> {
     /// A client that has just been accepted.
-    pub fn new(socket: OwnedFd) -> Connection<'s> {
+    pub fn new(socket: OwnedFd, seat: Seat<'s>) -> Connection<'s> {
         Connection {
+            seat,
             socket,
             session: Session::default(),
             stash: Stash::default(),
@@ -74,6 +78,27 @@ impl<'s> Connection<'s> {
             closing: false,
             hung_up: false,
             unsent: None,
+        }
+    }
+
+    /// Its descriptor.
+    pub fn fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    /// Says in `stats conns` what it does until its next event. `now_s` is the clock second.
+    #[inline]
+    pub fn publish(&mut self, now_s: u32) {
+        let state = match self.session.awaits() {
+            Awaits::Dump => State::Watch,
+            _ if self.is_blocked() => State::Blocked,
+            Awaits::Command => State::Read,
+            Awaits::Value => State::Value,
+            Awaits::Swallow => State::Swallow,
+        };
+        self.seat.set_state(state);
+        if self.session.take_commanded() {
+            self.seat.set_commanded(now_s);
         }
     }
 

@@ -10,6 +10,7 @@
 
 use super::sockets::Listening;
 use crate::ops::Server;
+use crate::ops::conns::{Kind, Seat};
 use crate::proto::TOO_MANY_CONNECTIONS;
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Events, Watch};
@@ -34,6 +35,7 @@ const RETRY_ANYWAY: Duration = Duration::from_secs(1);
 pub struct Listener<'s> {
     server: &'s Server,
     epoll: Epoll,
+    _seats: Vec<Seat<'s>>,
     listening: Vec<Listening>,
     workers: Vec<Giver>,
     next_worker: usize,
@@ -62,13 +64,22 @@ impl<'s> Listener<'s> {
         let epoll = Epoll::new()?;
         epoll.add(signals.as_fd().as_raw_fd(), SIGNALS, Watch::Readable)?;
         let local = server.add_thread();
-        for _ in &listening {
+        let mut seats = Vec::new();
+        for socket in &listening {
             server.connections.opened();
+            let now_s = server.store.clock.now();
+            let fd = socket.fd.as_raw_fd();
+            seats.push(
+                server
+                    .conns
+                    .open(fd, Kind::Listener, socket.address.clone(), now_s),
+            );
             local.counters.thread.total_connections.add(1);
         }
         let listener = Listener {
             server,
             epoll,
+            _seats: seats,
             listening,
             workers,
             next_worker: 0,

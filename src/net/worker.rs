@@ -17,10 +17,12 @@
 use super::connection::{Connection, Input, Received};
 use super::stash::Stash;
 use crate::ops::Server;
+use crate::ops::conns::{Asker, Kind};
 use crate::proto::{Context, Next, Op, Output, READ_BUFFER_LEN};
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
 use crate::sys::handover::{self, Giver, Message, Taker};
+use crate::sys::socket::{self, Address};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -139,7 +141,10 @@ impl<'s> Worker<'s> {
 
     fn add_client(&mut self, socket: OwnedFd) {
         let fd = socket.as_raw_fd();
-        let token = self.clients.insert(Connection::new(socket));
+        let address = socket::peer_address(&socket).unwrap_or(Address::Unnamed);
+        let now_s = self.server.store.clock.now();
+        let seat = self.server.conns.open(fd, Kind::Client, address, now_s);
+        let token = self.clients.insert(Connection::new(socket, seat));
         if self.epoll.add(fd, token, Watch::Edges).is_err() {
             self.close(token);
         }
@@ -221,7 +226,10 @@ impl<'s> Worker<'s> {
                 let drained = drained && !client.hung_up;
                 self.handle(token, input, drained, others)
             }
-            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(Outcome::Waiting),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                client.publish(self.server.store.clock.now());
+                Ok(Outcome::Waiting)
+            }
             Err(e) => Err(e),
         }
     }
@@ -236,7 +244,11 @@ impl<'s> Worker<'s> {
             Input::Buffer(len) => &self.read_buffer[..len],
             Input::Stash => stash.bytes(),
         };
-        let mut cx = Context::new(self.server, &mut self.local, &mut self.ops);
+        let asker = Asker {
+            fd: client.fd(),
+            from: None,
+        };
+        let mut cx = Context::new(self.server, &mut self.local, &mut self.ops, asker);
         let (at, next) = converse(client, &mut cx, bytes, &mut self.out, self.turn, others)?;
         client.stash = match input {
             Input::Buffer(len) if at < len => Stash::of(&bytes[at..]),
@@ -245,6 +257,7 @@ impl<'s> Worker<'s> {
         };
         client.wants_input = next == Next::Input;
         client.closing = next == Next::Close;
+        client.publish(self.server.store.clock.now());
         Ok(match next {
             _ if client.is_blocked() => Outcome::Waiting,
             Next::Close => Outcome::Closed,

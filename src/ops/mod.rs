@@ -5,6 +5,7 @@
 mod autocrawl;
 mod automove;
 mod bell;
+pub mod conns;
 pub mod crawler;
 mod maintainer;
 pub mod mover;
@@ -15,6 +16,7 @@ use crate::counters::{Counters, ThreadTotals};
 use crate::settings::Settings;
 use crate::store::{CLASSES_MAX, ClassSizes, Config, Local, Store};
 use crate::sys::process::{self, Signal};
+use conns::Conns;
 use crawler::Crawler;
 use mover::Mover;
 use prefixes::Prefixes;
@@ -37,6 +39,8 @@ pub struct Server {
     /// Shared by the threads that look after memory while they work, taken alone by who wants
     /// them to rest.
     upkeep: RwLock<()>,
+    /// What each of them is doing.
+    pub conns: Conns,
     /// What `stats detail` counts.
     pub prefixes: Prefixes,
     threads: Mutex<Vec<Arc<Counters>>>,
@@ -98,6 +102,7 @@ impl Server {
         }
         Ok(Server {
             store,
+            conns: Conns::new(settings.connections_max as usize),
             prefixes: Prefixes::new(settings.prefix_delimiter),
             settings,
             connections: Connections::default(),

@@ -2,11 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+use super::context::Context;
 use super::dump::{self, Dump};
 use super::number::parse_u32;
 use super::reply::{self, Output};
 use super::tokens::words;
 use crate::ops::Server;
+use crate::ops::conns::Asker;
 use crate::settings::VERSION;
 use crate::store::{FlushTime, Local};
 use std::fmt::Display;
@@ -19,6 +21,7 @@ pub type Run = for<'s> fn(&mut Call<'_, 's>, &[&[u8]]) -> Answer;
 pub struct Call<'c, 's> {
     pub(super) server: &'s Server,
     pub(super) local: &'c mut Local,
+    pub(super) asker: Asker<'c>,
     pub(super) out: &'c mut Output<'s>,
     /// A dump that is to follow what has been written.
     pub(super) dump: Option<Dump<'s>>,
@@ -38,15 +41,15 @@ pub enum Answer {
 pub fn run<'s>(
     run: Run,
     line: &[u8],
-    server: &'s Server,
-    local: &mut Local,
+    cx: &mut Context<'_, 's>,
     out: &mut Output<'s>,
 ) -> Option<Dump<'s>> {
     let words: Vec<&[u8]> = words(line).collect();
     let quiet = words.last() == Some(&&b"noreply"[..]);
     let mut call = Call {
-        server,
-        local,
+        server: cx.server,
+        local: cx.local,
+        asker: cx.asker,
         out,
         dump: None,
         quiet,
@@ -150,6 +153,9 @@ pub fn stats(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
                 .each_stat(|name, value| call.stat(name, &value));
         }
         Some(what) if begins(what, b"cachedump") => return dump::cachedump(call, words),
+        Some(what) if begins(what, b"conns") => {
+            server.stats_conns(call.asker, |name, value| call.stat(name, value));
+        }
         // Nothing is stored outside.
         Some(what) if begins(what, b"extstore") => {}
         Some(b"items") => server.stats_items(|name, value| call.stat(name, value)),

@@ -4,6 +4,7 @@
 
 use super::op::Op;
 use crate::ops::Server;
+use crate::ops::conns::Asker;
 use crate::ops::prefixes::Deed;
 use crate::store::Local;
 
@@ -15,6 +16,8 @@ pub struct Context<'c, 's> {
     pub local: &'c mut Local,
     /// Memory for a batch.
     pub ops: &'c mut Vec<Op>,
+    /// The connection that is served.
+    pub(super) asker: Asker<'c>,
     /// Whether requests are counted by the prefix of their key: here, since it is asked for
     /// every key.
     pub(super) by_prefix: bool,
@@ -22,11 +25,17 @@ pub struct Context<'c, 's> {
 
 impl<'c, 's> Context<'c, 's> {
     /// What a session works with during one call.
-    pub fn new(server: &'s Server, local: &'c mut Local, ops: &'c mut Vec<Op>) -> Context<'c, 's> {
+    pub fn new(
+        server: &'s Server,
+        local: &'c mut Local,
+        ops: &'c mut Vec<Op>,
+        asker: Asker<'c>,
+    ) -> Context<'c, 's> {
         Context {
             server,
             local,
             ops,
+            asker,
             by_prefix: server.settings.detail_enabled.get(),
         }
     }

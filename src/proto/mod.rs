@@ -49,7 +49,7 @@ pub use command::COMMANDS;
 pub use context::Context;
 pub use op::Op;
 pub use reply::{Output, Pin, TOO_MANY_CONNECTIONS, WRITE_BUFFER_LEN};
-pub use session::{Handled, Next, Session};
+pub use session::{Awaits, Handled, Next, Session};
 
 /// Bytes that a worker reads at a time.
 pub const READ_BUFFER_LEN: usize = 64 << 10;

@@ -37,11 +37,26 @@ pub enum Next {
     Close,
 }
 
+/// What the next input of a session will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaits {
+    /// A command, or the rest of one.
+    Command,
+    /// The rest of a value.
+    Value,
+    /// Bytes that nobody wants.
+    Swallow,
+    /// Nothing: a dump goes on.
+    Dump,
+}
+
 /// The protocol's side of a connection.
 #[derive(Default)]
 pub struct Session<'s> {
     /// Whether the first byte has been seen.
     begun: bool,
+    /// Whether a command has come since that was asked for.
+    commanded: bool,
     parser: Parser,
     state: State<'s>,
 }
@@ -189,6 +204,7 @@ impl<'s> Session<'s> {
         let (consumed, stop) = self
             .parser
             .parse(input, room, &mut ops, |key| store.hash(key));
+        self.commanded |= !ops.is_empty();
         prefetch(cx, &ops);
         let mut outcome = (consumed, (stop == Stop::Input).then_some(Next::Input));
         for op in &ops {
@@ -219,7 +235,7 @@ impl<'s> Session<'s> {
         match *body {
             Body::Swallow { len, reply } => self.state = State::Swallow { left: len, reply },
             Body::Admin { run, line } => {
-                let dump = admin::run(run, line.of(input), cx.server, cx.local, out);
+                let dump = admin::run(run, line.of(input), cx, out);
                 cx.refresh();
                 if let Some(dump) = dump {
                     self.state = State::Dump(Box::new(dump));
@@ -235,6 +251,23 @@ impl<'s> Session<'s> {
             },
             _ => cx.run(input, body, out),
         }
+    }
+
+    /// What it is in the middle of.
+    #[inline]
+    pub fn awaits(&self) -> Awaits {
+        match self.state {
+            State::Commands => Awaits::Command,
+            State::Value(_) => Awaits::Value,
+            State::Swallow { .. } => Awaits::Swallow,
+            State::Dump(_) => Awaits::Dump,
+        }
+    }
+
+    /// Whether a command has come since the last call.
+    #[inline]
+    pub fn take_commanded(&mut self) -> bool {
+        std::mem::take(&mut self.commanded)
     }
 
     /// Memory of an arriving value to receive into, if that is what comes next: at least

@@ -5,8 +5,12 @@ use super::op::{Body, Op};
 use super::parse::{BATCH, Parser, Stop};
 use super::{Context, Next, Output, Session};
 use crate::ops::Server;
+use crate::ops::conns::Asker;
 use crate::settings::Settings;
 use crate::store::Local;
+
+/// Its socket does not exist.
+const NOBODY: Asker<'_> = Asker { fd: -1, from: None };
 
 /// A server and one conversation with it, fed by hand.
 struct Talk<'s> {
@@ -39,7 +43,7 @@ impl<'s> Talk<'s> {
         self.rest.extend_from_slice(input);
         while !self.closed {
             let mut turn = 7; // not a whole batch, so that turns end in odd places
-            let mut cx = Context::new(self.server, &mut self.local, &mut self.ops);
+            let mut cx = Context::new(self.server, &mut self.local, &mut self.ops, NOBODY);
             let handled = self
                 .session
                 .handle(&mut cx, &self.rest, &mut self.out, &mut turn);

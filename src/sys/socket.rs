@@ -11,7 +11,7 @@ use std::ffi::{CStr, CString, OsStr};
 use std::io::{Error, ErrorKind, Result};
 use std::mem::{offset_of, size_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -273,10 +273,15 @@ pub fn is_out_of_descriptors(error: &Error) -> bool {
 
 /// Where a socket is bound: the port the kernel chose, or the address a client reached.
 pub fn local_address(socket: impl AsFd) -> Result<Address> {
+    local_address_of(socket.as_fd().as_raw_fd())
+}
+
+/// The same for a socket that somebody else owns.
+pub fn local_address_of(socket: RawFd) -> Result<Address> {
     let mut address = RawAddress::empty();
     let (storage, len) = address.parts();
     // SAFETY: `address` has room for any address and tells how much.
-    check(unsafe { libc::getsockname(socket.as_fd().as_raw_fd(), storage, len) })?;
+    check(unsafe { libc::getsockname(socket, storage, len) })?;
     Ok(address.decode())
 }
 
