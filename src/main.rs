@@ -26,13 +26,16 @@ fn main() {
         Server::new(settings).unwrap_or_else(|e| fail("memory", &e)),
     ));
     print_classes(server);
-    let (workers, threads) = start_workers(server);
-    server
-        .start_upkeep()
-        .unwrap_or_else(|e| fail("failed to start a thread", &e));
     let listening = open_sockets(&server.settings);
     check_limit(&server.settings, listening.len());
     sockets::write_port_file(&listening);
+    let (datagrams, listening): (Vec<_>, Vec<_>) =
+        listening.into_iter().partition(|socket| socket.is_udp);
+    let (workers, threads) = start_workers(server, &datagrams);
+    drop(datagrams); // the workers have their own descriptors
+    server
+        .start_upkeep()
+        .unwrap_or_else(|e| fail("failed to start a thread", &e));
     let listener =
         Listener::new(server, listening, workers, signals).unwrap_or_else(|e| fail("epoll", &e));
     match listener.run() {
@@ -106,14 +109,26 @@ fn print_classes(server: &Server) {
     }
 }
 
+/// Workers, and the UDP sockets that each of them reads: all, or, if the interfaces are a
+/// list, one worker each.
 fn start_workers(
     server: &'static Server,
+    datagrams: &[sockets::Listening],
 ) -> (
     Vec<memcached::sys::handover::Giver>,
     Vec<std::thread::JoinHandle<()>>,
 ) {
-    let start = |_| {
-        let (worker, giver) = Worker::new(server).unwrap_or_else(|e| fail("worker", &e));
+    let threads = server.settings.threads;
+    let is_shared = server.settings.threads_per_udp == threads;
+    let start = |worker_index| {
+        let (mut worker, giver) = Worker::new(server).unwrap_or_else(|e| fail("worker", &e));
+        for (index, socket) in (0..).zip(datagrams) {
+            if is_shared || index % threads == worker_index {
+                worker
+                    .add_datagrams(socket)
+                    .unwrap_or_else(|e| fail("worker", &e));
+            }
+        }
         let run = move || {
             process::set_thread_name("mc-worker");
             worker.run();
@@ -123,12 +138,13 @@ fn start_workers(
             .unwrap_or_else(|e| fail("failed to start a thread", &e));
         (giver, thread)
     };
-    (0..server.settings.threads).map(start).unzip()
+    (0..threads).map(start).unzip()
 }
 
 fn open_sockets(settings: &Settings) -> Vec<sockets::Listening> {
     let request = sockets::Request {
         tcp_port: settings.tcp_port,
+        udp_port: settings.udp_port,
         listen: settings.listen.as_deref(),
         socket_path: settings.socket_path.as_deref(),
         socket_mask: settings.socket_mask,

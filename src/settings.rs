@@ -133,6 +133,9 @@ impl Draft {
         }
         let chunk_max_given = self.has_seen("slab_chunk_max");
         let temporary_ttl_given = self.has_seen("temporary_ttl");
+        if self.settings.udp_port != 0 && !self.has_seen("p") {
+            self.settings.tcp_port = self.settings.udp_port;
+        }
         if self.has_seen("D") {
             self.settings.detail_enabled.set(true);
         }

@@ -10,6 +10,7 @@
 //! | `listener`   | the first thread: accepts, hands over, ticks, obeys signals  |
 //! | `worker`     | a thread with an epoll loop and all connections it was given |
 //! | `stash`      | input that waits for the rest of its request                 |
+//! | `udp`        | requests in datagrams                                       |
 //! | `connection` | one client: its socket, its session, what is left over       |
 
 #![forbid(unsafe_code)]
@@ -18,4 +19,5 @@ mod connection;
 pub mod listener;
 pub mod sockets;
 mod stash;
+mod udp;
 pub mod worker;

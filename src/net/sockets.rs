@@ -5,7 +5,7 @@
 //!
 //! | asked for      | gives                                                           |
 //! |----------------|-----------------------------------------------------------------|
-//! | a socket path  | one unix socket, and no TCP at all                              |
+//! | a socket path  | one unix socket, and no TCP or UDP at all                       |
 //! | port 0         | nothing                                                         |
 //! | no list        | 0.0.0.0 and \[::\], two sockets; one of them may be in use      |
 //! | a list         | every address of every host; an item without any refuses all    |
@@ -30,6 +30,8 @@ const EXIT_OS_ERROR: i32 = 71;
 pub struct Request<'a> {
     /// 0: no TCP, -1: a port of the kernel's choice.
     pub tcp_port: i32,
+    /// The same for UDP.
+    pub udp_port: i32,
     /// The list of `-l`, all of them joined with commas.
     pub listen: Option<&'a str>,
     /// The path of `-s`.
@@ -42,11 +44,13 @@ pub struct Request<'a> {
     pub ascii_only: bool,
 }
 
-/// A socket that clients can connect to.
+/// A socket that clients can reach.
 #[derive(Debug)]
 pub struct Listening {
     /// The socket itself, non-blocking.
     pub fd: OwnedFd,
+    /// Whether it takes datagrams and is to be read; else it accepts clients.
+    pub is_udp: bool,
     /// The protocol its list item names; without one the server's default holds.
     pub protocol: Option<ListenProtocol>,
     /// Where it is bound, with the port that it got.
@@ -79,34 +83,37 @@ pub struct Refusal {
 pub fn open(request: &Request<'_>) -> Result<Vec<Listening>, Refusal> {
     let mut opening = Opening {
         backlog: request.backlog,
+        is_udp: false,
         listening: Vec::new(),
         messages: String::new(),
     };
-    let (outcome, asked_for) = if let Some(path) = request.socket_path {
-        let outcome = opening.unix(path, request.socket_mask);
-        (outcome, format!("UNIX socket: {}", path.display()))
-    } else if request.tcp_port == 0 {
-        (Ok(()), String::new())
-    } else if let Some(list) = request.listen {
-        let outcome = opening.list(list, request);
-        (outcome, format!("one of interface(s) {list}"))
-    } else {
-        let outcome = opening.host(None, request.tcp_port, None);
-        (outcome, format!("TCP port {}", request.tcp_port))
-    };
-
-    let Err(failure) = outcome else {
+    if let Some(path) = request.socket_path {
+        if let Err(failure) = opening.unix(path, request.socket_mask) {
+            return Err(opening.refuse(failure, &format!("UNIX socket: {}", path.display())));
+        }
         return Ok(opening.listening);
-    };
-    let mut message = opening.messages;
-    message += &match failure {
-        Failure::Descriptors => "server_socket: Too many open files\n".into(),
-        Failure::Because(reason) => format!("failed to listen on {asked_for}: {reason}\n"),
-    };
-    Err(Refusal {
-        message,
-        exit_code: EXIT_OS_ERROR,
-    })
+    }
+    for (is_udp, port, name) in [
+        (false, request.tcp_port, "TCP"),
+        (true, request.udp_port, "UDP"),
+    ] {
+        opening.is_udp = is_udp;
+        let (outcome, asked_for) = match request.listen {
+            _ if port == 0 => continue,
+            Some(list) => (
+                opening.list(list, port, request.ascii_only),
+                format!("one of interface(s) {list}"),
+            ),
+            None => (
+                opening.host(None, port, None),
+                format!("{name} port {port}"),
+            ),
+        };
+        if let Err(failure) = outcome {
+            return Err(opening.refuse(failure, &asked_for));
+        }
+    }
+    Ok(opening.listening)
 }
 
 /// Why one item of the list could not be opened.
@@ -120,6 +127,8 @@ enum Failure {
 /// What is open so far, and what there is to complain about.
 struct Opening {
     backlog: i32,
+    /// Whether sockets for datagrams are opened now.
+    is_udp: bool,
     listening: Vec<Listening>,
     messages: String,
 }
@@ -127,8 +136,8 @@ struct Opening {
 impl Opening {
     /// Opens every item of a list. All are tried, even after one has failed, so that the
     /// operator sees at once all that is wrong.
-    fn list(&mut self, list: &str, request: &Request<'_>) -> Result<(), Failure> {
-        let items = parse_list(list, request.ascii_only).and_then(refuse_binary);
+    fn list(&mut self, list: &str, port: i32, ascii_only: bool) -> Result<(), Failure> {
+        let items = parse_list(list, ascii_only).and_then(refuse_binary);
         let items = items.map_err(|message| {
             self.messages = message;
             Failure::Because("Invalid argument".into())
@@ -138,7 +147,7 @@ impl Opening {
             if item.restricted {
                 warn("WARNING: negotiating ports are ascii only when ascii authentication enabled");
             }
-            let port = item.port.unwrap_or(request.tcp_port);
+            let port = item.port.unwrap_or(port);
             match self.host(item.host, port, item.protocol) {
                 Ok(()) => {}
                 Err(Failure::Descriptors) => return Err(Failure::Descriptors),
@@ -167,7 +176,12 @@ impl Opening {
         let mut passed_over = None;
         let mut any = false;
         for address in addresses {
-            let fd = match socket::tcp(&address) {
+            let made = if self.is_udp {
+                socket::udp(&address)
+            } else {
+                socket::tcp(&address)
+            };
+            let fd = match made {
                 Ok(fd) => fd,
                 Err(error) if socket::is_out_of_descriptors(&error) => {
                     return Err(Failure::Descriptors);
@@ -203,16 +217,32 @@ impl Opening {
 
     /// Makes a bound socket one that clients can reach.
     fn listen(&mut self, fd: OwnedFd, protocol: Option<ListenProtocol>) -> Result<(), Failure> {
-        socket::listen(&fd, self.backlog).map_err(|e| self.fail("listen()", error_text(&e)))?;
+        if !self.is_udp {
+            socket::listen(&fd, self.backlog).map_err(|e| self.fail("listen()", error_text(&e)))?;
+        }
         // Asked of the kernel, since only it knows the port that 0 has become.
         let address = socket::local_address(&fd);
         let address = address.map_err(|e| self.fail("getsockname()", error_text(&e)))?;
         self.listening.push(Listening {
             fd,
+            is_udp: self.is_udp,
             protocol,
             address,
         });
         Ok(())
+    }
+
+    /// The refusal of what was asked for, with all complaints.
+    fn refuse(self, failure: Failure, asked_for: &str) -> Refusal {
+        let mut message = self.messages;
+        message += &match failure {
+            Failure::Descriptors => "server_socket: Too many open files\n".into(),
+            Failure::Because(reason) => format!("failed to listen on {asked_for}: {reason}\n"),
+        };
+        Refusal {
+            message,
+            exit_code: EXIT_OS_ERROR,
+        }
     }
 
     /// Notes the call that failed.
@@ -399,7 +429,8 @@ fn write_ports(path: &OsStr, listening: &[Listening]) -> Result<(), String> {
             Address::Unix(_) | Address::Unnamed => continue,
         };
         let port = socket.address.port().unwrap_or_default();
-        lines += &format!("TCP {family}: {port}\n");
+        let transport = if socket.is_udp { "UDP" } else { "TCP" };
+        lines += &format!("{transport} {family}: {port}\n");
     }
 
     let mut unfinished = OsString::from(path);
@@ -430,6 +461,7 @@ mod tests {
 
     const ANY_PORT: Request<'_> = Request {
         tcp_port: -1,
+        udp_port: 0,
         listen: None,
         socket_path: None,
         socket_mask: 0o700,

@@ -15,7 +15,9 @@
 #![forbid(unsafe_code)]
 
 use super::connection::{Connection, Input, Received};
+use super::sockets::Listening;
 use super::stash::Stash;
+use super::udp::{Datagrams, Tools};
 use crate::ops::Server;
 use crate::ops::conns::{Asker, Kind};
 use crate::proto::{Context, Next, Op, Output, READ_BUFFER_LEN};
@@ -38,12 +40,15 @@ const REQUESTS_DEFAULT: usize = 20;
 
 /// The token of the pipe.
 const PIPE: u64 = u64::MAX;
+/// The token of the first UDP socket; those of others are below it.
+const DATAGRAMS: u64 = PIPE - 1;
 /// A worker's own state.
 pub struct Worker<'s> {
     server: &'s Server,
     epoll: Epoll,
     pipe: Taker,
     clients: Clients<'s>,
+    datagrams: Vec<Datagrams<'s>>,
     queue: VecDeque<u64>,
     local: Local,
     read_buffer: Vec<u8>,
@@ -77,6 +82,7 @@ impl<'s> Worker<'s> {
             epoll,
             pipe: taker,
             clients: Clients::default(),
+            datagrams: Vec::new(),
             queue: VecDeque::new(),
             local: server.add_thread(),
             read_buffer: vec![0; READ_BUFFER_LEN],
@@ -89,6 +95,26 @@ impl<'s> Worker<'s> {
             },
         };
         Ok((worker, giver))
+    }
+
+    /// Takes a UDP socket; other workers may read it as well.
+    ///
+    /// # Errors
+    /// The system has no memory for the watch.
+    pub fn add_datagrams(&mut self, socket: &Listening) -> Result<()> {
+        let fd = socket.fd.try_clone()?;
+        let now_s = self.server.store.clock.now();
+        let address = socket.address.clone();
+        let seat = self
+            .server
+            .conns
+            .open(fd.as_raw_fd(), Kind::Datagrams, address, now_s);
+        let token = DATAGRAMS - self.datagrams.len() as u64;
+        self.epoll.add(fd.as_raw_fd(), token, Watch::Shared)?;
+        self.datagrams.push(Datagrams::new(fd, seat));
+        self.server.connections.opened();
+        self.local.counters.thread.total_connections.add(1);
+        Ok(())
     }
 
     /// Serves until told to stop.
@@ -106,6 +132,16 @@ impl<'s> Worker<'s> {
                         self.server.store.retire(self.local);
                         return;
                     }
+                } else if let Some(socket) =
+                    self.datagrams.get_mut((DATAGRAMS - event.token) as usize)
+                {
+                    socket.serve(&mut Tools {
+                        server: self.server,
+                        local: &mut self.local,
+                        ops: &mut self.ops,
+                        out: &mut self.out,
+                        buffer: &mut self.read_buffer,
+                    });
                 } else {
                     let others = index + 1 < events.len() || !self.queue.is_empty();
                     self.on_event(event, others);
@@ -309,8 +345,8 @@ fn converse<'s>(
 }
 
 fn send<'s>(client: &mut Connection<'s>, cx: &Context<'_, 's>, out: &mut Output<'s>) -> Result<()> {
-    let sent = client.send(out)? as u64;
-    cx.local.counters.thread.bytes_written.add(sent);
+    let sent = client.send(out)?;
+    cx.count_written(sent);
     Ok(())
 }
 

@@ -45,6 +45,11 @@ impl<'c, 's> Context<'c, 's> {
         self.by_prefix = self.server.settings.detail_enabled.get();
     }
 
+    /// Counts bytes that have been sent to the client.
+    pub fn count_written(&self, len: usize) {
+        self.local.counters.thread.bytes_written.add(len as u64);
+    }
+
     /// Counts a request by its prefix, if that is asked for.
     #[inline]
     pub(super) fn count_prefix(&self, key: &[u8], deed: Deed) {

@@ -48,7 +48,7 @@ mod tests;
 pub use command::COMMANDS;
 pub use context::Context;
 pub use op::Op;
-pub use reply::{Output, Pin, TOO_MANY_CONNECTIONS, WRITE_BUFFER_LEN};
+pub use reply::{NO_MEMORY, Output, Pin, TOO_MANY_CONNECTIONS, WRITE_BUFFER_LEN};
 pub use session::{Awaits, Handled, Next, Session};
 
 /// Bytes that a worker reads at a time.

@@ -20,6 +20,7 @@ pub const SHUTDOWN_MODE: &[u8] = b"CLIENT_ERROR invalid shutdown mode\r\n";
 pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
 pub const NO_MEMORY_STORING: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
 pub const NO_MEMORY_READING: &[u8] = b"SERVER_ERROR Out of memory during read\r\n";
+/// For a reply that cannot be made.
 pub const NO_MEMORY: &[u8] = b"SERVER_ERROR out of memory\r\n";
 pub const LINE_TOO_LONG: &[u8] = b"SERVER_ERROR out of memory reading request\r\n";
 /// For a client over the limit.
@@ -118,6 +119,17 @@ impl<'s> Output<'s> {
     /// Bytes to send in all.
     pub fn len(&self) -> usize {
         self.bytes.len() + self.pinned_len
+    }
+
+    /// All bytes to send, in order.
+    pub fn each_piece(&self, mut give: impl FnMut(&[u8])) {
+        let mut at = 0;
+        for pin in &self.pins {
+            give(&self.bytes[at..pin.after]);
+            pin.value.pieces().for_each(&mut give);
+            at = pin.after;
+        }
+        give(&self.bytes[at..]);
     }
 
     /// Takes out what has been written, leaving room for more; for a client that cannot

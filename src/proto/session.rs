@@ -253,6 +253,21 @@ impl<'s> Session<'s> {
         }
     }
 
+    /// Whether the reply to a command has been begun and is to be continued.
+    pub fn is_in_reply(&self) -> bool {
+        self.parser.is_in_list()
+    }
+
+    /// There will be no more input: a value of which some is missing is answered as a bad one.
+    /// The rest of a line is nothing.
+    pub fn end(&mut self, out: &mut Output<'s>) {
+        match std::mem::take(&mut self.state) {
+            State::Commands | State::Dump(_) => {}
+            State::Value(upload) => out.put(upload.cut_short()),
+            State::Swallow { reply, .. } => out.put(reply),
+        }
+    }
+
     /// What it is in the middle of.
     #[inline]
     pub fn awaits(&self) -> Awaits {

@@ -58,14 +58,8 @@ impl<'s> Talk<'s> {
     }
 
     fn collect(&mut self) {
-        let mut at = 0;
-        for pin in self.out.pins() {
-            self.replies
-                .extend_from_slice(&self.out.bytes()[at..pin.after]);
-            self.replies.extend(pin.value.pieces().flatten());
-            at = pin.after;
-        }
-        self.replies.extend_from_slice(&self.out.bytes()[at..]);
+        self.out
+            .each_piece(|piece| self.replies.extend_from_slice(piece));
         self.out.clear();
     }
 }

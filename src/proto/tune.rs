@@ -321,6 +321,10 @@ fn dump(call: &mut Call<'_, '_>, classes: &[u8], kind: Kind) -> Answer {
     if !server.settings.dump_enabled {
         return say(forbidden);
     }
+    if call.asker.from.is_some() {
+        // It would be longer than a message, and would have to wait for nobody.
+        return say(reply::ERROR);
+    }
     if !call.out.is_empty() {
         return say(pipelined);
     }
@@ -364,7 +368,10 @@ fn parse_classes(text: &[u8]) -> Result<ClassSet, &'static [u8]> {
 /// `watch [stream ...]`
 pub fn watch(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     let known = |word: &&[u8]| STREAMS.iter().any(|stream| begins(word, stream));
-    let reply = if !call.out.is_empty() {
+    let reply = if call.asker.from.is_some() {
+        // A datagram has no stream for the lines.
+        reply::ERROR
+    } else if !call.out.is_empty() {
         WATCH_PIPELINED
     } else if words[1..].iter().all(known) {
         WATCH_FAILED

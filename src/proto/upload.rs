@@ -77,6 +77,14 @@ impl<'s> Upload<'s> {
         (left, if quiet { b"" } else { reply::NO_MEMORY_READING })
     }
 
+    /// The reply if the rest of it will not come.
+    pub fn cut_short(&self) -> &'static [u8] {
+        match &self.answer {
+            Answer::Classic { quiet: true } => b"",
+            Answer::Classic { quiet: false } | Answer::Meta { .. } => reply::BAD_CHUNK,
+        }
+    }
+
     /// Memory to receive into, if at least `least` bytes of the value are missing and stand
     /// there in one piece.
     pub fn window(&mut self, local: &mut Local, least: usize) -> Option<&mut [u8]> {

@@ -119,23 +119,6 @@ impl Kind<u32> for Positive {
     }
 }
 
-/// The UDP port: only "none" in this version.
-pub(super) struct UdpPort;
-
-impl Kind<i32> for UdpPort {
-    fn set(&self, field: &mut i32, given: &Given<'_>) -> Result<(), Refusal> {
-        *field = match given.int() {
-            0 => 0,
-            port => return Err(Refusal::not_available(&format!("-U {port} (--udp-port)"))),
-        };
-        Ok(())
-    }
-
-    fn show(&self, field: &i32) -> String {
-        field.to_string()
-    }
-}
-
 /// Each use of the option adds one.
 pub(super) struct CountsUp;
 

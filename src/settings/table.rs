@@ -61,8 +61,9 @@ settings! {
         "-c, --conn-limit=<num>", "maxconns";
     /// TCP port to listen on, 0 turns TCP off.
     tcp_port: i32 = 11211, Integer, "-p, --port=<num>", "tcpport";
-    /// UDP port; this version has 0, off, only.
-    udp_port: i32 = 0, UdpPort, "-U, --udp-port=<num>", "udpport";
+    /// UDP port to listen on, 0 turns UDP off. Without -p
+    /// TCP gets the same one.
+    udp_port: i32 = 0, Integer, "-U, --udp-port=<num>", "udpport";
     /// Interfaces to listen on, all if not given; may be repeated.
     /// `<addr>` is a list, split by commas, of
     /// `[proto[<protocol>]:][tag[<tag>]:]<host>[:<port>]`,

@@ -58,7 +58,6 @@ fn is_real(row: &&Setting) -> bool {
 /// A value that each option with an argument accepts.
 fn good_value(row: &Setting) -> &'static str {
     match row.name() {
-        "U" => "0",
         "slab_automove" => "1",
         "slab_automove_ratio" => "0.5",
         "B" => "ascii",
@@ -210,8 +209,6 @@ fn refusals_of_absent_options_name_them_in_full() {
     assert_eq!(refused(&["-vd"]), (daemon.to_string(), 1));
     let idle = "memcached: option -o idle_timeout is not available in this version\n";
     assert_eq!(refused(&["-o", "idle_timeout=5"]), (idle.to_string(), 1));
-    let udp = "memcached: option -U 11211 (--udp-port) is not available in this version\n";
-    assert_eq!(refused(&["-U", "11211"]), (udp.to_string(), 1));
 }
 
 #[test]
@@ -245,6 +242,12 @@ fn options_change_their_rows_and_no_others() {
         (&["-p", "-1"], "tcpport -1"),
         (&["-p", "abc"], "tcpport 0"),
         (&["-U", "0"], ""),
+        (&["-U", "11222"], "tcpport 11222, udpport 11222"),
+        (&["-U", "-1"], "tcpport -1, udpport -1"),
+        (
+            &["-p", "11212", "-U", "11213"],
+            "tcpport 11212, udpport 11213",
+        ),
         (&["-s", "/tmp/x"], "domain_socket /tmp/x"),
         (&["-a", "777"], "umask 777"),
         (&["-a", "0666"], "umask 666"),

@@ -14,6 +14,9 @@ pub struct Epoll {
 pub enum Watch {
     /// Input, reported for as long as there is some.
     Readable,
+    /// The same for a descriptor that stands in several sets: only some of those that wait are
+    /// woken, at least one.
+    Shared,
     /// Input, room for output and hang-up, each reported once per change. Such a
     /// registration never needs another system call.
     Edges,
@@ -47,6 +50,7 @@ impl Epoll {
     pub fn add(&self, fd: RawFd, token: u64, watch: Watch) -> Result<()> {
         let flags = match watch {
             Watch::Readable => libc::EPOLLIN,
+            Watch::Shared => libc::EPOLLIN | libc::EPOLLEXCLUSIVE,
             Watch::Edges => libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET,
         };
         let mut event = libc::epoll_event {

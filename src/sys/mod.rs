@@ -4,12 +4,13 @@
 //! epoll     readiness                  io       recv, send, readv, sendmsg
 //! handover  descriptors over a pipe    futex    sleeping locks
 //! memory    address space              process  user, limits, signals, thread names
-//! socket    listeners, accept
+//! socket    listeners, accept         datagram UDP in and out
 //! ```
 //!
 //! Everything here is a thin safe face over one or a few calls; nothing here knows what
 //! a cache is. A number from the kernel becomes an owned type in the same statement.
 
+pub mod datagram;
 pub mod epoll;
 pub mod futex;
 pub mod handover;

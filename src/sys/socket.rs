@@ -61,7 +61,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// The addresses a TCP listener may bind for `host`, in the resolver's order; no host
+/// The addresses a listener may bind for `host`, in the resolver's order; no host
 /// stands for all interfaces. The error's text is the resolver's, without a prefix.
 pub fn resolve(host: Option<&str>, port: u16) -> Result<Vec<SocketAddr>> {
     let host = host.map(CString::new).transpose()?;
@@ -133,16 +133,7 @@ impl Drop for AddressList {
 /// Linux hands keep-alive, linger and `TCP_NODELAY` on to the sockets that the listener
 /// accepts, so nothing is left to set for each client.
 pub fn tcp(address: &SocketAddr) -> Result<OwnedFd> {
-    let family = match address {
-        SocketAddr::V4(_) => libc::AF_INET,
-        SocketAddr::V6(_) => libc::AF_INET6,
-    };
-    let socket = stream(family)?;
-    if address.is_ipv6() {
-        // The IPv4 side has a socket of its own.
-        set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
-    }
-    set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+    let socket = internet(address, libc::SOCK_STREAM)?;
     set_option(&socket, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1)?;
     // Off: a close neither waits for the peer nor resets the connection.
     let linger = libc::linger {
@@ -154,13 +145,39 @@ pub fn tcp(address: &SocketAddr) -> Result<OwnedFd> {
     Ok(socket)
 }
 
-/// A unix stream socket.
-pub fn unix() -> Result<OwnedFd> {
-    stream(libc::AF_UNIX)
+/// A UDP socket of the address' family, ready to be bound, with as large a buffer for what is
+/// sent as the kernel allows.
+pub fn udp(address: &SocketAddr) -> Result<OwnedFd> {
+    let socket = internet(address, libc::SOCK_DGRAM)?;
+    // The kernel cuts it to what the system's settings allow.
+    set_option(&socket, libc::SOL_SOCKET, libc::SO_SNDBUF, SEND_BUFFER_MAX)?;
+    Ok(socket)
 }
 
-fn stream(family: libc::c_int) -> Result<OwnedFd> {
-    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+/// What is asked for to hold the replies of a UDP socket.
+const SEND_BUFFER_MAX: libc::c_int = 256 << 20;
+
+fn internet(address: &SocketAddr, kind: libc::c_int) -> Result<OwnedFd> {
+    let family = match address {
+        SocketAddr::V4(_) => libc::AF_INET,
+        SocketAddr::V6(_) => libc::AF_INET6,
+    };
+    let socket = new(family, kind)?;
+    if address.is_ipv6() {
+        // The IPv4 side has a socket of its own.
+        set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
+    }
+    set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+    Ok(socket)
+}
+
+/// A unix stream socket.
+pub fn unix() -> Result<OwnedFd> {
+    new(libc::AF_UNIX, libc::SOCK_STREAM)
+}
+
+fn new(family: libc::c_int, kind: libc::c_int) -> Result<OwnedFd> {
+    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: no pointers. `socket(2)` ensures the descriptor is valid and ours.
     Ok(unsafe { OwnedFd::from_raw_fd(check(libc::socket(family, kind, 0))?) })
 }
@@ -180,9 +197,9 @@ fn set_option<T>(socket: &OwnedFd, level: libc::c_int, name: libc::c_int, value:
     Ok(())
 }
 
-/// Binds a TCP socket.
+/// Binds a TCP or UDP socket.
 pub fn bind(socket: &OwnedFd, address: &SocketAddr) -> Result<()> {
-    RawAddress::of_tcp(address).bind(socket)
+    RawAddress::of_internet(address).bind(socket)
 }
 
 /// Binds a unix socket to `path`, whose file gets exactly the permission bits of `mode`.
@@ -298,14 +315,14 @@ pub fn peer_address(socket: impl AsFd) -> Result<Address> {
 ///
 /// 1. `storage` is initialised in full, has room and alignment for every family, and
 ///    the first `len` bytes (or all, if `len` is more) hold an address of its family.
-struct RawAddress {
+pub(super) struct RawAddress {
     storage: libc::sockaddr_storage,
     len: libc::socklen_t,
 }
 
 impl RawAddress {
     /// No address yet, room for any.
-    fn empty() -> RawAddress {
+    pub(super) fn empty() -> RawAddress {
         RawAddress {
             // SAFETY: all-zero is a valid sockaddr_storage, of the family "unspecified".
             storage: unsafe { std::mem::zeroed() },
@@ -313,7 +330,7 @@ impl RawAddress {
         }
     }
 
-    fn of_tcp(address: &SocketAddr) -> RawAddress {
+    fn of_internet(address: &SocketAddr) -> RawAddress {
         match address {
             SocketAddr::V4(address) => RawAddress::of(libc::sockaddr_in {
                 sin_family: libc::AF_INET as libc::sa_family_t,
@@ -365,8 +382,14 @@ impl RawAddress {
     }
 
     /// What a call that writes an address is given.
-    fn parts(&mut self) -> (*mut libc::sockaddr, *mut libc::socklen_t) {
+    pub(super) fn parts(&mut self) -> (*mut libc::sockaddr, *mut libc::socklen_t) {
         ((&raw mut self.storage).cast(), &raw mut self.len)
+    }
+
+    /// What a call that reads an address is given.
+    pub(super) fn as_name(&self) -> (*const libc::sockaddr, libc::socklen_t) {
+        let len = self.len.min(size_of_val(&self.storage) as libc::socklen_t);
+        ((&raw const self.storage).cast(), len)
     }
 
     fn bind(&self, socket: &OwnedFd) -> Result<()> {
@@ -376,7 +399,7 @@ impl RawAddress {
         Ok(())
     }
 
-    fn decode(&self) -> Address {
+    pub(super) fn decode(&self) -> Address {
         match libc::c_int::from(self.storage.ss_family) {
             libc::AF_INET => {
                 let raw: libc::sockaddr_in = self.read();
@@ -573,7 +596,7 @@ mod tests {
     fn an_ipv6_address_is_shown_in_brackets_and_without_a_scope() {
         let address = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 80, 0, 3);
         assert_eq!(Address::Tcp6(address).to_string(), "tcp6:[::1]:80");
-        let raw = RawAddress::of_tcp(&address.into());
+        let raw = RawAddress::of_internet(&address.into());
         assert_eq!(raw.decode(), Address::Tcp6(address));
     }
 }
