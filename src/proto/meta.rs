@@ -77,6 +77,7 @@ impl<'s> Context<'_, 's> {
             empty: flags.has(b'x').then_some(flags.client_flags),
             expires_s: flags.has(b'T').then(|| store.clock.expiry(flags.ttl)),
             cas: flags.cas,
+            told_as: Some("md"),
         };
         match store.remove(self.local, request.key.bytes(), request.hash, &removal) {
             Ok(()) if flags.has(b'q') => {}

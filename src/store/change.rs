@@ -4,7 +4,7 @@ use super::digits::{self, U64_LEN_MAX};
 use super::item::{ItemId, state};
 use super::read::Found;
 use super::table::{Slot, Stripe};
-use super::write::Meta;
+use super::write::{Meta, Mode, Outcome, Terms};
 use super::{Local, Store};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
@@ -52,6 +52,8 @@ pub struct Removal {
     pub expires_s: Option<u32>,
     /// The cas id of what stays, 0 for the next one if it is stale, else its own.
     pub cas: u64,
+    /// By which name observers are told of it; none, and they are not.
+    pub told_as: Option<&'static str>,
 }
 
 impl Store {
@@ -126,11 +128,14 @@ impl Store {
             .add(1);
             return Err(NoChange::NotFound);
         };
+        // It is stored like any other value, which takes a look of its own.
+        self.tell_look_up(local, stripe, hash, key);
         let text = &mut [0; U64_LEN_MAX];
         let text = digits::format(text, seed);
         let id = self
             .link_new(local, stripe, key, hash, Meta::default(), text)
             .ok_or(NoChange::NoMemoryForNew)?;
+        self.tell_stored(local, id, &Terms::from(Mode::Add), Outcome::Stored);
         if change.cas != 0 {
             self.set_cas(id, change.cas);
         }
@@ -208,7 +213,11 @@ impl Store {
 
     /// Removes `key`; false if it is not there.
     pub fn delete(&self, local: &mut Local, key: &[u8], hash: u64) -> bool {
-        self.remove(local, key, hash, &Removal::default()).is_ok()
+        let removal = Removal {
+            told_as: Some("delete"),
+            ..Removal::default()
+        };
+        self.remove(local, key, hash, &removal).is_ok()
     }
 
     /// Removes `key`, or what there is about it.
@@ -240,13 +249,17 @@ impl Store {
         let class = self.header(slot.id).class();
         match removal.empty {
             Some(client_flags) => {
-                self.empty(local, &stripe, key, hash, slot, client_flags, removal)?
+                let id = self.empty(local, &stripe, key, hash, slot, client_flags, removal)?;
+                self.tell_removed(local, id, removal.told_as);
             }
             None if removal.stale => {
                 self.mark_stale(&stripe, slot.id, removal);
                 return Ok(());
             }
-            None => self.unlink(local, &stripe, hash, slot),
+            None => {
+                self.tell_removed(local, slot.id, removal.told_as);
+                self.unlink(local, &stripe, hash, slot);
+            }
         }
         local.counters.class[class].delete_hits.add(1);
         Ok(())
@@ -262,7 +275,7 @@ impl Store {
         self.renew_cas(key, id, removal.cas);
     }
 
-    /// Puts an item without a value in the place of the one at `slot`.
+    /// Puts an item without a value in the place of the one at `slot`; gives the new one.
     #[allow(clippy::too_many_arguments)] // all of one line of the protocol
     fn empty(
         &self,
@@ -273,7 +286,7 @@ impl Store {
         slot: Slot<'_>,
         client_flags: u32,
         removal: &Removal,
-    ) -> Result<(), NoChange> {
+    ) -> Result<ItemId, NoChange> {
         let meta = Meta {
             client_flags,
             expires_s: removal.expires_s.unwrap_or(0),
@@ -285,12 +298,14 @@ impl Store {
         if removal.stale {
             self.header(id).add_state(state::STALE);
         }
+        self.tell_look_up(local, stripe, hash, key);
         self.replace(local, stripe, hash, slot, id);
+        self.tell_stored(local, id, &Terms::from(Mode::Set), Outcome::Stored);
         match (removal.cas, removal.stale) {
             (0, true) => {} // the next one, which it has
             (0, false) => self.set_cas(id, kept),
             (given, _) => self.set_cas(id, given),
         }
-        Ok(())
+        Ok(id)
     }
 }

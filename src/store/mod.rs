@@ -24,6 +24,7 @@
 //! | `write`  | drafts and commit                                                  |
 //! | `change` | delete and arithmetic                                              |
 //! | `large`  | values that are chains of chunks                                   |
+//! | `observe`| the seam for whoever wants to know what happens to items           |
 //! | `flush`  | making everything older than a moment invisible                    |
 //! | `clock`  | the one source of time                                             |
 //!
@@ -51,6 +52,7 @@ mod large;
 mod locks;
 mod lru;
 mod mover;
+mod observe;
 mod read;
 mod slabs;
 mod table;
@@ -67,6 +69,7 @@ pub use item::{KEY_LEN_MAX, accounted_len};
 pub use juggle::{ListAges, Tuning};
 pub use lru::Segment;
 pub use mover::{Chunk, Move, MoveRefused, Moved, Pass, Source};
+pub use observe::{End, Event, Observer, Seen};
 pub use read::{Access, Ask, Found, Pinned};
 pub use slabs::ClassUsage;
 pub use table::Usage;
@@ -145,6 +148,8 @@ pub struct Local {
     pub counters: Arc<Counters>,
     magazines: Arc<Magazines>,
     bumps: Arc<Bumps>,
+    /// Who is told what it does to items.
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// What `stats items` shows of a class.
@@ -232,6 +237,7 @@ impl Store {
             counters,
             magazines: self.slabs.join(),
             bumps,
+            observer: None,
         }
     }
 
@@ -441,6 +447,7 @@ impl Store {
         hash: u64,
         key: &[u8],
     ) -> Option<Slot<'t>> {
+        self.tell_look_up(local, stripe, hash, key);
         let slot = self.find(stripe, hash, key)?;
         if self.is_dead(&slot) {
             self.bury(local, stripe, hash, slot);

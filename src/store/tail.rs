@@ -80,6 +80,7 @@ impl Store {
                 None => self.count_reclaimed(lists, id),
                 Some(Fate::Evict) => {
                     self.count_evicted(lists, id);
+                    self.tell_evicted(local, id);
                     if self.asks_for_pages.load(Relaxed) {
                         self.page_wanted.store(class, Relaxed);
                     }

@@ -11,6 +11,7 @@
 
 use super::item::{HEADER_LEN, ItemId, state};
 use super::lru::Segment;
+use super::observe::End;
 use super::table::{Slot, Stripe};
 use super::{KEY_LEN_MAX, Local, Store};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -171,6 +172,7 @@ impl Store {
             thread.store_too_large.add(1);
             Refused::TooLarge
         };
+        self.tell_not_stored(local, key, terms, End::Refused(refused));
         if terms.replaces {
             self.remove_quietly(local, key, hash);
         }
@@ -209,9 +211,11 @@ impl Store {
         }
         let (id, hash) = (draft.id, draft.hash);
         let stripe = self.table.lock(hash);
+        self.tell_look_up(local, &stripe, hash, self.key_of(id));
         let old = self.find_live_to_store(local, &stripe, hash, self.key_of(id));
         let verdict = self.verdict(local, old.as_ref(), terms);
         if let Verdict::Refused(outcome) = verdict {
+            self.tell_stored(local, id, terms, outcome);
             return Stored {
                 outcome,
                 cas: 0,
@@ -295,6 +299,7 @@ impl Store {
         if !alone || !fits || !stays || header.has(state::CHUNKED) {
             return None;
         }
+        self.tell_look_up(local, &stripe, hash, key);
         local.counters.class[class].cmd_set.add(1);
         let mut mark = if terms.binary_key {
             state::KEY_BINARY
@@ -309,6 +314,11 @@ impl Store {
                 mark |= state::STALE | header.state() & state::WON;
             }
             Verdict::Refused(outcome) => {
+                if local.is_observed() {
+                    let size = (class as u8, value.len() as u32);
+                    let end = End::Judged(outcome);
+                    self.tell_end(local, key, terms, end, meta.expires_s, size);
+                }
                 return Some(Stored {
                     outcome,
                     cas: 0,
@@ -325,6 +335,7 @@ impl Store {
         self.renew_cas(&stripe, slot.id, terms.cas);
         local.counters.thread.total_items.add(1);
         self.account(local, slot.id, true);
+        self.tell_stored(local, slot.id, terms, Outcome::Stored);
         Some(self.stored(slot.id))
     }
 
@@ -356,6 +367,7 @@ impl Store {
                 draft.into_id();
             }
             None => {
+                self.tell_stored(local, id, terms, Outcome::NoMemory);
                 return Stored {
                     outcome: Outcome::NoMemory,
                     cas: 0,
@@ -366,6 +378,7 @@ impl Store {
         if terms.cas != 0 {
             self.set_cas(id, terms.cas);
         }
+        self.tell_stored(local, id, terms, Outcome::Stored);
         self.stored(id)
     }
 
@@ -373,26 +386,33 @@ impl Store {
     /// that has changed meanwhile. The old one is pinned, so nobody writes it in place.
     fn merge(&self, local: &mut Local, part: Draft<'_>, terms: &Terms) -> Stored {
         let hash = part.hash;
-        let refused = |outcome| Stored {
-            outcome,
-            cas: 0,
-            value_len: part.filled,
+        let refused = |local: &Local, outcome| {
+            self.tell_stored(local, part.id, terms, outcome);
+            Stored {
+                outcome,
+                cas: 0,
+                value_len: part.filled,
+            }
         };
+        let mut is_told = false;
         loop {
             let old = {
                 let stripe = self.table.lock(hash);
+                if !std::mem::replace(&mut is_told, true) {
+                    self.tell_look_up(local, &stripe, hash, self.key_of(part.id));
+                }
                 match self.find_live_to_store(local, &stripe, hash, self.key_of(part.id)) {
                     Some(slot)
                         if terms
                             .compare
                             .is_some_and(|c| c != 0 && c != self.cas_of(slot.id)) =>
                     {
-                        return refused(Outcome::Exists);
+                        return refused(local, Outcome::Exists);
                     }
                     Some(slot) => self.pin(slot.id),
                     None => {
                         let Some(expires_s) = terms.create else {
-                            return refused(Outcome::NotStored);
+                            return refused(local, Outcome::NotStored);
                         };
                         self.header(part.id).expires_s.store(expires_s, Relaxed);
                         return self.place(local, &stripe, None, part, terms);
@@ -400,7 +420,7 @@ impl Store {
                 }
             };
             let Some(joined) = self.joined(local, &old, &part, terms.mode) else {
-                return refused(Outcome::NotStored);
+                return refused(local, Outcome::NotStored);
             };
             let stripe = self.table.lock(hash);
             match self.find_live_to_store(local, &stripe, hash, self.key_of(part.id)) {
