@@ -148,6 +148,14 @@ counters! {
         lru_maintainer_juggles;
         /// Active items not reported to the LRU maintainer, as it lagged behind.
         lru_bumps_dropped;
+        /// Log entries that found no room in a thread's ring.
+        log_worker_dropped;
+        /// Log entries taken out of the rings.
+        log_worker_written;
+        /// Log lines that a watcher had no room for.
+        log_watcher_skipped;
+        /// Log lines that wait for a watcher, or have been sent to it.
+        log_watcher_sent;
         /// Items linked.
         total_items;
         /// Accounted bytes of linked items: grows and shrinks, modulo 2^64.

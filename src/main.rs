@@ -4,6 +4,7 @@
 
 use memcached::log;
 use memcached::net::listener::Listener;
+use memcached::net::logger::Logger;
 use memcached::net::sockets;
 use memcached::net::worker::Worker;
 use memcached::ops::Server;
@@ -31,6 +32,7 @@ fn main() {
     sockets::write_port_file(&listening);
     let (datagrams, listening): (Vec<_>, Vec<_>) =
         listening.into_iter().partition(|socket| socket.is_udp);
+    start_logger(server);
     let (workers, threads) = start_workers(server, &datagrams);
     drop(datagrams); // the workers have their own descriptors
     server
@@ -107,6 +109,18 @@ fn print_classes(server: &Server) {
         let (size, per_page) = (classes.size(class), classes.per_page(class));
         log!("slab class {class:3}: chunk size {size:9} perslab {per_page:7}");
     }
+}
+
+/// The logger ends with the process: what nobody has been sent by then is lost.
+fn start_logger(server: &'static Server) {
+    let logger = Logger::new(server).unwrap_or_else(|e| fail("logger", &e));
+    let run = move || {
+        process::set_thread_name("mc-log");
+        logger.run()
+    };
+    std::thread::Builder::new()
+        .spawn(run)
+        .unwrap_or_else(|e| fail("failed to start a thread", &e));
 }
 
 /// Workers, and the UDP sockets that each of them reads: all, or, if the interfaces are a

@@ -236,3 +236,7 @@ noreply silences all of them
     > stats detail on\r\nstats detail\r\nstats cachedump 1 1\r\n
     < CLIENT_ERROR stats detail not allowed\r\nCLIENT_ERROR stats detail not allowed\r\n
     < CLIENT_ERROR stats cachedump not allowed\r\n
+[-W]
+446 watch can be forbidden, and is refused before its arguments are read
+    > watch\r\nwatch frobs\r\n
+    < CLIENT_ERROR watch commands not allowed\r\nCLIENT_ERROR watch commands not allowed\r\n

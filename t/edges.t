@@ -18,7 +18,7 @@ use Notation;
 use constant ROWS => 456;
 
 # Tested in Perl, not in a table: row => file.
-my %elsewhere = (442 => 'edges-admin.t');
+my %elsewhere = (429 => 'watch-limits.t', 442 => 'edges-admin.t');
 
 my %where;
 for my $path (sort glob "$Bin/edges-*.t") {
@@ -57,13 +57,3 @@ __DATA__
 454 a binary server closes on text
     > version\r\n{\x20*24}
     < {EOF}
-
-# a logger that feeds watchers, and -W
-
-429 a watcher is not listened to any more
-    > watch mutations\r\n{0.4s}version\r\n{0.4s}
-    < OK\r\n
-[-W]
-446 watch can be forbidden, and is refused before its arguments are read
-    > watch\r\nwatch frobs\r\n
-    < CLIENT_ERROR watch commands not allowed\r\nCLIENT_ERROR watch commands not allowed\r\n

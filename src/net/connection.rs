@@ -7,9 +7,11 @@
 
 use super::stash::Stash;
 use crate::ops::conns::{Seat, State};
+use crate::ops::watch::Reason;
 use crate::proto::{Awaits, Output, Pin, Session};
 use crate::store::Local;
 use crate::sys::io;
+use crate::sys::socket::Address;
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -30,8 +32,8 @@ pub struct Connection<'s> {
     pub wants_input: bool,
     /// Whether the connection stands in the worker's run queue.
     pub queued: bool,
-    /// Whether it is to be closed once its replies are sent.
-    pub closing: bool,
+    /// Why it is to be closed once its replies are sent, if it is.
+    pub closing: Option<Reason>,
     /// Whether the client sends no more: what it has sent is read to the end.
     pub hung_up: bool,
     unsent: Option<Box<Unsent<'s>>>,
@@ -75,7 +77,7 @@ impl<'s> Connection<'s> {
             stash: Stash::default(),
             wants_input: true,
             queued: false,
-            closing: false,
+            closing: None,
             hung_up: false,
             unsent: None,
         }
@@ -84,6 +86,17 @@ impl<'s> Connection<'s> {
     /// Its descriptor.
     pub fn fd(&self) -> RawFd {
         self.socket.as_raw_fd()
+    }
+
+    /// Where the client is.
+    pub fn peer(&self) -> Address {
+        self.seat.address()
+    }
+
+    /// Gives the socket away, to be sent events; whatever was left over is forgotten.
+    pub fn into_watcher(self) -> OwnedFd {
+        self.seat.give_up(State::Watch);
+        self.socket
     }
 
     /// Says in `stats conns` what it does until its next event. `now_s` is the clock second.

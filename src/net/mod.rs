@@ -11,12 +11,14 @@
 //! | `worker`     | a thread with an epoll loop and all connections it was given |
 //! | `stash`      | input that waits for the rest of its request                 |
 //! | `udp`        | requests in datagrams                                       |
+//! | `logger`     | the thread that sends lines to watchers                     |
 //! | `connection` | one client: its socket, its session, what is left over       |
 
 #![forbid(unsafe_code)]
 
 mod connection;
 pub mod listener;
+pub mod logger;
 pub mod sockets;
 mod stash;
 mod udp;

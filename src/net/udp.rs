@@ -123,7 +123,8 @@ impl<'s> Datagrams<'s> {
                 Next::Flush => continue,
                 Next::Turn if session.is_in_reply() => continue,
                 Next::Turn => false,
-                Next::Input | Next::Close => true,
+                // Nobody watches by datagrams: that has been refused.
+                Next::Input | Next::Close(_) | Next::Watch(_) => true,
             };
             let sent = self.message.send(self.socket.as_raw_fd(), peer, id);
             cx.count_written(sent);

@@ -20,7 +20,8 @@ use super::stash::Stash;
 use super::udp::{Datagrams, Tools};
 use crate::ops::Server;
 use crate::ops::conns::{Asker, Kind};
-use crate::proto::{Context, Next, Op, Output, READ_BUFFER_LEN};
+use crate::ops::watch::{Admission, Reason, Recorder};
+use crate::proto::{Context, GREETING, Next, Op, Output, READ_BUFFER_LEN, no_place};
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
 use crate::sys::handover::{self, Giver, Message, Taker};
@@ -28,6 +29,7 @@ use crate::sys::socket::{self, Address};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
 
 /// Events that one wait reports at most.
 const EVENTS_MAX: usize = 256;
@@ -51,6 +53,7 @@ pub struct Worker<'s> {
     datagrams: Vec<Datagrams<'s>>,
     queue: VecDeque<u64>,
     local: Local,
+    recorder: Arc<Recorder>,
     read_buffer: Vec<u8>,
     out: Output<'s>,
     ops: Vec<Op>,
@@ -64,7 +67,9 @@ enum Outcome {
     /// It has more to do.
     Queued,
     /// It is to be closed.
-    Closed,
+    Closed(Reason),
+    /// It is to be given to the logger.
+    Watching(Admission),
 }
 
 impl<'s> Worker<'s> {
@@ -85,6 +90,7 @@ impl<'s> Worker<'s> {
             datagrams: Vec::new(),
             queue: VecDeque::new(),
             local: server.add_thread(),
+            recorder: server.log.recorder(),
             read_buffer: vec![0; READ_BUFFER_LEN],
             out: Output::new(),
             ops: Vec::new(),
@@ -135,6 +141,7 @@ impl<'s> Worker<'s> {
                 } else if let Some(socket) =
                     self.datagrams.get_mut((DATAGRAMS - event.token) as usize)
                 {
+                    self.recorder.attend(&mut self.local, socket.fd());
                     socket.serve(&mut Tools {
                         server: self.server,
                         local: &mut self.local,
@@ -180,15 +187,34 @@ impl<'s> Worker<'s> {
         let address = socket::peer_address(&socket).unwrap_or(Address::Unnamed);
         let now_s = self.server.store.clock.now();
         let seat = self.server.conns.open(fd, Kind::Client, address, now_s);
+        if self.recorder.wants_connections() {
+            self.recorder.opened(fd, &seat.address());
+        }
         let token = self.clients.insert(Connection::new(socket, seat));
         if self.epoll.add(fd, token, Watch::Edges).is_err() {
-            self.close(token);
+            self.close(token, Reason::Error);
         }
     }
 
-    fn close(&mut self, token: u64) {
-        if self.clients.remove(token) {
-            self.server.connections.closed();
+    fn close(&mut self, token: u64, reason: Reason) {
+        let Some(client) = self.clients.take(token) else {
+            return;
+        };
+        if self.recorder.wants_connections() {
+            self.recorder.closed(client.fd(), &client.peer(), reason);
+        }
+        drop(client);
+        self.server.connections.closed();
+    }
+
+    /// Gives a client to the logger.
+    fn hand_over(&mut self, token: u64, admission: Admission) {
+        if let Some(client) = self.clients.take(token) {
+            // Registered with this worker, or its events would go on coming.
+            let _ = self.epoll.remove(client.fd());
+            self.server
+                .log
+                .admit(admission, client.into_watcher(), GREETING);
         }
     }
 
@@ -212,11 +238,15 @@ impl<'s> Worker<'s> {
                     self.queue.push_back(token);
                 }
             }
-            Ok(Outcome::Closed) | Err(_) => {
-                self.out.clear();
-                self.close(token);
-            }
+            Ok(Outcome::Watching(place)) => self.hand_over(token, place),
+            Ok(Outcome::Closed(reason)) => self.give_up(token, reason),
+            Err(_) => self.give_up(token, Reason::Error),
         }
+    }
+
+    fn give_up(&mut self, token: u64, reason: Reason) {
+        self.out.clear();
+        self.close(token, reason);
     }
 
     /// One turn of a connection: sends what waits, then reads once, handles all of that and
@@ -239,8 +269,8 @@ impl<'s> Worker<'s> {
                 return Ok(Outcome::Waiting);
             }
         }
-        if client.closing {
-            return Ok(Outcome::Closed);
+        if let Some(reason) = client.closing {
+            return Ok(Outcome::Closed(reason));
         }
         if !client.wants_input {
             let input = client.unstash(&mut self.read_buffer);
@@ -251,7 +281,7 @@ impl<'s> Worker<'s> {
             return Ok(Outcome::Waiting);
         }
         match client.receive(&mut self.local, &mut self.read_buffer) {
-            Ok(Received { total: 0, .. }) => Ok(Outcome::Closed),
+            Ok(Received { total: 0, .. }) => Ok(Outcome::Closed(Reason::Normal)),
             Ok(Received {
                 total,
                 input,
@@ -284,6 +314,7 @@ impl<'s> Worker<'s> {
             fd: client.fd(),
             from: None,
         };
+        self.recorder.attend(&mut self.local, asker.fd);
         let mut cx = Context::new(self.server, &mut self.local, &mut self.ops, asker);
         let (at, next) = converse(client, &mut cx, bytes, &mut self.out, self.turn, others)?;
         client.stash = match input {
@@ -292,11 +323,24 @@ impl<'s> Worker<'s> {
             Input::Stash => stash.without(at),
         };
         client.wants_input = next == Next::Input;
-        client.closing = next == Next::Close;
+        client.closing = match next {
+            Next::Close(reason) => Some(reason),
+            _ => None,
+        };
         client.publish(self.server.store.clock.now());
         Ok(match next {
             _ if client.is_blocked() => Outcome::Waiting,
-            Next::Close => Outcome::Closed,
+            Next::Close(reason) => Outcome::Closed(reason),
+            Next::Watch(streams) => match self.server.log.reserve(streams) {
+                Ok(admission) => Outcome::Watching(admission),
+                Err(reason) => {
+                    self.out.put(no_place(reason));
+                    let sent = client.send(&mut self.out)?;
+                    self.local.counters.thread.bytes_written.add(sent as u64);
+                    // A reply that short finds room in a socket that nothing waits for.
+                    Outcome::Queued
+                }
+            },
             Next::Input if drained => Outcome::Waiting,
             _ => Outcome::Queued,
         })
@@ -387,15 +431,13 @@ impl<'s> Clients<'s> {
         }
     }
 
-    /// Drops a connection, and with it everything it owns; false if it is gone already.
-    fn remove(&mut self, token: u64) -> bool {
-        if self.get(token).is_none() {
-            return false;
-        }
+    /// Takes a connection out; none if it is gone already.
+    fn take(&mut self, token: u64) -> Option<Connection<'s>> {
+        self.get(token)?;
         let place = &mut self.places[token as u32 as usize];
-        place.client = None;
+        let client = place.client.take();
         place.generation = place.generation.wrapping_add(1);
         self.free.push(token as u32);
-        true
+        client
     }
 }

@@ -131,10 +131,7 @@ impl Conns {
             Kind::Datagrams => State::Read,
             Kind::Client => State::New,
         };
-        let slot = usize::try_from(fd).ok().and_then(|fd| {
-            let block = self.blocks.get(fd / BLOCK_LEN)?;
-            Some(&block.get_or_init(new_block)[fd % BLOCK_LEN])
-        });
+        let slot = self.slot(fd);
         if let Some(slot) = slot {
             slot.state.store(state as u8, Relaxed);
             slot.commanded_s.store(now_s, Relaxed);
@@ -145,6 +142,19 @@ impl Conns {
             state,
             commanded_s: now_s,
         }
+    }
+
+    /// Empties the slot of a connection whose seat was given up; gives its address.
+    pub fn take(&self, fd: RawFd) -> Option<Address> {
+        let slot = self.slot(fd)?;
+        let (_, address) = slot.open.lock().unwrap().take()?;
+        Some(address)
+    }
+
+    fn slot(&self, fd: RawFd) -> Option<&Slot> {
+        let fd = usize::try_from(fd).ok()?;
+        let block = self.blocks.get(fd / BLOCK_LEN)?;
+        Some(&block.get_or_init(new_block)[fd % BLOCK_LEN])
     }
 
     /// Gives each open connection, in the order of descriptors, under its slot's mutex.
@@ -189,6 +199,13 @@ impl Seat<'_> {
                 slot.commanded_s.store(now_s, Relaxed);
             }
         }
+    }
+
+    /// Gives the seat up: the connection stays open, in the hands of whoever takes it out of
+    /// the table by [`Conns::take`].
+    pub fn give_up(mut self, state: State) {
+        self.set_state(state);
+        std::mem::forget(self);
     }
 
     /// The address that was given when it was opened.
@@ -287,5 +304,10 @@ mod tests {
         let beyond = conns.open(128, Kind::Client, Address::Unnamed, 5);
         assert_eq!(listed(), [], "what has no slot is not shown");
         drop(beyond);
+        let watcher = conns.open(7, Kind::Client, Address::Unnamed, 5);
+        watcher.give_up(State::Watch);
+        assert_eq!(listed(), [(7, Kind::Client, State::Watch, 5)]);
+        assert_eq!(conns.take(7), Some(Address::Unnamed));
+        assert_eq!((conns.take(7), listed()), (None, vec![]));
     }
 }

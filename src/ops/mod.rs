@@ -11,6 +11,7 @@ mod maintainer;
 pub mod mover;
 pub mod prefixes;
 pub mod stats;
+pub mod watch;
 
 use crate::counters::{Counters, ThreadTotals};
 use crate::settings::Settings;
@@ -23,6 +24,7 @@ use prefixes::Prefixes;
 use std::io::Result;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
+use watch::Log;
 
 /// Everything that the threads of a server share.
 pub struct Server {
@@ -41,6 +43,8 @@ pub struct Server {
     upkeep: RwLock<()>,
     /// What each of them is doing.
     pub conns: Conns,
+    /// What is recorded for those who watch.
+    pub log: Arc<Log>,
     /// What `stats detail` counts.
     pub prefixes: Prefixes,
     threads: Mutex<Vec<Arc<Counters>>>,
@@ -103,6 +107,10 @@ impl Server {
         Ok(Server {
             store,
             conns: Conns::new(settings.connections_max as usize),
+            log: Arc::new(Log::new(
+                settings.worker_logbuf_kib as usize * KIB,
+                settings.watcher_logbuf_kib as usize * KIB,
+            )?),
             prefixes: Prefixes::new(settings.prefix_delimiter),
             settings,
             connections: Connections::default(),
@@ -139,9 +147,14 @@ impl Server {
 
     /// A new thread's part of the store; `stats` sums its counters up from now on.
     pub fn add_thread(&self) -> Local {
+        self.store.join(self.add_counters())
+    }
+
+    /// Counters for a thread that has no business with the store.
+    pub fn add_counters(&self) -> Arc<Counters> {
         let counters = Arc::new(Counters::new(CLASSES_MAX));
         self.threads.lock().unwrap().push(Arc::clone(&counters));
-        self.store.join(counters)
+        counters
     }
 
     /// What all threads have counted for the whole server.
@@ -177,6 +190,8 @@ impl Server {
         });
     }
 }
+
+const KIB: usize = 1 << 10;
 
 /// Words of the hash table at the start, as a power of two, unless `-o hashpower` says so.
 const HASH_POWER: u32 = 16;

@@ -138,9 +138,8 @@ impl Server {
             counted!(thread: lru_maintainer_juggles);
         }
         line("malloc_fails", &0);
-        for name in LOGGER {
-            line(name, &0);
-        }
+        counted!(thread: log_worker_dropped log_worker_written log_watcher_skipped log_watcher_sent);
+        line("log_watchers", &self.log.watchers());
         line("unexpected_napi_ids", &0);
         line("round_robin_fallback", &0);
         line("bytes", &snapshot.now.thread.bytes);
@@ -324,12 +323,3 @@ impl Server {
 
 /// Descriptors that a worker is reckoned with; the figure that tools know from C memcached.
 const RESERVED_FDS: u64 = 5;
-
-/// Counters of a logger that this version does not have.
-const LOGGER: [&str; 5] = [
-    "log_worker_dropped",
-    "log_worker_written",
-    "log_watcher_skipped",
-    "log_watcher_sent",
-    "log_watchers",
-];

@@ -86,7 +86,8 @@ impl<'s> Context<'_, 's> {
             | Body::Upload { .. }
             | Body::MetaUpload { .. }
             | Body::Swallow { .. }
-            | Body::Close => {}
+            | Body::Watch { .. }
+            | Body::Close(_) => {}
         }
     }
 

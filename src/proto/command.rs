@@ -39,6 +39,8 @@ pub enum Verb {
     Touch,
     /// Nothing.
     Quit,
+    /// Streams of events; the connection is nothing else after that.
+    Watch,
     /// Words that the handler reads.
     Admin(Run),
 }
@@ -101,7 +103,7 @@ commands! {
     SLABS: b"slabs", 1, Verb::Admin(tune::slabs);
     LRU: b"lru", 1, Verb::Admin(tune::lru);
     LRU_CRAWLER: b"lru_crawler", 1, Verb::Admin(tune::lru_crawler);
-    WATCH: b"watch", 1, Verb::Admin(tune::watch);
+    WATCH: b"watch", 1, Verb::Watch;
     EXTSTORE: b"extstore", 1, Verb::Admin(tune::extstore);
     REFRESH_CERTS: b"refresh_certs", 1, Verb::Admin(tune::refresh_certs);
     SHUTDOWN:   b"shutdown",   1, Verb::Admin(admin::shutdown);

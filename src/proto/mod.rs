@@ -15,6 +15,7 @@
 //! | `classic`, `meta` | carrying them out; `flags` and `base64` for meta          |
 //! | `admin`, `tune`   | commands that are not about a key; `debug` for tests      |
 //! | `dump`            | listing all items                                         |
+//! | `watch`           | turning a connection into one that is sent events         |
 //! | `reply`           | the fixed replies, and where replies collect              |
 //!
 //! A [`Session`] is the protocol's side of one connection. It may be given input in any
@@ -41,6 +42,7 @@ mod session;
 mod tokens;
 mod tune;
 mod upload;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -50,6 +52,7 @@ pub use context::Context;
 pub use op::Op;
 pub use reply::{NO_MEMORY, Output, Pin, TOO_MANY_CONNECTIONS, WRITE_BUFFER_LEN};
 pub use session::{Awaits, Handled, Next, Session};
+pub use watch::{GREETING, no_place};
 
 /// Bytes that a worker reads at a time.
 pub const READ_BUFFER_LEN: usize = 64 << 10;

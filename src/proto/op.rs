@@ -4,6 +4,7 @@
 
 use super::admin::Run;
 use super::flags::MetaVerb;
+use crate::ops::watch::Reason;
 use crate::store::Mode;
 
 /// A part of the input.
@@ -140,8 +141,10 @@ pub enum Body {
     Admin { run: Run, line: Span },
     /// A fixed reply.
     Say(&'static [u8]),
+    /// The connection is to be sent events from now on; `line` says which.
+    Watch { line: Span },
     /// The connection is to be closed after the replies so far.
-    Close,
+    Close(Reason),
 }
 
 impl Body {

@@ -17,6 +17,7 @@ use super::op::{Body, Keys, MetaStorage, Op, Span, Storage};
 use super::reply;
 use super::scan::{line_feed, token_end};
 use super::tokens::Tokens;
+use crate::ops::watch::Reason;
 use crate::store::digits::{parse_signed, parse_unsigned};
 use crate::store::{KEY_LEN_MAX, Mode};
 
@@ -151,7 +152,7 @@ impl Parser {
         if is_list {
             fill.push(at, Body::Say(reply::LINE_TOO_LONG));
         }
-        fill.push(at, Body::Close);
+        fill.push(at, Body::Close(Reason::Error));
         Stop::Batch
     }
 
@@ -209,8 +210,13 @@ impl Parser {
                 }
                 Step::Next(next)
             }
+            Verb::Watch => {
+                let line = Span::new(at, end);
+                fill.push(at, Body::Watch { line });
+                Step::Halt(next)
+            }
             Verb::Quit => {
-                fill.push(at, Body::Close);
+                fill.push(at, Body::Close(Reason::Normal));
                 Step::Halt(next)
             }
             Verb::Admin(run) => {
@@ -334,7 +340,7 @@ impl<H> Fill<'_, H> {
     /// No command of that name. A browser that has lost its way is sent away.
     fn unknown(&mut self, at: usize, tokens: &Tokens<'_>, next: usize) -> Step {
         if tokens.len > 1 && tokens.last().starts_with(b"HTTP/") {
-            self.push(at, Body::Close);
+            self.push(at, Body::Close(Reason::Error));
             return Step::Halt(next);
         }
         if tokens.is_quiet() {

@@ -9,6 +9,8 @@ use super::op::{Body, Op};
 use super::parse::{BATCH, Parser, Stop};
 use super::reply::{self, Output};
 use super::upload::Upload;
+use super::watch::watch;
+use crate::ops::watch::{Reason, Streams};
 use crate::settings::Protocol;
 use crate::store::Local;
 
@@ -33,8 +35,11 @@ pub enum Next {
     Flush,
     /// Another turn for the rest of the input: this one is used up.
     Turn,
+    /// To be sent the events of these streams, and no input any more. There are no replies to
+    /// send.
+    Watch(Streams),
     /// Its replies sent and the connection closed.
-    Close,
+    Close(Reason),
 }
 
 /// What the next input of a session will be.
@@ -90,7 +95,7 @@ impl<'s> Session<'s> {
             if self.is_foreign(cx, input[0]) {
                 return Handled {
                     consumed: 0,
-                    next: Next::Close,
+                    next: Next::Close(Reason::Error),
                 };
             }
         }
@@ -214,9 +219,17 @@ impl<'s> Session<'s> {
                 outcome = (op.start as usize, Some(Next::Flush));
                 break;
             }
-            if matches!(op.body, Body::Close) {
-                outcome.1 = Some(Next::Close);
-                break;
+            match op.body {
+                Body::Close(reason) => {
+                    outcome.1 = Some(Next::Close(reason));
+                    break;
+                }
+                // Always the last of its batch.
+                Body::Watch { line } => match watch(cx, line.of(input), out) {
+                    Ok(streams) => outcome.1 = Some(Next::Watch(streams)),
+                    Err(reply) => out.put(reply),
+                },
+                _ => {}
             }
             ended += usize::from(op.body.ends_request());
             self.run(cx, input, &op.body, out);

@@ -51,7 +51,7 @@ impl<'s> Talk<'s> {
             self.collect();
             match handled.next {
                 Next::Input => break,
-                Next::Close => self.closed = true,
+                Next::Close(_) | Next::Watch(_) => self.closed = true,
                 Next::Flush | Next::Turn => {}
             }
         }

@@ -1,5 +1,5 @@
 //! The commands that tune a running server: what memory it may take, and the threads that
-//! look after memory. Watching and external storage answer as a server without them does.
+//! look after memory. External storage answers as a server without it does.
 
 #![forbid(unsafe_code)]
 
@@ -35,8 +35,6 @@ const MGDUMP_FORBIDDEN: &[u8] = b"ERROR key dump not allowed\r\n";
 const METADUMP_PIPELINED: &[u8] = b"ERROR cannot pipeline other commands before metadump\r\n";
 const MGDUMP_PIPELINED: &[u8] = b"ERROR cannot pipeline other commands before mgdump\r\n";
 const SLEEP_TOO_LONG: &[u8] = b"CLIENT_ERROR sleep must be one second or less\r\n";
-const WATCH_PIPELINED: &[u8] = b"ERROR cannot pipeline other commands before watch\r\n";
-const WATCH_FAILED: &[u8] = b"WATCHER_FAILED failed to add log watcher\r\n";
 const NO_TLS: &[u8] = b"Error TLS not enabled\r\n";
 
 /// Least and greatest argument of `cache_memlimit`, in megabytes.
@@ -48,20 +46,6 @@ const SLEEP_MAX_US: u32 = 1_000_000;
 const CLASS_MAX: u32 = 63;
 /// Longest text of a number with a fraction.
 const REAL_LEN_MAX: usize = 31;
-
-/// What can be watched.
-const STREAMS: [&[u8]; 10] = [
-    b"rawcmds",
-    b"evictions",
-    b"fetchers",
-    b"mutations",
-    b"sysevents",
-    b"connevents",
-    b"proxyreqs",
-    b"proxyevents",
-    b"proxyuser",
-    b"deletions",
-];
 
 /// Settings of the external storage that take a whole number.
 const EXTERNAL_COUNTS: [&[u8]; 8] = [
@@ -363,23 +347,6 @@ fn parse_classes(text: &[u8]) -> Result<ClassSet, &'static [u8]> {
         return Err(CRAWL_NOTHING);
     }
     Ok(classes)
-}
-
-/// `watch [stream ...]`
-pub fn watch(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
-    let known = |word: &&[u8]| STREAMS.iter().any(|stream| begins(word, stream));
-    let reply = if call.asker.from.is_some() {
-        // A datagram has no stream for the lines.
-        reply::ERROR
-    } else if !call.out.is_empty() {
-        WATCH_PIPELINED
-    } else if words[1..].iter().all(known) {
-        WATCH_FAILED
-    } else {
-        reply::ERROR
-    };
-    call.out.put(reply);
-    Answer::Written
 }
 
 /// `extstore ...`: taken whether there is external storage or not.

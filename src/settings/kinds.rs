@@ -405,6 +405,27 @@ impl Kind<u32> for ChunkMax {
     }
 }
 
+/// Given in kilobytes, kept so, and shown in bytes; holds the name.
+pub(super) struct Kibibytes(pub &'static str);
+
+impl Kind<u32> for Kibibytes {
+    fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
+        let name = self.0;
+        given.needs(&format!("{name} argument"))?;
+        let complaint = || Refusal::new(1, format!("could not parse argument to {name}"));
+        *field = numbers::strict_u32(&given.text()).ok_or_else(complaint)?;
+        Ok(())
+    }
+
+    fn show(&self, field: &u32) -> String {
+        (u64::from(*field) << 10).to_string()
+    }
+
+    fn typed(&self, field: &u32) -> String {
+        field.to_string()
+    }
+}
+
 /// Sizes of the slab classes, split by `-`; checked after all options are read. What
 /// is no number is 0, which no range allows.
 pub(super) struct Sizes;

@@ -170,8 +170,12 @@ settings! {
     temporary_ttl: Live<u32> = Live::new(61), Seconds("temporary_ttl argument"),
         "-o temporary_ttl=<s>", "temporary_ttl";
     "-o idle_timeout=<s>", "idle_timeout" = "0";
-    "-o watcher_logbuf_size=<num>", "watcher_logbuf_size" = "262144";
-    "-o worker_logbuf_size=<num>", "worker_logbuf_size" = "65536";
+    /// Kilobytes of log lines that may wait for a watcher.
+    watcher_logbuf_kib: u32 = 256, Kibibytes("watcher_logbuf_size"),
+        "-o watcher_logbuf_size=<num>", "watcher_logbuf_size";
+    /// Kilobytes of log entries that a thread keeps.
+    worker_logbuf_kib: u32 = 64, Kibibytes("worker_logbuf_size"),
+        "-o worker_logbuf_size=<num>", "worker_logbuf_size";
     "-o read_buf_mem_limit=<num>", "read_buf_mem_limit" = "0";
     "-o track_sizes", "track_sizes" = "no";
     "", "inline_ascii_response" = "no";
@@ -193,7 +197,8 @@ settings! {
     "-k, --lock-memory", "";
     "-P, --pidfile=<file>", "";
     "-L, --enable-largepages", "";
-    "-W, --disable-watch", "";
+    /// Refuse the command watch.
+    watch_enabled: bool = true, TurnsOff, "-W, --disable-watch", "";
     "-Z, --enable-ssl", "";
     "-o drop_privileges", "";
     "-o sock_cookie_id=<num>", "";

@@ -289,6 +289,10 @@ fn options_change_their_rows_and_no_others() {
         (&["-D", ":"], "detail_enabled yes"),
         (&["-D", "/-"], "stat_key_prefix /, detail_enabled yes"),
         (&["-X"], "dump_enabled no"),
+        (
+            &["-o", "watcher_logbuf_size=8,worker_logbuf_size=0"],
+            "watcher_logbuf_size 8192, worker_logbuf_size 0",
+        ),
         (&["-o", "no_maxconns_fast"], "maxconns_fast no"),
         (&["-o", "no_maxconns_fast,maxconns_fast=0"], ""),
         (&["-o", "hashpower=20"], "hashpower_init 20"),
@@ -366,6 +370,7 @@ fn fields_that_are_not_shown_are_set_as_well() {
     let settings = run(&["-u", "nobody", "-o", "no_hashexpand,slab_sizes=100-109-200"]);
     assert_eq!(settings.user.as_deref(), Some("nobody"));
     assert!(!settings.hash_expand);
+    assert!(settings.watch_enabled && !run(&["-W"]).watch_enabled);
     assert_eq!(settings.slab_sizes, Some(vec![100, 109, 200]));
 }
 

@@ -4,6 +4,7 @@
 //! epoll     readiness                  io       recv, send, readv, sendmsg
 //! handover  descriptors over a pipe    futex    sleeping locks
 //! memory    address space              process  user, limits, signals, thread names
+//! wake      waking who waits there
 //! socket    listeners, accept         datagram UDP in and out
 //! ```
 //!
@@ -18,6 +19,7 @@ pub mod io;
 pub mod memory;
 pub mod process;
 pub mod socket;
+pub mod wake;
 
 use std::io::{Error, Result};
 
