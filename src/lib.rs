@@ -7,20 +7,27 @@
 //!               │ ticks,     │   …    │    …     │        ├──►│ store: table, │
 //!               │ signals    │ ─────► │ worker N │ ◄──────┘   │ lru, slabs    │
 //!               └────────────┘        └──────────┘            └───────────────┘
+//!                                 rings, │ clients that watch
+//!                                        ▼
+//!                                  ┌──────────┐
+//!                                  │ logger   │ ────► watchers
+//!                                  └──────────┘
 //! ```
 //!
 //! The listener is the process's first thread: it accepts clients, hands them to the
 //! workers in turn, advances the clock and obeys signals. A worker owns the connections it
-//! was given, one epoll set, one buffer to read into and one to write from. All share one
-//! store, whose items are locked by stripes of the hash.
+//! was given, one epoll set, one buffer to read into and one to write from; UDP sockets are
+//! read by workers, too. All share one store, whose items are locked by stripes of the hash.
+//! The logger sends those who watch what the other threads have recorded; it sleeps as long
+//! as nobody does.
 //!
 //! The rooms, from the top; calls go down this list, never up:
 //!
 //! | room       | holds                                                        |
 //! |------------|--------------------------------------------------------------|
-//! | `net`      | sockets: listener, workers, connections                      |
+//! | `net`      | sockets: listener, workers, connections, logger              |
 //! | `proto`    | bytes to requests to replies, no sockets                     |
-//! | `ops`      | what an operator asks for: statistics                        |
+//! | `ops`      | what an operator asks for: statistics, what goes on          |
 //! | `settings` | every option, once                                           |
 //! | `counters` | every counter, once                                          |
 //! | `store`    | the cache engine, no protocol                                |

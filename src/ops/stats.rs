@@ -323,3 +323,52 @@ impl Server {
 
 /// Descriptors that a worker is reckoned with; the figure that tools know from C memcached.
 const RESERVED_FDS: u64 = 5;
+
+#[cfg(test)]
+mod tests {
+    use crate::counters::{ClassTotals, ListTotals, ThreadTotals};
+    use crate::ops::Server;
+    use crate::settings::{Live, Settings};
+    use crate::store::{Meta, Mode, Terms};
+    use std::collections::HashSet;
+
+    /// Counters that are shown under another name, or as part of another figure.
+    const OTHERWISE: [(&str, &str); 2] = [("evicted", "evictions"), ("in_magazine", "free_chunks")];
+
+    #[test]
+    fn every_counter_is_shown_and_no_line_comes_twice() {
+        let server = Server::new(Settings {
+            memory_bytes: Live::new(16 << 20),
+            ..Settings::default()
+        })
+        .unwrap();
+        // Classes are shown that hold something.
+        let mut local = server.add_thread();
+        let (hash, terms) = (server.store.hash(b"k"), Terms::from(Mode::Set));
+        let stored = server
+            .store
+            .put(&mut local, b"k", hash, Meta::default(), b"v", &terms);
+        assert!(stored.is_ok());
+
+        let mut shown = HashSet::new();
+        let mut lists = [Vec::new(), Vec::new(), Vec::new()];
+        server.stats(|name, _| lists[0].push(name.to_owned()));
+        server.stats_items(|name, _| lists[1].push(name.to_owned()));
+        server.stats_slabs(|name, _| lists[2].push(name.to_owned()));
+        for list in lists {
+            let mut seen = HashSet::new();
+            for name in list {
+                assert!(seen.insert(name.clone()), "{name} twice");
+                let last = name.rsplit(':').next().unwrap();
+                shown.insert(last.to_owned());
+            }
+        }
+        let all = [ThreadTotals::NAMES, ClassTotals::NAMES, ListTotals::NAMES];
+        for name in all.into_iter().flatten() {
+            let other = OTHERWISE.iter().find(|(counter, _)| counter == name);
+            let line = other.map_or(*name, |(_, line)| line);
+            assert!(shown.contains(line), "{name}");
+        }
+        server.store.retire(local);
+    }
+}
