@@ -122,6 +122,10 @@ is(join(' ', grep { !$seen{$_} && !$waiting{$_} } 1 .. ROWS), '', 'each row is i
     my $same = Server->start(['-U', $port, '-p', $port]);
     is(join(' ', $same->port, $same->ports('UDP')), "$port $port", 'TCP and UDP may have the same number');
 
+    # Unlike TCP, and with whom the datagrams end up is the kernel's affair.
+    my $shared = Server->start(['-U', $same->ports('UDP')]);
+    is_deeply([$shared->ports('UDP')], [$same->ports('UDP')], 'a UDP port may be in use');
+
     my $alone = Server->start('-p 0 -U -1');
     is(Frames->new($alone->ports('UDP'))->ask('version'), "VERSION 1.6.45\r\n", 'UDP alone');
 }
@@ -134,6 +138,34 @@ for my $off ('', '-U 0') {
     is($code, 71, 'a port below -1 is refused');
     like($err, qr/\Agetaddrinfo\(\): Servname not supported for ai_socktype\nfailed to listen on one of interface\(s\) 127.0.0.1: /,
         '... with the words of the resolver');
+}
+
+{
+    my @root = $> == 0 ? ('-u', 'root') : ();
+    my ($code, undef, $err) = Server->refused([@root, '-p', '0', '-U', '-2'], as_given => 1);
+    is($code, 71, 'also without a list');
+    like($err, qr/\nfailed to listen on UDP port -2: /, '... which the last line tells');
+}
+
+# Garbage is survived, and nothing is kept of it. One worker, so that all is done when the last
+# request is answered.
+{
+    my $server = Server->start('-t 1 -U -1');
+    my $frames = Frames->new($server->ports('UDP'));
+    my $client = $server->client;
+    srand 1;
+    my @words = ("\r\n", "\n", ' ', 'get ', 'set k 0 0 10', 'ms k 10', 'noreply', 'mg k v', "\0", "\x80", 'quit', 'x' x 300,
+        'incr k 1', 'append k 0 0 5', '99999999999', "stats\r\n", "touch k 0\r\n", 'set l 0 0 600000');
+    for my $round (1 .. 3000) {
+        my $garbage = join '', map { $words[rand @words] } 1 .. 1 + rand 12;
+        my $header = rand() < 0.9 ? 'fffd 0 1 0' : join ' ', map { sprintf '%x', rand 65_536 } 1 .. 4;
+        $frames->send(frame($header, $garbage));
+        next if $round % 100;
+        Frames->new($server->ports('UDP'))->ask('mn') eq "MN\r\n" or fail("no answer after round $round");
+        $frames = Frames->new($server->ports('UDP'));
+    }
+    is(Frames->new($server->ports('UDP'))->ask('version'), "VERSION 1.6.45\r\n", 'after garbage requests are answered');
+    $client->verifies('... and all memory is accounted for');
 }
 
 done_testing;

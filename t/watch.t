@@ -6,6 +6,7 @@ use Test::More;
 use FindBin qw($Bin);
 use Socket qw(SOL_SOCKET SO_LINGER);
 use lib "$Bin/lib";
+use Frames;
 use Server;
 
 # A value of 4 bytes, and what each command tells of the keys that it touches. `k` is 4 bytes
@@ -94,6 +95,29 @@ for my $threads (1, 4) {
         s/cfd=$fd /cfd=FD / for @got;
         is(join("\n", @got), join("\n", @expect), "-t $threads: " . Client::visible(substr $request, 0, 40));
     }
+}
+
+# Two clients of two workers: each event has the descriptor of its own client.
+{
+    my $server = Server->start('-t 4');
+    my ($writer, $reader) = ($server->client, $server->client);
+    my ($writer_fd, $reader_fd) = (fd_of($writer), fd_of($reader));
+    isnt($writer_fd, $reader_fd, 'two clients have two descriptors');
+    my $watcher = watcher($server, 'watch fetchers mutations');
+    $writer->set('foo', 'vfoo');
+    like(line($watcher), qr/type=item_get key=foo status=not_found clsid=0 cfd=$writer_fd size=0\z/, 'a set looks first');
+    like(line($watcher), qr/type=item_store key=foo status=stored cmd=set ttl=0 clsid=1 cfd=$writer_fd size=4\z/, '... then stores');
+    $reader->get('foo');
+    like(line($watcher), qr/type=item_get key=foo status=found clsid=1 cfd=$reader_fd size=4\z/, 'another client looks');
+}
+{
+    my $server = Server->start('-t 2 -U -1');
+    my $client = $server->client;
+    my $watcher = watcher($server, 'watch');
+    my %udp = map { $_->[0] =~ /^([0-9]+):UDP$/ ? ($1 => 1) : () } $client->stats_list('conns');
+    Frames->new($server->ports('UDP'))->ask('get none');
+    my ($fd) = line($watcher) =~ /type=item_get key=none status=not_found clsid=0 cfd=([0-9]+) /;
+    ok(defined $fd && $udp{$fd}, 'a datagram has the descriptor of its socket');
 }
 
 # What a negative expiry looks like, and that values which arrive in pieces are told of once.
