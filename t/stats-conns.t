@@ -64,7 +64,8 @@ for my $threads (1, 4) {
     # They go on, and the state with them.
     $clients{value}->send("cdef\r\n");
     $clients{value}->expects("STORED\r\n", 'a value is completed');
-    $clients{blocked}->expects(("VALUE big 0 1000000\r\n" . 'x' x 1_000_000 . "\r\nEND\r\n") x 20, 'replies are read');
+    my $replies = ("VALUE big 0 1000000\r\n" . 'x' x 1_000_000 . "\r\nEND\r\n") x 20;
+    $clients{blocked}->expects($replies, 'replies are read');
     for my $name (qw(value blocked)) {
         wait_for(sub { my %conns = conns($asker); $conns{ $fd{$name} }{state} eq 'conn_read' }, "... and $name is idle");
     }

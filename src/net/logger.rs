@@ -34,7 +34,7 @@ const MARGIN: usize = 128;
 /// Events that one wait reports at most.
 const EVENTS_MAX: usize = 32;
 /// What watchers send is thrown away in pieces of this size.
-const INPUT_LEN: usize = 1024;
+const INPUT_LEN: usize = 16 << 10;
 /// The token of the bell; those of watchers are their descriptors.
 const BELL: u64 = u64::MAX;
 

@@ -62,11 +62,18 @@ pub fn run<'s>(
 }
 
 impl Call<'_, '_> {
+    /// One line of statistics; a value that is too long is cut.
     pub(super) fn stat(&mut self, name: &str, value: &dyn Display) {
-        // Writing to memory cannot fail.
-        let _ = write!(self.out, "STAT {name} {value}\r\n");
+        let value = value.to_string();
+        let value = &value.as_bytes()[..value.len().min(STAT_LEN_MAX)];
+        for part in [b"STAT ", name.as_bytes(), b" ", value, reply::CR_LF] {
+            self.out.put(part);
+        }
     }
 }
+
+/// Longest value of a statistic: clients have buffers for it.
+const STAT_LEN_MAX: usize = 126;
 
 /// Whether `word` is `name` or the beginning of it: sub-commands may be cut short.
 pub(super) fn begins(word: &[u8], name: &[u8]) -> bool {

@@ -50,6 +50,9 @@ impl<'s> Upload<'s> {
         let missing = self.draft.missing();
         let (value, after) = bytes.split_at(missing.min(bytes.len()));
         let taken = self.draft.write(local, value);
+        if let Err(refused) = taken {
+            self.draft.tell_refused(local, &self.terms, refused);
+        }
         let mut len = missing - self.draft.missing();
         if len == missing {
             for &byte in after.iter().take(self.end.len() - self.end_len) {

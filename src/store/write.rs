@@ -199,7 +199,10 @@ impl Store {
             return Ok(stored);
         }
         let mut draft = self.draft(local, key, hash, meta, value.len(), terms)?;
-        draft.write(local, value)?;
+        if let Err(refused) = draft.write(local, value) {
+            draft.tell_refused(local, terms, refused);
+            return Err(refused);
+        }
         Ok(self.commit(local, draft, terms))
     }
 
@@ -653,6 +656,13 @@ impl<'s> Draft<'s> {
             bytes = &bytes[len..];
         }
         Ok(())
+    }
+
+    /// Tells observers that memory has run out while it was filled.
+    pub fn tell_refused(&self, local: &Local, terms: &Terms, refused: Refused) {
+        let key = self.store.key_of(self.id);
+        self.store
+            .tell_not_stored(local, key, terms, End::Refused(refused));
     }
 
     /// The item, which is now the caller's to link.
