@@ -142,13 +142,14 @@ impl<'s> Worker<'s> {
                     self.datagrams.get_mut((DATAGRAMS - event.token) as usize)
                 {
                     self.recorder.attend(&mut self.local, socket.fd());
-                    socket.serve(&mut Tools {
+                    let mut tools = Tools {
                         server: self.server,
                         local: &mut self.local,
                         ops: &mut self.ops,
                         out: &mut self.out,
                         buffer: &mut self.read_buffer,
-                    });
+                    };
+                    socket.serve(&mut tools);
                 } else {
                     let others = index + 1 < events.len() || !self.queue.is_empty();
                     self.on_event(event, others);
