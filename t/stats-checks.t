@@ -20,6 +20,7 @@ my $client = $server->client;
     is(join(' ', grep { $stats->{$_} ne '0' } @zero), '', 'nothing has happened');
     is($stats->{accepting_conns}, 1, '... but it accepts');
     is($stats->{uptime} >= 2 && $stats->{uptime} < 100, 1, '... and begins with second 2');
+    is(scalar(my @names = $client->stats_list), 84, 'so many names');
     my $settings = $client->stats('settings');
     my %expect = (maxconns => 1024, evictions => 'on', cas_enabled => 'yes', auth_enabled_sasl => 'no',
         shutdown_command => 'no', domain_socket => 'NULL');
@@ -77,6 +78,16 @@ is($client->ask('stats reset'), 'RESET', 'reset');
     my @zero = grep { /^(?:cmd|get|delete|incr|decr|cas)_|^(?:evictions|reclaimed|lrutail_reflocked)$/ } keys %$stats;
     cmp_ok(scalar @zero, '>', 18, 'the counters are there');
     is(join(' ', grep { $stats->{$_} ne '0' } sort @zero), '', '... and all are zero');
+}
+
+# How many lines there are, by what the server has.
+{
+    my %lines = ('' => 93, '-o no_lru_maintainer,no_lru_crawler' => 84,
+        '-o no_lru_maintainer,no_lru_crawler,no_slab_reassign,no_maxconns_fast' => 74);
+    for my $flags (sort keys %lines) {
+        my $server = Server->start($flags);
+        is(scalar(my @names = $server->client->stats_list), $lines{$flags}, "lines with '$flags'");
+    }
 }
 
 # Values have room for 126 bytes.
