@@ -187,6 +187,19 @@ for my $threads (1, 4) {
         'without evictions a value is refused');
 }
 
+# Pages that move by themselves.
+{
+    my $server = Server->start('-t 1 -m 16 -o slab_automove=2');
+    my $client = $server->client;
+    my $watcher = watcher($server, 'watch sysevents');
+    for my $size (20_000, 1000) {
+        $client->send(join '', map { "set k$size.$_ 0 0 $size noreply\r\n" . 'x' x $size . "\r\n" } 1 .. 30_000_000 / $size);
+        $client->is_silent("memory is full of $size bytes");
+    }
+    my $line = line_with($watcher, qr/ state=ok\z/);
+    like($line, qr/ type=slab_move src=[0-9]+ dst=[0-9]+ state=ok\z/, 'a page moves');
+}
+
 # Connections.
 {
     my $server = Server->start('-t 4');

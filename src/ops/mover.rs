@@ -124,9 +124,11 @@ impl Server {
 
 /// Moves pages until the process ends.
 pub fn run(server: &Server) {
+    let mut local = server.add_thread();
+    local.set_observer(Some(server.log.recorder()));
     let mut thread = Thread {
         server,
-        local: server.add_thread(),
+        local,
         automover: Automover::new(terms(server)),
         moved_s: 0,
         rounds: 0,
@@ -240,7 +242,11 @@ impl Thread<'_> {
     fn carry_out(&mut self, plan: Plan) -> bool {
         let store = &self.server.store;
         let emptiest = plan.by_itself && plan.to == 0;
-        let Ok(mut moving) = store.begin_move(plan.from, plan.to, plan.evict, emptiest) else {
+        let begun = store.begin_move(plan.from, plan.to, plan.evict, emptiest);
+        if plan.by_itself {
+            self.tell(plan, begun.as_ref().ok());
+        }
+        let Ok(mut moving) = begun else {
             return false;
         };
         let done = self.repeat_passes(&mut moving, plan);
@@ -262,6 +268,18 @@ impl Thread<'_> {
         thread.slab_reassign_busy_nomem.add(moving.done.busy_nomem);
         thread.slabs_moved.add(u64::from(done));
         done
+    }
+
+    /// Tells those who watch of a move that nobody has asked for.
+    fn tell(&self, plan: Plan, begun: Option<&Move>) {
+        let from = match (begun, plan.from) {
+            (Some(moving), _) => moving.from as i64,
+            (None, Source::Class(class)) => class as i64,
+            (None, Source::Any) => -1,
+        };
+        let (to, state) = (plan.to, if begun.is_some() { "ok" } else { "fail" });
+        let text = format_args!("type=slab_move src={from} dst={to} state={state}");
+        self.local.tell_system(&text);
     }
 
     fn repeat_passes(&mut self, moving: &mut Move, plan: Plan) -> bool {
