@@ -35,8 +35,8 @@ const MARGIN: usize = 128;
 const EVENTS_MAX: usize = 32;
 /// What watchers send is thrown away in pieces of this size.
 const INPUT_LEN: usize = 16 << 10;
-/// The token of the bell; those of watchers are their descriptors.
-const BELL: u64 = u64::MAX;
+/// The token of the waker; those of watchers are their descriptors.
+const WAKER: u64 = u64::MAX;
 
 /// The logger's own state.
 pub struct Logger<'s> {
@@ -70,8 +70,8 @@ impl<'s> Logger<'s> {
     /// The process has no more descriptors.
     pub fn new(server: &'s Server) -> Result<Logger<'s>> {
         let epoll = Epoll::new()?;
-        let bell = server.log.bell.as_fd().as_raw_fd();
-        epoll.add(bell, BELL, Watch::Readable)?;
+        let waker = server.log.waker.as_fd().as_raw_fd();
+        epoll.add(waker, WAKER, Watch::Readable)?;
         Ok(Logger {
             server,
             epoll,
@@ -97,7 +97,7 @@ impl<'s> Logger<'s> {
             }
             for index in 0..events.len() {
                 match events.get(index).token {
-                    BELL => self.server.log.bell.hush(),
+                    WAKER => self.server.log.waker.clear(),
                     fd => self.listen_to(fd as RawFd),
                 }
             }

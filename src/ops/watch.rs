@@ -17,7 +17,7 @@
 
 use crate::store::{End, Event, Local, Mode, Observer, Outcome, Refused, Seen};
 use crate::sys::socket::Address;
-use crate::sys::wake::Bell;
+use crate::sys::wake::Waker;
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::io::Result;
@@ -183,8 +183,8 @@ pub struct Log {
     watcher_len: usize,
     rings: Mutex<Vec<Arc<Ring>>>,
     roster: Mutex<Roster>,
-    /// Rung when the logger has something to do at once.
-    pub bell: Bell,
+    /// Wakes the logger when it has something to do at once.
+    pub waker: Waker,
 }
 
 /// Who watches.
@@ -237,7 +237,7 @@ impl Log {
             watcher_len,
             rings: Mutex::default(),
             roster: Mutex::default(),
-            bell: Bell::new()?,
+            waker: Waker::new()?,
         })
     }
 
@@ -288,7 +288,7 @@ impl Log {
             first_gid,
             waiting,
         });
-        self.bell.ring();
+        self.waker.wake();
     }
 
     /// The watchers that have come since the last call.
@@ -394,7 +394,7 @@ impl Recorder {
         let is_half_full = before < half && batch.len() >= half;
         drop(batch);
         if is_half_full {
-            log.bell.ring(); // or the rest might be dropped
+            log.waker.wake(); // or the rest might be dropped
         }
     }
 }

@@ -4,38 +4,38 @@ use super::check;
 use std::io::Result;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// A descriptor that becomes readable when anybody rings, until it is hushed.
-pub struct Bell(OwnedFd);
+/// A descriptor that becomes readable when anybody wakes, until it is cleared.
+pub struct Waker(OwnedFd);
 
-impl Bell {
-    /// A silent one.
+impl Waker {
+    /// One that nobody has asked for anything.
     ///
     /// # Errors
     /// The process has no more descriptors.
-    pub fn new() -> Result<Bell> {
+    pub fn new() -> Result<Waker> {
         let flags = libc::EFD_CLOEXEC | libc::EFD_NONBLOCK;
         // SAFETY: no pointers. `eventfd(2)` ensures the descriptor is valid and ours.
         let fd = unsafe { OwnedFd::from_raw_fd(check(libc::eventfd(0, flags))?) };
-        Ok(Bell(fd))
+        Ok(Waker(fd))
     }
 
     /// Makes it readable. Never waits.
-    pub fn ring(&self) {
+    pub fn wake(&self) {
         let one = 1u64.to_ne_bytes();
         // SAFETY: the buffer is valid for its length. That it fails means that the counter is
         // full, and then it is readable.
         unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 
-    /// Makes it silent again.
-    pub fn hush(&self) {
+    /// Makes it unreadable again.
+    pub fn clear(&self) {
         let mut count = [0u8; size_of::<u64>()];
-        // SAFETY: the buffer is valid for its length. That it fails means that nobody rang.
+        // SAFETY: the buffer is valid for its length. That it fails means that nobody woke.
         unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
     }
 }
 
-impl AsFd for Bell {
+impl AsFd for Waker {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -47,19 +47,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bell_is_heard_once_however_often_it_was_rung() {
-        let (bell, epoll) = (Bell::new().unwrap(), Epoll::new().unwrap());
+    fn a_waker_wakes_once_however_often_it_was_asked_to() {
+        let (waker, epoll) = (Waker::new().unwrap(), Epoll::new().unwrap());
         epoll
-            .add(bell.as_fd().as_raw_fd(), 7, Watch::Readable)
+            .add(waker.as_fd().as_raw_fd(), 7, Watch::Readable)
             .unwrap();
         let mut events = Events::with_capacity(1);
         epoll.wait(&mut events, 0).unwrap();
         assert!(events.is_empty());
-        bell.ring();
-        bell.ring();
+        waker.wake();
+        waker.wake();
         epoll.wait(&mut events, -1).unwrap();
         assert_eq!(events.get(0).token, 7);
-        bell.hush();
+        waker.clear();
         epoll.wait(&mut events, 0).unwrap();
         assert!(events.is_empty());
     }
