@@ -187,6 +187,27 @@ for my $threads (1, 4) {
         'without evictions a value is refused');
 }
 
+# Crawls that begin by themselves.
+{
+    my $server = Server->start('-t 1');
+    my $client = $server->client;
+    $client->set("long$_", 'x') for 1 .. 5;
+    my $watcher = watcher($server, 'watch sysevents');
+    # A crawl is due about a minute after the one before it, and told of when the next second
+    # begins; when the first one was is not known here.
+    my $polls = 0;
+    wait_for(sub {
+        $client->advance(70) if $polls++ % 250 == 0;
+        $watcher->read_some;
+        return $watcher->{in} =~ /type=lru_crawler .* examined=5 /;
+    }, 'a class is crawled');
+    my $line = line_with($watcher, qr/type=lru_crawler .* examined=5 /);
+    like($line, qr/ type=lru_crawler crawler=[0-9]+ lru=cold low_mark=1 next_reclaims=0 since_run=[0-9]+ next_run=[0-9]+ elapsed=[0-9]+ examined=5 reclaimed=0\z/,
+        'a crawl that began by itself');
+    $client->says("lru_crawler crawl all\r\n", "OK\r\n", 'one that was asked for');
+    wait_for(sub { $client->stats->{lru_crawler_running} == 0 }, '... ends');
+}
+
 # Pages that move by themselves.
 {
     my $server = Server->start('-t 1 -m 16 -o slab_automove=2');

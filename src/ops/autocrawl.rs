@@ -10,7 +10,7 @@
 
 use super::Server;
 use super::crawler::{Budget, Job};
-use crate::store::{CLASSES_MAX, ClassSet, Histogram};
+use crate::store::{CLASSES_MAX, ClassSet, Histogram, Local};
 
 /// Part of a class's items that makes a crawl worth its while: one in so many.
 const WORTH: u64 = 100;
@@ -45,14 +45,29 @@ impl Default for Autocrawl {
 
 impl Autocrawl {
     /// Reads what the last crawl has found, and starts the next if it is time.
-    pub fn look(&mut self, server: &Server) {
+    pub fn look(&mut self, server: &Server, local: &Local) {
         if !server.settings.lru_crawler.get() {
             return;
         }
         let now = server.store.clock.now();
         if let Some(found) = server.crawler.take_findings() {
             for class in (0..CLASSES_MAX).filter(|&class| found.classes.has(class)) {
-                self.classes[class].learn(&found.histograms[class], now);
+                let histogram = &found.histograms[class];
+                let outlook = self.classes[class].learn(histogram, now);
+                if found.is_auto {
+                    // All lists of a class are gone through at once: they share a line.
+                    local.tell_system(&format_args!(
+                        "type=lru_crawler crawler={class} lru=cold low_mark={} next_reclaims={} \
+                         since_run={} next_run={} elapsed={} examined={} reclaimed={}",
+                        outlook.worth,
+                        outlook.expiring,
+                        now.saturating_sub(found.ended_s),
+                        outlook.next_run_s,
+                        found.ended_s.saturating_sub(found.begun_s),
+                        histogram.seen,
+                        histogram.reclaimed,
+                    ));
+                }
             }
         }
         let wanted = self.due(now);
@@ -88,10 +103,21 @@ impl Autocrawl {
     }
 }
 
+/// What a class expects of its next crawl.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Outlook {
+    /// Items that make a crawl worth its while.
+    worth: u64,
+    /// Those that expire by the time that was looked for, or all that will within the hour.
+    expiring: u64,
+    /// Seconds until the next.
+    next_run_s: u32,
+}
+
 impl Class {
     /// Waits longer or shorter, by when a part of the items that is worth a crawl will have
     /// expired.
-    fn learn(&mut self, found: &Histogram, now: u32) {
+    fn learn(&mut self, found: &Histogram, now: u32) -> Outlook {
         let worth = (found.seen - found.never) / WORTH + 1;
         let mut expired = 0;
         let mut when_s = None;
@@ -109,7 +135,13 @@ impl Class {
             None => self.wait_s,
         }
         .min(WAIT_MAX_S);
-        self.next_s = now + self.wait_s + SLACK_S;
+        let next_run_s = self.wait_s + SLACK_S;
+        self.next_s = now + next_run_s;
+        Outlook {
+            worth,
+            expiring: expired,
+            next_run_s,
+        }
     }
 }
 

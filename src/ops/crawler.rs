@@ -47,6 +47,12 @@ pub struct Findings {
     pub classes: ClassSet,
     /// What is in each.
     pub histograms: Box<Histograms>,
+    /// Whether the maintainer had asked for it.
+    pub is_auto: bool,
+    /// Clock second in which it began.
+    pub begun_s: u32,
+    /// Clock second in which it ended.
+    pub ended_s: u32,
 }
 
 /// The crawler as others see it.
@@ -60,6 +66,8 @@ pub struct Crawler {
 struct State {
     /// What is being done, or about to be.
     job: Option<Job>,
+    /// Whether the maintainer has asked for it.
+    is_auto: bool,
     findings: Option<Findings>,
     /// When each dump has last made progress, clock seconds.
     dumps: Vec<Arc<AtomicU32>>,
@@ -82,24 +90,31 @@ impl Crawler {
 
     /// Starts a crawl for an operator; false: something is under way.
     pub fn start(&self, job: Job, now: u32) -> bool {
-        self.start_if(job, now, |state| !state.is_busy(now))
+        self.start_if(job, now, false, |state| !state.is_busy(now))
     }
 
     /// Starts a crawl for the maintainer, which dumps do not keep from it; false: another is
     /// under way, or an operator waits to start one.
     pub fn start_auto(&self, job: Job, now: u32) -> bool {
-        self.start_if(job, 0, |state| {
+        self.start_if(job, 0, true, |state| {
             state.job.is_none() && now >= state.held_off_s
         })
     }
 
-    fn start_if(&self, job: Job, now: u32, may: impl FnOnce(&State) -> bool) -> bool {
+    fn start_if(
+        &self,
+        job: Job,
+        now: u32,
+        is_auto: bool,
+        may: impl FnOnce(&State) -> bool,
+    ) -> bool {
         let mut state = self.state.lock().unwrap();
         if !may(&state) {
             state.hold_off(now);
             return false;
         }
         state.job = Some(job);
+        state.is_auto = is_auto;
         drop(state);
         self.bell.ring();
         true
@@ -168,12 +183,16 @@ pub fn run(server: &Server) {
             continue;
         };
         local.counters.thread.lru_crawler_starts.add(1);
+        let begun_s = server.store.clock.now();
         let histograms = crawl(server, &mut local, job, &mut first_stripe);
         server.store.give_back(&local);
         let mut state = server.crawler.state.lock().unwrap();
         state.findings = Some(Findings {
             classes: job.classes,
             histograms,
+            is_auto: state.is_auto,
+            begun_s,
+            ended_s: server.store.clock.now(),
         });
         state.job = None;
     }

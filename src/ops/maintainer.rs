@@ -35,6 +35,7 @@ struct Due {
 /// Maintains until the process ends.
 pub fn run(server: &Server) {
     let mut local = server.add_thread();
+    local.set_observer(Some(server.log.recorder()));
     let mut due = [Due {
         every_us: LOOK_MIN_US,
         in_us: 0,
@@ -64,7 +65,7 @@ pub fn run(server: &Server) {
         let now = server.store.clock.now();
         if now != autocrawl_s {
             autocrawl_s = now;
-            autocrawl.look(server);
+            autocrawl.look(server, &local);
         }
         // What another class could use better is not kept while nothing happens.
         server.store.give_back(&local);
