@@ -175,7 +175,11 @@ impl Store {
             return Err(MoveRefused::Same);
         }
         let classes = &self.slabs.classes;
-        let exists = |class: usize| class == 0 || classes.ids().contains(&class);
+        // A finer class that is not in use is nobody's business but its home's.
+        let exists = |class: usize| {
+            classes.is_of_table(class)
+                || classes.ids().contains(&class) && self.slabs.pages_of(class) > 0
+        };
         if !exists(to) {
             return Err(MoveRefused::BadClass);
         }
@@ -330,9 +334,11 @@ impl Store {
     /// The stripe that the caller holds keeps the item that is to be copied from being the one.
     fn spare_chunk(&self, local: &mut Local, moving: &mut Move) -> Option<ItemId> {
         let (class, last) = (moving.from, self.slabs.classes.last());
+        // A class that is to lose a page to the pool does not get one from there for it.
+        let grow = moving.to != 0;
         let free = |local: &Local| {
             let popped = self.slabs.pop(&self.arena, &local.magazines, class);
-            popped.or_else(|| self.take(local, class, true))
+            popped.or_else(|| self.take(local, class, grow))
         };
         let found = free(local);
         if found.is_some() {
