@@ -33,6 +33,9 @@ const QUICK: Duration = Duration::from_millis(100);
 const SLOW: Duration = Duration::from_secs(1);
 /// How often evictions are looked at when each may move a page.
 const EAGER: Duration = Duration::from_millis(10);
+/// How long pages beyond the limit stay, counted from the last time an operator has moved one:
+/// who looks at the pages of a class soon after filling it finds them where they were.
+const DEBT_STAYS_S: u32 = 30;
 /// The mode in which they do.
 const AGGRESSIVE: u32 = 2;
 
@@ -131,6 +134,7 @@ pub fn run(server: &Server) {
         local,
         automover: Automover::new(terms(server)),
         moved_s: 0,
+        debt_s: 0,
         rounds: 0,
     };
     loop {
@@ -148,6 +152,9 @@ struct Thread<'s> {
     automover: Automover,
     /// Clock second of the last move between classes that was its own idea.
     moved_s: u32,
+    /// Clock second since which there have been pages beyond the limit, and no operator has
+    /// moved any.
+    debt_s: u32,
     rounds: u32,
 }
 
@@ -180,6 +187,7 @@ impl Thread<'_> {
             };
             self.carry_out(plan);
             self.server.mover.state.lock().unwrap().running = false;
+            self.debt_s = self.server.store.clock.now();
             return true;
         }
         let Some(plan) = self.own_idea() else {
@@ -207,6 +215,10 @@ impl Thread<'_> {
         };
         let store = &self.server.store;
         let mode = self.server.settings.slab_automove.get();
+        let now = store.clock.now();
+        if mode == 0 || store.debt() == 0 {
+            self.debt_s = now;
+        }
         store.ask_for_pages(mode == AGGRESSIVE);
         if mode == 0 {
             return None;
@@ -217,12 +229,12 @@ impl Thread<'_> {
         if let Some(class) = store.take_page_wanted() {
             return Some(plan(Source::Any, class, true));
         }
-        let now = store.clock.now();
         if now == self.moved_s {
             return None;
         }
         let sights = sights(self.server);
         let full = store.is_full();
+        let pays = self.server.settings.evict && now.saturating_sub(self.debt_s) >= DEBT_STAYS_S;
         match self.automover.look(&sights, full) {
             Decision::Free(class) => Some(plan(Source::Class(class), 0, false)),
             Decision::Move { from, to } => {
@@ -230,7 +242,7 @@ impl Thread<'_> {
                 Some(plan(Source::Class(from), to, full))
             }
             // What classes got beyond the limit is paid back, but not by refusing items.
-            Decision::Stay if store.debt() > 0 && self.server.settings.evict => {
+            Decision::Stay if pays => {
                 self.moved_s = now;
                 oldest(&sights).map(|class| plan(Source::Class(class), 0, true))
             }
@@ -253,6 +265,8 @@ impl Thread<'_> {
         if !done {
             store.abandon_move(&moving);
         }
+        // What it has evicted for its copies wants no page in return.
+        store.take_page_wanted();
         store.give_back(&self.local);
         let thread = &self.local.counters.thread;
         thread.slab_reassign_rescues.add(moving.done.rescues);
