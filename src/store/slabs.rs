@@ -51,6 +51,8 @@ struct Class {
     pages: Vec<u32>,
     /// Those with free chunks, or chunks not cut yet, that are not being emptied.
     open: Vec<u32>,
+    /// The one that could not be emptied last: next time another is tried.
+    stuck: Option<u32>,
     /// Chunks free or not cut in open pages.
     free: u64,
 }
@@ -433,13 +435,13 @@ impl Slabs {
         if state.pages.len() < 2 {
             return None;
         }
-        let oldest = state.pages[0];
-        let number = if emptiest {
-            let spare = |&&number: &&u32| self.spare(number, class);
-            state.pages.iter().max_by_key(spare).copied()?
+        let is_stuck = |number: &u32| state.stuck == Some(*number);
+        let mut others = state.pages.iter().filter(|number| !is_stuck(number));
+        let number = *if emptiest {
+            others.max_by_key(|&&number| self.spare(number, class))
         } else {
-            oldest
-        };
+            others.next()
+        }?;
         arena.mark_draining(number as usize, true);
         if let Some(at) = state.open.iter().position(|&open| open == number) {
             state.open.remove(at);
@@ -487,6 +489,7 @@ impl Slabs {
         let class = arena.class_of_page(page);
         let mut state = self.class(class);
         arena.mark_draining(page, false);
+        state.stuck = Some(page as u32);
         let spare = self.spare(page as u32, class);
         if spare > 0 {
             state.open.push(page as u32);
@@ -713,6 +716,13 @@ mod tests {
         assert_eq!(f.take(1), Some(a), "in service again");
         assert_eq!(b.len(), 3 * 10922 - 1);
         f.check();
+        let mut stuck = page;
+        for emptiest in [true, false] {
+            let next = f.slabs.begin_drain(&f.arena, 1, emptiest).unwrap();
+            assert_ne!(next, stuck, "another is tried");
+            f.slabs.abandon_drain(&f.arena, next);
+            stuck = next;
+        }
     }
 
     #[test]
