@@ -4,7 +4,8 @@
 //! A pass over the page that finds chunks in use is repeated, after a pause that doubles from
 //! a microsecond to five milliseconds. After five thousand passes large items in use are
 //! deleted; after twenty thousand, a minute and a half, the page stays where it is. The mover's
-//! own ideas are given up sooner: meanwhile the free chunks of the page are lost to its class.
+//! own ideas are given up sooner, and all with -M: meanwhile the free chunks of the page are lost
+//! to its class.
 //!
 //! `run` and what it calls is on the mover's thread, `mc-slabmaint`; requests come from
 //! workers.
@@ -299,7 +300,9 @@ impl Thread<'_> {
     fn repeat_passes(&mut self, moving: &mut Move, plan: Plan) -> bool {
         let store = &self.server.store;
         let mut pause_us = 1;
-        let passes_max = if plan.by_itself {
+        let evicts = self.server.settings.evict;
+        // With -M a class that is full has no memory for copies, and will have none.
+        let passes_max = if plan.by_itself || !evicts {
             PASSES_OWN_MAX
         } else {
             PASSES_MAX
