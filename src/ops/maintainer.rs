@@ -21,7 +21,7 @@ const LOOK_MAX_US: u64 = 999_999;
 /// Rest, as a multiple of the work before it.
 const REST: u32 = 50;
 /// Reports of items in use that are handled in one round.
-const BUMPS_MAX: usize = 2048;
+const BUMPS_MAX: usize = 128;
 
 /// When a class is due.
 #[derive(Clone, Copy)]

@@ -9,8 +9,9 @@ use super::tail::{Fate, Walked};
 use super::{Local, Store};
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Items that one visit to a class moves out of each kind of list at most.
-const MOVES_MAX: u32 = 500;
+/// Items that one visit to a class moves out of each kind of list at most. Short visits: where
+/// there are few cores, a worker may have to wait for the end of one.
+const MOVES_MAX: u32 = 64;
 /// Items moved while the class's lists are held once: threads that store may wait for them.
 const BATCH: u32 = 16;
 
