@@ -334,11 +334,16 @@ impl Store {
     /// The stripe that the caller holds keeps the item that is to be copied from being the one.
     fn spare_chunk(&self, local: &mut Local, moving: &mut Move) -> Option<ItemId> {
         let (class, last) = (moving.from, self.slabs.classes.last());
-        // A class that is to lose a page to the pool does not get one from there for it.
-        let grow = moving.to != 0;
+        let to_pool = moving.to == 0;
         let free = |local: &Local| {
             let popped = self.slabs.pop(&self.arena, &local.magazines, class);
-            popped.or_else(|| self.take(local, class, grow))
+            popped
+                .or_else(|| self.take(local, class, !to_pool))
+                .or_else(|| {
+                    // A class that is to lose a page to the pool gets none from there for it.
+                    let has_grown = to_pool && self.slabs.grow_from_system(&self.arena, class);
+                    has_grown.then(|| self.take(local, class, false)).flatten()
+                })
         };
         let found = free(local);
         if found.is_some() {

@@ -388,9 +388,7 @@ impl Slabs {
                 if beyond && (!state.pages.is_empty() || !self.classes.is_of_table(class)) {
                     return None;
                 }
-                let page = pool.returned.pop();
-                let page = page.or_else(|| arena.commit_page().map(|page| page as u32))?;
-                self.malloced.fetch_add(PAGE_LEN as u64, Relaxed);
+                let page = self.obtain(arena, &mut pool)?;
                 pool.debt += u64::from(beyond);
                 page
             }
@@ -398,6 +396,31 @@ impl Slabs {
         drop(pool);
         self.put_in_service(arena, state, class, page);
         Some(())
+    }
+
+    /// One more page for `class` if the limit allows, from the system even when there are pages
+    /// in the pool; false if there is none.
+    pub fn grow_from_system(&self, arena: &Arena, class: usize) -> bool {
+        let mut state = self.class(class);
+        let mut pool = self.pool.lock().unwrap();
+        let page = if self.is_full() {
+            None
+        } else {
+            self.obtain(arena, &mut pool)
+        };
+        drop(pool);
+        if let Some(page) = page {
+            self.put_in_service(arena, &mut state, class, page);
+        }
+        page.is_some()
+    }
+
+    /// A page from the system.
+    fn obtain(&self, arena: &Arena, pool: &mut Pool) -> Option<u32> {
+        let page = pool.returned.pop();
+        let page = page.or_else(|| arena.commit_page().map(|page| page as u32))?;
+        self.malloced.fetch_add(PAGE_LEN as u64, Relaxed);
+        Some(page)
     }
 
     fn put_in_service(&self, arena: &Arena, state: &mut Class, class: usize, number: u32) {
