@@ -21,6 +21,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Bytes of a chunk that hold no value.
 const CHUNK_HEADER: usize = HEADER_LEN;
+/// Bytes that the class of a tail is reckoned with: those of C memcached, so that chains lie
+/// in the classes where operators look for them.
+const TAIL_HEADER: usize = 48;
 /// Bytes of the link to the first chunk.
 const FIRST_LINK: usize = 8;
 
@@ -64,7 +67,7 @@ impl Store {
         rest: usize,
     ) -> Option<ItemId> {
         let chunk_max = self.slabs.classes.size(self.slabs.classes.last());
-        let wanted = (rest + CHUNK_HEADER).min(chunk_max);
+        let wanted = (rest + TAIL_HEADER).min(chunk_max);
         // A class that fits the tail may own nothing and have nothing to give up: then a
         // whole chunk must do, or several small ones.
         let chunk = self
