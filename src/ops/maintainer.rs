@@ -3,7 +3,7 @@
 //!
 //! A class in which nothing happens is looked at less and less often, up to once a second; one
 //! in which something does, more and more often, down to a millisecond. Whatever there is to
-//! do, the thread rests fifty times as long as it works.
+//! do, the thread rests seventy-five times as long as it works.
 //!
 //! All of this runs on the maintainer's thread, `mc-lrumaint`.
 
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const LOOK_MIN_US: u64 = 1000;
 const LOOK_MAX_US: u64 = 999_999;
 /// Rest, as a multiple of the work before it.
-const REST: u32 = 50;
+const REST: u32 = 75;
 /// Reports of items in use that are handled in one round.
 const BUMPS_MAX: usize = 128;
 

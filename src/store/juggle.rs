@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Items that one visit to a class moves out of each kind of list at most. Short visits: where
 /// there are few cores, a worker may have to wait for the end of one.
-const MOVES_MAX: u32 = 64;
+const MOVES_MAX: u32 = 128;
 /// Items moved while the class's lists are held once: threads that store may wait for them.
 const BATCH: u32 = 16;
 
