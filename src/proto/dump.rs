@@ -20,6 +20,9 @@ const FORBIDDEN: &[u8] = b"CLIENT_ERROR stats cachedump not allowed\r\n";
 const TOO_SHORT: &[u8] = b"CLIENT_ERROR bad command line\r\n";
 const BAD_CLASS: &[u8] = b"CLIENT_ERROR Illegal slab id\r\n";
 
+/// What a row of the table, a handful of items, takes of a connection's turn.
+const ROW_COST: usize = 4;
+
 /// Bytes that `stats cachedump` lists at most.
 const CACHEDUMP_LEN_MAX: usize = 2 << 20;
 
@@ -59,7 +62,7 @@ impl<'s> Dump<'s> {
         let store = &cx.server.store;
         self.entry.progress(store.clock.now());
         while *turn > 0 && !out.is_full() {
-            *turn -= 1;
+            *turn = turn.saturating_sub(ROW_COST);
             let kind = self.kind;
             let listed = store.list_row(cx.local, &mut self.crawl, |item| match kind {
                 Kind::Meta => put_meta(&item, store.clock.wall(0), out),
