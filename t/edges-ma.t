@@ -83,3 +83,6 @@ a long opaque: N makes nothing
 374 ma shows the key as asked for, and does not mark the item
     > ma Zm9v b N0 k v\r\nma foo k v\r\nmg Zm9v b k\r\n
     < VA 1 kZm9v b\r\n0\r\nVA 1 kfoo\r\n1\r\nHD kfoo\r\n
+an empty value is no number, whatever the id
+    > set n 0 0 0\r\n\r\nma n C1\r\nset n 0 0 1\r\nx\r\nma n C1\r\n
+    < STORED\r\nCLIENT_ERROR cannot increment or decrement non-numeric value\r\nSTORED\r\nEX\r\n

@@ -189,7 +189,7 @@ sub ma {
         $item = $items{$key} = { value => $with{J} // 0, flags => 0, id => $with{E}, expires => 0 };
     }
     elsif (!$item) { $code = 'NF' }
-    elsif ($with{C} && $with{C} != $item->{id}) { $code = 'EX' }
+    elsif (length $item->{value} && $with{C} && $with{C} != $item->{id}) { $code = 'EX' }
     else {
         my ($old) = $item->{value} =~ /\A([0-9]{1,15})(?:\s|\z)/
             or return $item->{value} =~ /\A[0-9]{16}/ ? md($key)

@@ -73,6 +73,7 @@ impl<'s> Context<'_, 's> {
         let store = &self.server.store;
         let removal = Removal {
             compare: flags.compare(),
+            mismatch_uncounted: false,
             stale: flags.has(b'I'),
             empty: flags.has(b'x').then_some(flags.client_flags),
             expires_s: flags.has(b'T').then(|| store.clock.expiry(flags.ttl)),
@@ -191,6 +192,7 @@ impl<'s> Context<'_, 's> {
             binary_key: flags.has(b'b'),
             create: flags.has(b'N').then(|| clock.expiry(flags.vivify)),
             replaces: true,
+            refusal_uncounted: false,
         };
         let expires_s = clock.expiry(flags.ttl);
         (

@@ -43,6 +43,8 @@ pub enum NoChange {
 pub struct Removal {
     /// The cas id that it must have.
     pub compare: Option<u64>,
+    /// Whether another id is not counted as a miss.
+    pub mismatch_uncounted: bool,
     /// It stays, marked as stale, with a new cas id.
     pub stale: bool,
     /// It stays, with an empty value and these client flags.
@@ -76,6 +78,10 @@ impl Store {
             return self.create_number(local, &stripe, key, hash, change, done);
         };
         let header = self.header(slot.id);
+        // What can never be a number is told first, whatever the id.
+        if header.value_len() == 0 || header.has(state::CHUNKED) {
+            return Err(NoChange::NotNumeric);
+        }
         if change
             .compare
             .is_some_and(|given| given != 0 && given != self.cas_of(slot.id))
@@ -86,9 +92,7 @@ impl Store {
         let number = unsafe { self.pieces(slot.id) }
             .next()
             .and_then(digits::parse_unsigned);
-        let number = number
-            .filter(|_| !header.has(state::CHUNKED))
-            .ok_or(NoChange::NotNumeric)?;
+        let number = number.ok_or(NoChange::NotNumeric)?;
         let class = &local.counters.class[header.class()];
         if change.increment {
             &class.incr_hits
@@ -239,7 +243,9 @@ impl Store {
                 .is_some_and(|given| given != self.cas_of(slot.id))
         };
         let Some(slot) = slot.filter(|slot| !wrong_id(slot)) else {
-            local.counters.thread.delete_misses.add(1);
+            if slot.is_none() || !removal.mismatch_uncounted {
+                local.counters.thread.delete_misses.add(1);
+            }
             return Err(if slot.is_some() {
                 NoChange::Exists
             } else {

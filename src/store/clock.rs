@@ -78,8 +78,8 @@ impl Clock {
 
     /// What a client's expiry means: 0 never; negative at once; up to thirty days from now;
     /// above that a Unix time, at once if it is before the start. The result is a clock second.
-    pub fn expiry(&self, given: i32) -> u32 {
-        match i64::from(given) {
+    pub fn expiry(&self, given: impl Into<i64>) -> u32 {
+        match given.into() {
             0 => 0,
             ..0 => 1,
             given @ ..=RELATIVE_MAX_S => self.now() + given as u32,
@@ -123,6 +123,8 @@ mod tests {
         assert_eq!(clock.expiry(1), now + 1);
         assert_eq!(clock.expiry(2_592_000), now + 2_592_000);
         assert_eq!(clock.expiry(2_592_001), 1, "1970 is long past");
+        let far = clock.expiry(u32::MAX);
+        assert_eq!(clock.wall(far), i64::from(u32::MAX), "unsigned: in 2106");
         let soon = i32::try_from(clock.wall(now) + 100).unwrap();
         assert_eq!(clock.expiry(soon), now + 100);
     }

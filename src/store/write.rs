@@ -59,6 +59,8 @@ pub struct Terms {
     /// Whether a value that is refused for its size or for want of memory takes away what is
     /// there, so that nobody reads the old value after that.
     pub replaces: bool,
+    /// Whether such a refusal is not counted.
+    pub refusal_uncounted: bool,
 }
 
 impl From<Mode> for Terms {
@@ -71,6 +73,7 @@ impl From<Mode> for Terms {
             binary_key: false,
             create: None,
             replaces: mode == Mode::Set,
+            refusal_uncounted: false,
         }
     }
 }
@@ -143,7 +146,7 @@ impl Store {
     /// Memory for a value of `value_len` bytes.
     ///
     /// # Errors
-    /// [`Refused`], already counted. What is there is removed if the terms say so. (Not when
+    /// [`Refused`], counted as the terms say. What is there is removed if the terms say so. (Not when
     /// memory runs out later, inside of a large value: as in C memcached the old one stays.)
     pub fn draft(
         &self,
@@ -165,13 +168,14 @@ impl Store {
             return Ok(Draft::new(self, id, hash));
         }
         let thread = &local.counters.thread;
-        let refused = if fits {
-            thread.store_no_memory.add(1);
-            Refused::NoMemory
+        let (refused, counter) = if fits {
+            (Refused::NoMemory, &thread.store_no_memory)
         } else {
-            thread.store_too_large.add(1);
-            Refused::TooLarge
+            (Refused::TooLarge, &thread.store_too_large)
         };
+        if !terms.refusal_uncounted {
+            counter.add(1);
+        }
         self.tell_not_stored(local, key, terms, End::Refused(refused));
         if terms.replaces {
             self.remove_quietly(local, key, hash);
