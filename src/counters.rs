@@ -122,6 +122,10 @@ counters! {
         store_too_large;
         /// Values refused because there was no memory.
         store_no_memory;
+        /// Attempts to log in.
+        auth_cmds;
+        /// Attempts to log in that failed.
+        auth_errors;
         /// Payload bytes received.
         bytes_read;
         /// Payload bytes sent.

@@ -8,6 +8,7 @@ use memcached::net::logger::Logger;
 use memcached::net::sockets;
 use memcached::net::worker::Worker;
 use memcached::ops::Server;
+use memcached::ops::logins::{Environment, Logins};
 use memcached::settings::{self, Settings, Start};
 use memcached::sys::process::{self, Signal, SignalFd};
 use std::io::Write;
@@ -23,8 +24,9 @@ fn main() {
     // Signals are blocked before the first thread starts, so that none of them takes one.
     let signals = SignalFd::new().unwrap_or_else(|e| fail("signalfd", &e));
     // It lives until the process ends, and every thread may borrow it.
+    let logins = read_logins(&settings);
     let server: &'static Server = Box::leak(Box::new(
-        Server::new(settings).unwrap_or_else(|e| fail("memory", &e)),
+        Server::new(settings, logins).unwrap_or_else(|e| fail("memory", &e)),
     ));
     print_classes(server);
     let listening = open_sockets(&server.settings);
@@ -99,6 +101,15 @@ fn prepare_process(settings: &Settings) {
     process::ignore_sigpipe();
 }
 
+/// Who may log in, read by the user that the server runs as.
+fn read_logins(settings: &Settings) -> Logins {
+    let logins = Logins::read(settings, &Environment::of_process());
+    logins.unwrap_or_else(|complaint| {
+        log_text(&complaint);
+        exit(FAILURE);
+    })
+}
+
 /// `-vv`: the table of slab classes, which operators compare.
 fn print_classes(server: &Server) {
     if server.settings.verbosity.get() < 2 {
@@ -163,7 +174,8 @@ fn open_sockets(settings: &Settings) -> Vec<sockets::Listening> {
         socket_path: settings.socket_path.as_deref(),
         socket_mask: settings.socket_mask,
         backlog: settings.backlog,
-        ascii_only: false,
+        ascii_only: settings.auth_file.is_some(),
+        binary_only: settings.sasl && settings.auth_file.is_none(),
     };
     sockets::open(&request).unwrap_or_else(|refusal| {
         log_text(&refusal.message);

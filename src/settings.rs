@@ -34,7 +34,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 pub use crate::store::hash::Algorithm as HashAlgorithm;
-pub use checks::item_lock_power;
+pub use checks::{SASL_IS_BINARY, item_lock_power};
 pub use kinds::Protocol;
 pub use live::{Live, Number};
 pub use table::Settings;
@@ -131,15 +131,18 @@ impl Draft {
                 return Ok(());
             }
         }
-        let chunk_max_given = self.has_seen("slab_chunk_max");
-        let temporary_ttl_given = self.has_seen("temporary_ttl");
         if self.settings.udp_port != 0 && !self.has_seen("p") {
             self.settings.tcp_port = self.settings.udp_port;
         }
         if self.has_seen("D") {
             self.settings.detail_enabled.set(true);
         }
-        checks::after_options(&mut self.settings, chunk_max_given, temporary_ttl_given)?;
+        let given = checks::OptionsGiven {
+            chunk_max: self.has_seen("slab_chunk_max"),
+            protocol: self.has_seen("B"),
+            temporary_ttl: self.has_seen("temporary_ttl"),
+        };
+        checks::after_options(&mut self.settings, &given)?;
         checks::user(&self.settings, is_root)?;
         checks::hash_power(&self.settings)
     }

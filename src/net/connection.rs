@@ -69,11 +69,11 @@ pub enum Input {
 
 impl<'s> Connection<'s> {
     /// A client that has just been accepted.
-    pub fn new(socket: OwnedFd, seat: Seat<'s>) -> Connection<'s> {
+    pub fn new(socket: OwnedFd, seat: Seat<'s>, session: Session<'s>) -> Connection<'s> {
         Connection {
             seat,
             socket,
-            session: Session::default(),
+            session,
             stash: Stash::default(),
             wants_input: true,
             queued: false,
@@ -154,7 +154,7 @@ impl<'s> Connection<'s> {
         };
         let direct = total.min(direct_room);
         self.session.received(direct);
-        self.stash = Stash::default();
+        self.drop_stash();
         Ok(Received {
             total,
             input: Input::Buffer(stashed + total - direct),
@@ -167,10 +167,31 @@ impl<'s> Connection<'s> {
         if self.stash.is_long() {
             return Input::Stash;
         }
-        let stash = std::mem::take(&mut self.stash);
-        let len = stash.bytes().len();
-        buffer[..len].copy_from_slice(stash.bytes());
+        let len = self.stash.bytes().len();
+        buffer[..len].copy_from_slice(self.stash.bytes());
+        self.drop_stash();
         Input::Buffer(len)
+    }
+
+    /// The stash has been copied.
+    fn drop_stash(&mut self) {
+        if self.session.awaits_secret() {
+            self.stash.wipe(self.stash.bytes().len());
+        }
+        self.stash = Stash::default();
+    }
+
+    /// Reads what has come already, and throws it away, before a connection is closed from
+    /// this side: a socket that is closed with unread input is reset, and the last replies
+    /// may be lost with it. Not for ever, whatever the client sends.
+    pub fn discard_input(&mut self, buffer: &mut [u8]) {
+        const READS_MAX: usize = 16;
+        for _ in 0..READS_MAX {
+            if self.closing.is_none() || io::recv(self.socket.as_raw_fd(), buffer).unwrap_or(0) == 0
+            {
+                return;
+            }
+        }
     }
 
     /// Sends all of `out`, or keeps what the client does not take. `out` is empty after that.

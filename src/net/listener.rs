@@ -12,6 +12,7 @@ use super::sockets::Listening;
 use crate::ops::Server;
 use crate::ops::conns::{Kind, Seat};
 use crate::proto::TOO_MANY_CONNECTIONS;
+use crate::settings::Protocol;
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Events, Watch};
 use crate::sys::handover::Giver;
@@ -133,10 +134,10 @@ impl<'s> Listener<'s> {
 
     fn stop_signal(&self) -> Result<Option<Signal>> {
         while let Some(signal) = self.signals.next()? {
-            // SIGHUP reads files again; this version has none to read.
             if signal != Signal::Hangup {
                 return Ok(Some(signal));
             }
+            self.server.logins.reload();
         }
         Ok(None)
     }
@@ -157,7 +158,7 @@ impl<'s> Listener<'s> {
         // Counted before the attempt: a client that goes after it has failed must be seen.
         let open = self.server.connections.open.load(Relaxed);
         match socket::accept(&self.listening[index].fd) {
-            Ok((client, _)) => self.admit(client),
+            Ok((client, _)) => self.admit(client, self.listening[index].protocol),
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}
             Err(e) if e.kind() == ErrorKind::ConnectionAborted => {} // the client gave up
             Err(e) => {
@@ -177,7 +178,7 @@ impl<'s> Listener<'s> {
         Ok(())
     }
 
-    fn admit(&mut self, client: OwnedFd) {
+    fn admit(&mut self, client: OwnedFd, protocol: Option<Protocol>) {
         let settings = &self.server.settings;
         let thread = &self.local.counters.thread;
         let limit = settings.connections_max as i32 - 1;
@@ -191,7 +192,8 @@ impl<'s> Listener<'s> {
         self.server.connections.opened();
         let worker = &self.workers[self.next_worker];
         self.next_worker = (self.next_worker + 1) % self.workers.len();
-        if worker.give(client).is_err() {
+        let protocol = protocol.unwrap_or(settings.protocol);
+        if worker.give(client, protocol as u32).is_err() {
             self.server.connections.closed();
         }
     }

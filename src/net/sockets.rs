@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::settings::{Protocol, SASL_IS_BINARY};
 use crate::sys::process::error_text;
 use crate::sys::socket::{self, Address};
 use std::ffi::{OsStr, OsString};
@@ -25,6 +26,8 @@ use std::path::Path;
 
 /// The operating system refused something (`EX_OSERR` of `sysexits.h`).
 const EXIT_OS_ERROR: i32 = 71;
+/// The options contradict each other (`EX_USAGE`).
+const EXIT_USAGE: i32 = 64;
 
 /// What the `-l`, `-p`, `-s`, `-a` and `-b` options and the protocol options ask for.
 pub struct Request<'a> {
@@ -42,6 +45,8 @@ pub struct Request<'a> {
     pub backlog: i32,
     /// Clients log in with ASCII commands, so no listener may speak anything else.
     pub ascii_only: bool,
+    /// Clients log in by SASL, so no listener may speak text. `ascii_only` has precedence.
+    pub binary_only: bool,
 }
 
 /// A socket that clients can reach.
@@ -52,20 +57,9 @@ pub struct Listening {
     /// Whether it takes datagrams and is to be read; else it accepts clients.
     pub is_udp: bool,
     /// The protocol its list item names; without one the server's default holds.
-    pub protocol: Option<ListenProtocol>,
+    pub protocol: Option<Protocol>,
     /// Where it is bound, with the port that it got.
     pub address: Address,
-}
-
-/// A protocol that a list item can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListenProtocol {
-    /// ASCII and meta commands.
-    Ascii,
-    /// The binary protocol.
-    Binary,
-    /// Whatever a client's first byte says.
-    Negotiating,
 }
 
 /// Why the server cannot start.
@@ -81,6 +75,7 @@ pub struct Refusal {
 ///
 /// Warnings that do not stop the server go to stderr at once.
 pub fn open(request: &Request<'_>) -> Result<Vec<Listening>, Refusal> {
+    refuse_text(request)?;
     let mut opening = Opening {
         backlog: request.backlog,
         is_udp: false,
@@ -137,7 +132,7 @@ impl Opening {
     /// Opens every item of a list. All are tried, even after one has failed, so that the
     /// operator sees at once all that is wrong.
     fn list(&mut self, list: &str, port: i32, ascii_only: bool) -> Result<(), Failure> {
-        let items = parse_list(list, ascii_only).and_then(refuse_binary);
+        let items = parse_list(list, ascii_only);
         let items = items.map_err(|message| {
             self.messages = message;
             Failure::Because("Invalid argument".into())
@@ -162,7 +157,7 @@ impl Opening {
         &mut self,
         host: Option<&str>,
         port: i32,
-        protocol: Option<ListenProtocol>,
+        protocol: Option<Protocol>,
     ) -> Result<(), Failure> {
         let port = match port {
             ..-1 => return Err(self.fail("getaddrinfo()", NO_SUCH_SERVICE.into())),
@@ -216,7 +211,7 @@ impl Opening {
     }
 
     /// Makes a bound socket one that clients can reach.
-    fn listen(&mut self, fd: OwnedFd, protocol: Option<ListenProtocol>) -> Result<(), Failure> {
+    fn listen(&mut self, fd: OwnedFd, protocol: Option<Protocol>) -> Result<(), Failure> {
         if !self.is_udp {
             socket::listen(&fd, self.backlog).map_err(|e| self.fail("listen()", error_text(&e)))?;
         }
@@ -258,7 +253,7 @@ const NO_SUCH_SERVICE: &str = "Servname not supported for ai_socktype";
 /// An item of the `-l` list.
 #[derive(Debug, PartialEq, Eq)]
 struct Item<'a> {
-    protocol: Option<ListenProtocol>,
+    protocol: Option<Protocol>,
     /// It asked to negotiate and was cut down to ASCII, which is worth a warning.
     restricted: bool,
     /// Without a host: all interfaces.
@@ -281,13 +276,13 @@ fn parse_item(item: &str, ascii_only: bool) -> Result<Item<'_>, String> {
     let (host, port) = parse_host(rest)?;
     let port = port.map(parse_port).transpose()?;
 
-    let restricted = ascii_only && protocol == Some(ListenProtocol::Negotiating);
-    if ascii_only && protocol == Some(ListenProtocol::Binary) {
+    let restricted = ascii_only && protocol == Some(Protocol::Auto);
+    if ascii_only && protocol == Some(Protocol::Binary) {
         return Err("Cannot use binary protocol when ascii authentication enabled\n".into());
     }
     Ok(Item {
         protocol: if restricted {
-            Some(ListenProtocol::Ascii)
+            Some(Protocol::Ascii)
         } else {
             protocol
         },
@@ -312,18 +307,18 @@ fn refuse_tls(item: &str) -> Result<(), String> {
 
 /// Takes `proto[NAME]:` off the front. The leading part of a name is enough, even none
 /// at all; a name that does not exist stands for the default.
-fn parse_protocol(item: &str) -> Result<(Option<ListenProtocol>, &str), String> {
+fn parse_protocol(item: &str) -> Result<(Option<Protocol>, &str), String> {
     let Some(after) = item.strip_prefix("proto[") else {
         return Ok((None, item));
     };
     let (name, rest) =
         split_name(after, ']').ok_or_else(|| format!("Invalid protocol spec: \"{item}\"\n"))?;
     let protocol = if "ascii".starts_with(name) {
-        Some(ListenProtocol::Ascii)
+        Some(Protocol::Ascii)
     } else if "binary".starts_with(name) {
-        Some(ListenProtocol::Binary)
+        Some(Protocol::Binary)
     } else if "negotiating".starts_with(name) {
-        Some(ListenProtocol::Negotiating)
+        Some(Protocol::Auto)
     } else if "proxy".starts_with(name) {
         return Err(format!("Server not built with proxy: \"{item}\"\n"));
     } else {
@@ -393,13 +388,18 @@ fn parse_port(text: &str) -> Result<i32, String> {
     Ok(number as i32)
 }
 
-/// The grammar knows the binary protocol; this version has nobody to speak it.
-fn refuse_binary(items: Vec<Item<'_>>) -> Result<Vec<Item<'_>>, String> {
-    let binary = |item: &Item<'_>| item.protocol == Some(ListenProtocol::Binary);
-    if items.iter().any(binary) {
-        return Err("This version does not serve the binary protocol: proto[binary]\n".into());
+/// Nobody speaks text to a server that asks for SASL: nothing would ask who it is.
+fn refuse_text(request: &Request<'_>) -> Result<(), Refusal> {
+    let items = request.listen.map(|list| parse_list(list, false));
+    let speaks_text =
+        |item: &Item<'_>| matches!(item.protocol, Some(Protocol::Ascii | Protocol::Auto));
+    match items {
+        Some(Ok(items)) if request.binary_only && items.iter().any(speaks_text) => Err(Refusal {
+            message: format!("{SASL_IS_BINARY}\n"),
+            exit_code: EXIT_USAGE,
+        }),
+        _ => Ok(()), // what is wrong with a list is told when it is opened
     }
-    Ok(items)
 }
 
 /// Tells whoever started the server which ports it got, in the file that the environment
@@ -467,6 +467,7 @@ mod tests {
         socket_mask: 0o700,
         backlog: 1024,
         ascii_only: false,
+        binary_only: false,
     };
 
     fn open_listed(list: &str) -> Result<Vec<Listening>, Refusal> {
@@ -489,7 +490,7 @@ mod tests {
         (item.host, item.port)
     }
 
-    fn protocol(list: &str) -> Option<ListenProtocol> {
+    fn protocol(list: &str) -> Option<Protocol> {
         parse_list(list, false).unwrap()[0].protocol
     }
 
@@ -524,10 +525,10 @@ mod tests {
     #[test]
     fn a_protocol_is_known_by_its_first_letters() {
         assert_eq!(protocol("h"), None);
-        assert_eq!(protocol("proto[ascii]:h"), Some(ListenProtocol::Ascii));
-        assert_eq!(protocol("proto[]:h"), Some(ListenProtocol::Ascii));
-        assert_eq!(protocol("proto[b]:h"), Some(ListenProtocol::Binary));
-        assert_eq!(protocol("proto[neg]:h"), Some(ListenProtocol::Negotiating));
+        assert_eq!(protocol("proto[ascii]:h"), Some(Protocol::Ascii));
+        assert_eq!(protocol("proto[]:h"), Some(Protocol::Ascii));
+        assert_eq!(protocol("proto[b]:h"), Some(Protocol::Binary));
+        assert_eq!(protocol("proto[neg]:h"), Some(Protocol::Auto));
         assert_eq!(protocol("proto[asciix]:h"), None);
         assert_eq!(protocol("proto[http]:h"), None);
         assert_eq!(place("proto[ascii]:[::1]:5"), (Some("::1"), Some(5)));
@@ -574,7 +575,7 @@ mod tests {
         let text = "Cannot use binary protocol when ascii authentication enabled\n";
         assert_eq!(refused, text);
         let items = parse_list("proto[negotiating]:h,h", true).unwrap();
-        assert_eq!(items[0].protocol, Some(ListenProtocol::Ascii));
+        assert_eq!(items[0].protocol, Some(Protocol::Ascii));
         assert!(items[0].restricted);
         assert!(!items[1].restricted);
     }
@@ -626,8 +627,10 @@ mod tests {
     fn every_item_of_a_list_gets_its_socket_and_protocol() {
         let sockets = open_listed("127.0.0.1,proto[ascii]:127.0.0.1:0;proto[n]:127.0.0.1").unwrap();
         let protocols: Vec<_> = sockets.iter().map(|s| s.protocol).collect();
-        let (ascii, negotiating) = (ListenProtocol::Ascii, ListenProtocol::Negotiating);
-        assert_eq!(protocols, [None, Some(ascii), Some(negotiating)]);
+        assert_eq!(
+            protocols,
+            [None, Some(Protocol::Ascii), Some(Protocol::Auto)]
+        );
         assert!(open_listed("").unwrap().is_empty());
     }
 
@@ -661,12 +664,28 @@ mod tests {
         let refused = open_listed("h:x").unwrap_err();
         assert!(refused.message.starts_with("Invalid port number: \"x\"\n"));
         assert!(refused.message.contains("interface(s) h:x: "));
-        let refused = open_listed("proto[binary]:127.0.0.1").unwrap_err();
-        assert!(
-            refused
-                .message
-                .contains("does not serve the binary protocol")
-        );
+    }
+
+    #[test]
+    fn with_sasl_no_listener_speaks_text() {
+        let open_with_sasl = |list: &'static str| {
+            open(&Request {
+                listen: Some(list),
+                binary_only: true,
+                ..ANY_PORT
+            })
+        };
+        for list in [
+            "proto[ascii]:127.0.0.1",
+            "127.0.0.1,proto[neg]:127.0.0.1",
+            "proto[]:127.0.0.1",
+        ] {
+            let refused = open_with_sasl(list).unwrap_err();
+            assert_eq!(refused.message, format!("{SASL_IS_BINARY}\n"));
+            assert_eq!(refused.exit_code, 64);
+        }
+        let sockets = open_with_sasl("127.0.0.1,proto[binary]:127.0.0.1").unwrap();
+        assert_eq!(sockets.len(), 2);
     }
 
     #[test]

@@ -61,6 +61,13 @@ impl Stash {
         Ok((len, drained))
     }
 
+    /// Overwrites the first `len` bytes, which may have been a password.
+    pub fn wipe(&mut self, len: usize) {
+        let bytes = &mut self.memory[self.start..self.start + len];
+        bytes.fill(0);
+        std::hint::black_box(bytes);
+    }
+
     /// Takes `len` bytes from the front; a rest that is short gives the memory back.
     #[must_use]
     pub fn without(mut self, len: usize) -> Stash {

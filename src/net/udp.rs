@@ -6,6 +6,7 @@
 //! reply     | id | 0 | 2 | 0 | 1392 bytes |   | id | 1 | 2 | 0 | the rest |
 //! ```
 //!
+//! Each datagram may speak text or the binary protocol.
 //! Each command is answered by a message of its own, cut into as many datagrams as it takes.
 //! A datagram is a conversation of its own: nothing is left over from it. What a stream would
 //! be closed for ends the datagram.
@@ -22,6 +23,7 @@
 use crate::ops::Server;
 use crate::ops::conns::{Asker, Seat};
 use crate::proto::{Context, NO_MEMORY, Next, Op, Output, Session};
+use crate::settings::Protocol;
 use crate::store::Local;
 use crate::sys::datagram::{self, Peer};
 use std::io::{ErrorKind, IoSlice};
@@ -109,7 +111,8 @@ impl<'s> Datagrams<'s> {
             from: Some(&from),
         };
         let mut cx = Context::new(tools.server, tools.local, tools.ops, asker);
-        let mut session = Session::default();
+        // Its first byte tells what it speaks, whatever connections speak.
+        let mut session = Session::new(&tools.server.settings, Protocol::Auto);
         let mut at = 0;
         loop {
             let mut turn = 1; // a command at a time, for the messages

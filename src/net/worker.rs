@@ -21,7 +21,8 @@ use super::udp::{Datagrams, Tools};
 use crate::ops::Server;
 use crate::ops::conns::{Asker, Kind};
 use crate::ops::watch::{Admission, Reason, Recorder};
-use crate::proto::{Context, GREETING, Next, Op, Output, READ_BUFFER_LEN, no_place};
+use crate::proto::{Context, GREETING, Next, Op, Output, READ_BUFFER_LEN, Session, no_place};
+use crate::settings::Protocol;
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
 use crate::sys::handover::{self, Giver, Message, Taker};
@@ -174,16 +175,16 @@ impl<'s> Worker<'s> {
         let mut clients = Vec::new();
         let mut stop = false;
         self.pipe.take(|message| match message {
-            Message::Descriptor(socket) => clients.push(socket),
+            Message::Descriptor(socket, note) => clients.push((socket, note)),
             Message::Stop => stop = true,
         });
-        clients
-            .into_iter()
-            .for_each(|socket| self.add_client(socket));
+        for (socket, note) in clients {
+            self.add_client(socket, Protocol::ALL[note as usize]);
+        }
         !stop
     }
 
-    fn add_client(&mut self, socket: OwnedFd) {
+    fn add_client(&mut self, socket: OwnedFd, protocol: Protocol) {
         let fd = socket.as_raw_fd();
         let address = socket::peer_address(&socket).unwrap_or(Address::Unnamed);
         let now_s = self.server.store.clock.now();
@@ -191,7 +192,8 @@ impl<'s> Worker<'s> {
         if self.recorder.wants_connections() {
             self.recorder.opened(fd, &seat.address());
         }
-        let token = self.clients.insert(Connection::new(socket, seat));
+        let session = Session::new(&self.server.settings, protocol);
+        let token = self.clients.insert(Connection::new(socket, seat, session));
         if self.epoll.add(fd, token, Watch::Edges).is_err() {
             self.close(token, Reason::Error);
         }
@@ -240,7 +242,12 @@ impl<'s> Worker<'s> {
                 }
             }
             Ok(Outcome::Watching(place)) => self.hand_over(token, place),
-            Ok(Outcome::Closed(reason)) => self.give_up(token, reason),
+            Ok(Outcome::Closed(reason)) => {
+                if let Some(client) = self.clients.get(token) {
+                    client.discard_input(&mut self.read_buffer);
+                }
+                self.give_up(token, reason);
+            }
             Err(_) => self.give_up(token, Reason::Error),
         }
     }
@@ -306,7 +313,7 @@ impl<'s> Worker<'s> {
         let Some(client) = self.clients.get(token) else {
             return Ok(Outcome::Waiting);
         };
-        let stash = std::mem::take(&mut client.stash);
+        let mut stash = std::mem::take(&mut client.stash);
         let bytes = match input {
             Input::Buffer(len) => &self.read_buffer[..len],
             Input::Stash => stash.bytes(),
@@ -318,11 +325,20 @@ impl<'s> Worker<'s> {
         self.recorder.attend(&mut self.local, asker.fd);
         let mut cx = Context::new(self.server, &mut self.local, &mut self.ops, asker);
         let (at, next) = converse(client, &mut cx, bytes, &mut self.out, self.turn, others)?;
+        let had_secret = client.session.had_secret();
         client.stash = match input {
             Input::Buffer(len) if at < len => Stash::of(&bytes[at..]),
             Input::Buffer(_) => Stash::default(),
-            Input::Stash => stash.without(at),
+            Input::Stash => {
+                if had_secret {
+                    stash.wipe(at);
+                }
+                stash.without(at)
+            }
         };
+        if had_secret && let Input::Buffer(len) = input {
+            wipe(&mut self.read_buffer[..len]);
+        }
         client.wants_input = next == Next::Input;
         client.closing = match next {
             Next::Close(reason) => Some(reason),
@@ -346,6 +362,12 @@ impl<'s> Worker<'s> {
             _ => Outcome::Queued,
         })
     }
+}
+
+/// Overwrites what may have been a password, even though nobody will read it any more.
+fn wipe(bytes: &mut [u8]) {
+    bytes.fill(0);
+    std::hint::black_box(bytes);
 }
 
 /// Lets the session handle `input` and sends its replies, until it wants more input, waits

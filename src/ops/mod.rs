@@ -7,8 +7,10 @@ mod automove;
 mod bell;
 pub mod conns;
 pub mod crawler;
+pub mod logins;
 mod maintainer;
 pub mod mover;
+mod passwords;
 pub mod prefixes;
 pub mod stats;
 pub mod watch;
@@ -19,6 +21,7 @@ use crate::store::{CLASSES_MAX, ClassSizes, Config, Local, Store};
 use crate::sys::process::{self, Signal};
 use conns::Conns;
 use crawler::Crawler;
+use logins::Logins;
 use mover::Mover;
 use prefixes::Prefixes;
 use std::io::Result;
@@ -47,6 +50,8 @@ pub struct Server {
     pub log: Arc<Log>,
     /// What `stats detail` counts.
     pub prefixes: Prefixes,
+    /// Who may log in.
+    pub logins: Logins,
     threads: Mutex<Vec<Arc<Counters>>>,
     baseline: Mutex<stats::Baseline>,
 }
@@ -77,7 +82,10 @@ impl Connections {
 
 impl Server {
     /// A server with an empty cache, not serving yet.
-    pub fn new(settings: Settings) -> Result<Server> {
+    ///
+    /// # Errors
+    /// The system has no address space for the cache.
+    pub fn new(settings: Settings, logins: Logins) -> Result<Server> {
         let config = Config {
             memory_bytes: settings.memory_bytes.get(),
             malloced_bytes: malloced_at_start(),
@@ -117,6 +125,7 @@ impl Server {
             crawler: Crawler::default(),
             mover: Mover::default(),
             upkeep: RwLock::default(),
+            logins,
             threads: Mutex::default(),
             baseline: Mutex::default(),
         })

@@ -90,7 +90,13 @@ pub fn flush_all(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     let Some(exptime) = given.map_or(Some(0), |word| super::number::parse_i32(word)) else {
         return Answer::Say(reply::BAD_EXPIRY);
     };
-    let store = &call.server.store;
+    flush(call.server, call.local, exptime);
+    Answer::Say(reply::OK)
+}
+
+/// Flushes at the time that a client has given.
+pub(super) fn flush(server: &Server, local: &mut Local, exptime: impl Into<i64>) {
+    let (store, exptime) = (&server.store, exptime.into());
     let now = store.clock.now();
     // The flush takes effect when the second before the one named begins, as it always has;
     // a time before the start comes out as the first second and means never.
@@ -102,9 +108,8 @@ pub fn flush_all(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         (_, 0) => (FlushTime::Never, 0),
         (_, second) => (FlushTime::At(second), second),
     };
-    call.server.settings.oldest_s.set(oldest_s);
-    store.flush(call.local, when);
-    Answer::Say(reply::OK)
+    server.settings.oldest_s.set(oldest_s);
+    store.flush(local, when);
 }
 
 /// `version`
@@ -166,7 +171,7 @@ pub fn stats(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         // Nothing is stored outside.
         Some(what) if begins(what, b"extstore") => {}
         Some(b"items") => server.stats_items(|name, value| call.stat(name, value)),
-        Some(b"sizes") => call.stat("sizes_status", &"disabled"),
+        Some(b"sizes") => server.stats_sizes(|name, value| call.stat(name, value)),
         Some(b"slabs") => server.stats_slabs(|name, value| call.stat(name, value)),
         Some(_) => {
             call.out.put(reply::ERROR);

@@ -80,11 +80,15 @@ impl<'s> Context<'_, 's> {
                 value,
                 block,
             } => self.meta_put(input, storage, value.of(input), block, out),
+            Body::Frame { ref frame } => self.frame(input, frame, out),
             Body::Say(reply) => out.put(reply),
             // The session sees to these: they decide how the input goes on.
             Body::Admin { .. }
             | Body::Upload { .. }
             | Body::MetaUpload { .. }
+            | Body::FrameUpload { .. }
+            | Body::FrameLogin { .. }
+            | Body::FrameFault { .. }
             | Body::Swallow { .. }
             | Body::Watch { .. }
             | Body::Close(_) => {}

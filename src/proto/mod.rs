@@ -16,6 +16,8 @@
 //! | `admin`, `tune`   | commands that are not about a key; `debug` for tests      |
 //! | `dump`            | listing all items                                         |
 //! | `watch`           | turning a connection into one that is sent events         |
+//! | `auth`            | who clients say that they are, in text                    |
+//! | `binary`          | the binary protocol, to the same batches                  |
 //! | `reply`           | the fixed replies, and where replies collect              |
 //!
 //! A [`Session`] is the protocol's side of one connection. It may be given input in any
@@ -24,7 +26,9 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod auth;
 mod base64;
+mod binary;
 mod classic;
 mod command;
 mod context;

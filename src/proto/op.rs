@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::admin::Run;
+use super::binary::{Fault, Frame, Verb};
 use super::flags::MetaVerb;
 use crate::ops::watch::Reason;
 use crate::store::Mode;
@@ -139,6 +140,18 @@ pub enum Body {
     MetaUpload { storage: MetaStorage },
     /// Anything that is not about a key; `line` is without its end.
     Admin { run: Run, line: Span },
+    /// A binary request that is all here.
+    Frame { frame: Frame },
+    /// One whose value is still arriving: the rest of the input belongs to it.
+    FrameUpload { frame: Frame },
+    /// One that logs in; `is_whole` is false if its value is too long to wait for.
+    FrameLogin { frame: Frame, is_whole: bool },
+    /// One that is answered with an error; `skip` bytes of it follow, or all is over.
+    FrameFault {
+        fault: Fault,
+        skip: u32,
+        closes: bool,
+    },
     /// A fixed reply.
     Say(&'static [u8]),
     /// The connection is to be sent events from now on; `line` says which.
@@ -165,6 +178,7 @@ impl Body {
                 ..
             }
             | Body::Touch { hash, .. } => Some(hash),
+            Body::Frame { ref frame } => frame.hash,
             _ => None,
         }
     }
@@ -173,8 +187,25 @@ impl Body {
     #[inline]
     pub fn value_len(&self) -> usize {
         match *self {
-            Body::Put { value, .. } | Body::MetaPut { value, .. } => value.len as usize,
+            Body::Put { value, .. }
+            | Body::MetaPut { value, .. }
+            | Body::Frame {
+                frame: Frame { value, .. },
+            } => value.len as usize,
             _ => 0,
+        }
+    }
+
+    /// Why the connection is to be closed after it, if it is.
+    #[inline]
+    pub fn closes(&self) -> Option<Reason> {
+        match *self {
+            Body::Close(reason) => Some(reason),
+            Body::Frame { ref frame } => {
+                (frame.opcode.verb == Verb::Quit).then_some(Reason::Normal)
+            }
+            Body::FrameFault { closes, .. } => closes.then_some(Reason::Error),
+            _ => None,
         }
     }
 

@@ -23,6 +23,11 @@ pub const NO_MEMORY_READING: &[u8] = b"SERVER_ERROR Out of memory during read\r\
 /// For a reply that cannot be made.
 pub const NO_MEMORY: &[u8] = b"SERVER_ERROR out of memory\r\n";
 pub const LINE_TOO_LONG: &[u8] = b"SERVER_ERROR out of memory reading request\r\n";
+pub const UNAUTHENTICATED: &[u8] = b"CLIENT_ERROR unauthenticated\r\n";
+pub const LONG_AUTH_TOKEN: &[u8] = b"CLIENT_ERROR auth token too long\r\n";
+pub const BAD_AUTH_END: &[u8] = b"CLIENT_ERROR bad command line termination\r\n";
+pub const BAD_AUTH_TOKEN: &[u8] = b"CLIENT_ERROR bad authentication token format\r\n";
+pub const AUTH_FAILURE: &[u8] = b"CLIENT_ERROR authentication failure\r\n";
 /// For a client over the limit.
 pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
 pub const NO_MEMORY_VIVIFYING: &[u8] = b"SERVER_ERROR Out of memory allocating new item\r\n";
@@ -218,14 +223,20 @@ impl std::io::Write for Output<'_> {
     }
 }
 
-/// The value and its CR LF: copied if it is short, else sent from where it lies.
+/// The value and its CR LF.
 #[inline]
 pub fn put_block<'s>(item: &Found<'s, '_>, out: &mut Output<'s>) {
+    put_value(item, out);
+    out.put(CR_LF);
+}
+
+/// The value: copied if it is short, else sent from where it lies.
+#[inline]
+pub fn put_value<'s>(item: &Found<'s, '_>, out: &mut Output<'s>) {
     match item.value() {
         Some(value) if value.len() <= COPY_LEN_MAX => out.put(value),
         _ => out.put_pinned(item.pin()),
     }
-    out.put(CR_LF);
 }
 
 /// The reply to a value for which there is no memory.

@@ -3,19 +3,18 @@
 #![forbid(unsafe_code)]
 
 use super::admin;
+use super::auth::{self, Knock};
+use super::binary::{self, Frame, Login, MAGIC};
 use super::context::Context;
 use super::dump::Dump;
 use super::op::{Body, Op};
 use super::parse::{BATCH, Parser, Stop};
 use super::reply::{self, Output};
-use super::upload::Upload;
+use super::upload::{Due, Upload};
 use super::watch::watch;
 use crate::ops::watch::{Reason, Streams};
-use crate::settings::Protocol;
+use crate::settings::{Protocol, Settings};
 use crate::store::Local;
-
-/// The first byte of every request of the binary protocol.
-const BINARY_MAGIC: u8 = 0x80;
 
 /// What became of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,14 +55,29 @@ pub enum Awaits {
 }
 
 /// The protocol's side of a connection.
-#[derive(Default)]
 pub struct Session<'s> {
-    /// Whether the first byte has been seen.
-    begun: bool,
+    language: Language,
+    /// How far the client has come with logging in, in the binary protocol.
+    login: Login,
+    /// Whether the input of the last call may have held a password.
+    had_secret: bool,
     /// Whether a command has come since that was asked for.
     commanded: bool,
     parser: Parser,
     state: State<'s>,
+}
+
+/// What the client speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Language {
+    /// Lines of text.
+    Text,
+    /// Frames.
+    Binary,
+    /// Its first byte will tell.
+    Unknown,
+    /// Lines of text, but it has not logged in.
+    TextLogin,
 }
 
 /// What the next input is.
@@ -75,12 +89,37 @@ enum State<'s> {
     /// The rest of a value, then CR LF.
     Value(Box<Upload<'s>>),
     /// Bytes that belong to nobody, then the reply is due.
-    Swallow { left: u64, reply: &'static [u8] },
+    Swallow { left: u64, due: Due },
     /// Not the input's turn: a dump goes on.
     Dump(Box<Dump<'s>>),
 }
 
 impl<'s> Session<'s> {
+    /// With a client of a listener for this protocol.
+    pub fn new(settings: &Settings, protocol: Protocol) -> Session<'s> {
+        // Where clients log in, no listener is without that, whatever it was opened for.
+        let (language, login) = if settings.auth_file.is_some() {
+            (Language::TextLogin, Login::Needless)
+        } else if settings.sasl {
+            (Language::Binary, Login::Due)
+        } else {
+            let language = match protocol {
+                Protocol::Auto => Language::Unknown,
+                Protocol::Ascii => Language::Text,
+                Protocol::Binary => Language::Binary,
+            };
+            (language, Login::Needless)
+        };
+        Session {
+            language,
+            login,
+            had_secret: false,
+            commanded: false,
+            parser: Parser::default(),
+            state: State::default(),
+        }
+    }
+
     /// Carries out what `input` holds, with replies to `out`; `turn` is how many operations
     /// it may do before others have theirs, and is counted down.
     pub fn handle(
@@ -90,15 +129,6 @@ impl<'s> Session<'s> {
         out: &mut Output<'s>,
         turn: &mut usize,
     ) -> Handled {
-        if !self.begun && !input.is_empty() {
-            self.begun = true;
-            if self.is_foreign(cx, input[0]) {
-                return Handled {
-                    consumed: 0,
-                    next: Next::Close(Reason::Error),
-                };
-            }
-        }
         let mut at = 0;
         loop {
             let rest = &input[at..];
@@ -133,7 +163,18 @@ impl<'s> Session<'s> {
                     next: Next::Turn,
                 };
             }
-            let (consumed, next) = self.batch(cx, rest, out, turn);
+            let (consumed, next) = match self.language {
+                Language::Text | Language::Binary => self.batch(cx, rest, out, turn),
+                Language::Unknown => {
+                    self.language = if rest[0] == MAGIC {
+                        Language::Binary
+                    } else {
+                        Language::Text
+                    };
+                    continue;
+                }
+                Language::TextLogin => self.log_in_by_text(cx, rest, out, turn),
+            };
             at += consumed;
             if let Some(next) = next {
                 return Handled { consumed: at, next };
@@ -154,8 +195,8 @@ impl<'s> Session<'s> {
             State::Value(upload) => {
                 let (len, taken) = upload.take(cx.local, input);
                 if taken.is_err() {
-                    let (left, reply) = upload.rest();
-                    self.state = State::Swallow { left, reply };
+                    let (left, due) = upload.rest();
+                    self.state = State::Swallow { left, due };
                     return (len, true); // of the value; what is to be swallowed comes next
                 }
                 if !upload.is_complete() {
@@ -166,7 +207,7 @@ impl<'s> Session<'s> {
                 }
                 (len, true)
             }
-            State::Swallow { left, reply } => {
+            State::Swallow { left, due } => {
                 let len = usize::try_from(*left)
                     .unwrap_or(usize::MAX)
                     .min(input.len());
@@ -174,17 +215,45 @@ impl<'s> Session<'s> {
                 if *left > 0 {
                     return (len, false);
                 }
-                out.put(reply);
+                due.put(out);
                 self.state = State::Commands;
                 (len, true)
             }
         }
     }
 
-    /// Whether the first byte announces the binary protocol, which this version does not
-    /// speak: a client that is sent away at once need not wait for a reply.
-    fn is_foreign(&self, cx: &Context<'_, 's>, first: u8) -> bool {
-        first == BINARY_MAGIC && cx.server.settings.protocol == Protocol::Auto
+    /// Reads one line, or line and block, of a client that has not logged in.
+    fn log_in_by_text(
+        &mut self,
+        cx: &mut Context<'_, 's>,
+        input: &[u8],
+        out: &mut Output<'s>,
+        turn: &mut usize,
+    ) -> (usize, Option<Next>) {
+        if out.is_full() {
+            return (0, Some(Next::Flush));
+        }
+        *turn -= 1;
+        self.had_secret = true;
+        match auth::read(input) {
+            Knock::Partial => (0, Some(Next::Input)),
+            Knock::Alien => (0, Some(Next::Close(Reason::Error))),
+            Knock::Refused(len, reply) => {
+                self.commanded = true;
+                out.put(reply);
+                (len, None)
+            }
+            Knock::Attempt(len, user, password) => {
+                self.commanded = true;
+                if cx.log_in(user, password) {
+                    self.language = Language::Text;
+                    out.put(reply::STORED);
+                } else {
+                    out.put(reply::AUTH_FAILURE);
+                }
+                (len, None)
+            }
+        }
     }
 
     /// Parses and carries out one batch. `None`: go on with the rest.
@@ -206,9 +275,14 @@ impl<'s> Session<'s> {
             BATCH.min(*turn)
         };
         let mut ended = 0;
-        let (consumed, stop) = self
-            .parser
-            .parse(input, room, &mut ops, |key| store.hash(key));
+        let hash = |key: &[u8]| store.hash(key);
+        let (consumed, stop) = match self.language {
+            Language::Binary => {
+                self.had_secret |= self.login.is_due();
+                binary::parse(input, room, &mut ops, hash, self.login)
+            }
+            _ => self.parser.parse(input, room, &mut ops, hash),
+        };
         self.commanded |= !ops.is_empty();
         prefetch(cx, &ops);
         let mut outcome = (consumed, (stop == Stop::Input).then_some(Next::Input));
@@ -219,20 +293,19 @@ impl<'s> Session<'s> {
                 outcome = (op.start as usize, Some(Next::Flush));
                 break;
             }
-            match op.body {
-                Body::Close(reason) => {
-                    outcome.1 = Some(Next::Close(reason));
-                    break;
-                }
-                // Always the last of its batch.
-                Body::Watch { line } => match watch(cx, line.of(input), out) {
+            // Always the last of its batch.
+            if let Body::Watch { line } = op.body {
+                match watch(cx, line.of(input), out) {
                     Ok(streams) => outcome.1 = Some(Next::Watch(streams)),
                     Err(reply) => out.put(reply),
-                },
-                _ => {}
+                }
             }
             ended += usize::from(op.body.ends_request());
-            self.run(cx, input, &op.body, out);
+            self.run(cx, input, op, out);
+            if let Some(reason) = op.body.closes() {
+                outcome.1 = Some(Next::Close(reason));
+                break;
+            }
         }
         if matches!(self.state, State::Dump(_)) {
             outcome.1 = None; // whatever comes next, it waits
@@ -244,9 +317,14 @@ impl<'s> Session<'s> {
 
     /// Carries out one operation.
     #[inline]
-    fn run(&mut self, cx: &mut Context<'_, 's>, input: &[u8], body: &Body, out: &mut Output<'s>) {
-        match *body {
-            Body::Swallow { len, reply } => self.state = State::Swallow { left: len, reply },
+    fn run(&mut self, cx: &mut Context<'_, 's>, input: &[u8], op: &Op, out: &mut Output<'s>) {
+        match op.body {
+            Body::Swallow { len, reply } => {
+                self.state = State::Swallow {
+                    left: len,
+                    due: Due::Text(reply),
+                };
+            }
             Body::Admin { run, line } => {
                 let dump = admin::run(run, line.of(input), cx, out);
                 cx.refresh();
@@ -262,7 +340,19 @@ impl<'s> Session<'s> {
                 Ok(upload) => self.state = State::Value(Box::new(upload)),
                 Err(reply) => self.state = swallow(storage.len, reply),
             },
-            _ => cx.run(input, body, out),
+            Body::FrameUpload { ref frame } => match cx.begin_frame_upload(input, frame) {
+                Ok(upload) => self.state = State::Value(Box::new(upload)),
+                Err(due) => self.skip(frame.value.len, due),
+            },
+            Body::FrameLogin {
+                ref frame,
+                is_whole,
+            } => self.log_in_by_frame(cx, input, frame, is_whole, out),
+            Body::FrameFault { fault, skip, .. } => {
+                binary::echo_at(input, op.start).put_fault(fault, out);
+                self.skip(skip, Due::Text(b""));
+            }
+            ref body => cx.run(input, body, out),
         }
     }
 
@@ -271,13 +361,13 @@ impl<'s> Session<'s> {
         self.parser.is_in_list()
     }
 
-    /// There will be no more input: a value of which some is missing is answered as a bad one.
-    /// The rest of a line is nothing.
+    /// There will be no more input: a value of which some is missing is answered as a bad one,
+    /// unless it stands in a frame. The rest of a line is nothing.
     pub fn end(&mut self, out: &mut Output<'s>) {
         match std::mem::take(&mut self.state) {
             State::Commands | State::Dump(_) => {}
             State::Value(upload) => out.put(upload.cut_short()),
-            State::Swallow { reply, .. } => out.put(reply),
+            State::Swallow { due, .. } => due.put_cut_short(out),
         }
     }
 
@@ -296,6 +386,44 @@ impl<'s> Session<'s> {
     #[inline]
     pub fn take_commanded(&mut self) -> bool {
         std::mem::take(&mut self.commanded)
+    }
+
+    fn log_in_by_frame(
+        &mut self,
+        cx: &mut Context<'_, 's>,
+        input: &[u8],
+        frame: &Frame,
+        is_whole: bool,
+        out: &mut Output<'s>,
+    ) {
+        if is_whole {
+            self.had_secret = true;
+            self.login = cx.frame_login(input, frame, self.login, out);
+        } else {
+            self.login = Login::Due;
+            let fault = cx.frame_long_login(input, frame);
+            let due = Due::Fault(frame.echo(input), fault);
+            self.skip(frame.value.len, due);
+        }
+    }
+
+    /// `len` bytes that belong to nobody come next.
+    fn skip(&mut self, len: u32, due: Due) {
+        if len > 0 {
+            let left = u64::from(len);
+            self.state = State::Swallow { left, due };
+        }
+    }
+
+    /// Whether input may hold a password: what is kept of it is to be wiped out after use.
+    pub fn awaits_secret(&self) -> bool {
+        self.language == Language::TextLogin || self.login.is_due()
+    }
+
+    /// Whether the input since the last question may have held a password.
+    #[inline]
+    pub fn had_secret(&mut self) -> bool {
+        std::mem::take(&mut self.had_secret)
     }
 
     /// Memory of an arriving value to receive into, if that is what comes next: at least
@@ -318,7 +446,8 @@ impl<'s> Session<'s> {
 /// A refused value of `len` bytes and its CR LF are read all the same.
 fn swallow<'s>(len: u32, reply: &'static [u8]) -> State<'s> {
     let left = u64::from(len) + reply::CR_LF.len() as u64;
-    State::Swallow { left, reply }
+    let due = Due::Text(reply);
+    State::Swallow { left, due }
 }
 
 /// Fetches what the batch will touch: first all buckets, then the items they point at, then

@@ -6,6 +6,7 @@ use super::parse::{BATCH, Parser, Stop};
 use super::{Context, Next, Output, Session};
 use crate::ops::Server;
 use crate::ops::conns::Asker;
+use crate::ops::logins::Logins;
 use crate::settings::Settings;
 use crate::store::Local;
 
@@ -29,7 +30,7 @@ impl<'s> Talk<'s> {
     fn new(server: &'s Server) -> Talk<'s> {
         Talk {
             server,
-            session: Session::default(),
+            session: Session::new(&server.settings, server.settings.protocol),
             local: server.add_thread(),
             ops: Vec::new(),
             out: Output::new(),
@@ -65,11 +66,11 @@ impl<'s> Talk<'s> {
 }
 
 fn server() -> Server {
-    Server::new(Settings {
+    let settings = Settings {
         memory_bytes: crate::settings::Live::new(16 << 20),
         ..Settings::default()
-    })
-    .unwrap()
+    };
+    Server::new(settings, Logins::default()).unwrap()
 }
 
 /// A conversation that uses every command, right and wrong.

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::binary::{self, Echo, Fault, Frame, Verb};
 use super::classic::{outcome, terms_of};
 use super::context::Context;
 use super::flags::{Flags, Key};
@@ -9,14 +10,15 @@ use super::meta;
 use super::op::{MetaStorage, Storage};
 use super::reply::{self, Output, refusal};
 use crate::ops::prefixes::Deed;
-use crate::store::{Draft, Local, Refused, Terms};
+use crate::store::{Draft, Local, Mode, Refused, Terms};
 
 /// A value that is arriving.
 pub struct Upload<'s> {
     draft: Draft<'s>,
     terms: Terms,
     answer: Answer,
-    /// What stands where CR LF should, as far as it is here.
+    /// What stands where CR LF should, as far as it is here; it is CR LF in the binary protocol,
+    /// which sends none.
     end: [u8; 2],
     end_len: usize,
 }
@@ -27,16 +29,48 @@ enum Answer {
     Classic { quiet: bool },
     /// In the terms of these flags.
     Meta { key: Box<[u8]>, flags: Box<[u8]> },
+    /// In a frame, if it is an error or not quiet. The value is bare.
+    Frame { echo: Echo, mode: Mode, quiet: bool },
+}
+
+/// What is to be said when all bytes of a refused value have come.
+#[derive(Clone, Copy)]
+pub enum Due {
+    /// This, or nothing.
+    Text(&'static [u8]),
+    /// An error of the binary protocol.
+    Fault(Echo, Fault),
+}
+
+impl Due {
+    /// Says it.
+    pub fn put(self, out: &mut Output<'_>) {
+        match self {
+            Due::Text(reply) => out.put(reply),
+            Due::Fault(echo, fault) => echo.put_fault(fault, out),
+        }
+    }
+
+    /// Says it although some of the value will not come; what is no whole frame is not answered.
+    pub fn put_cut_short(self, out: &mut Output<'_>) {
+        if let Due::Text(reply) = self {
+            out.put(reply);
+        }
+    }
 }
 
 impl<'s> Upload<'s> {
     fn new(draft: Draft<'s>, terms: Terms, answer: Answer) -> Upload<'s> {
+        let (end, end_len) = match answer {
+            Answer::Frame { .. } => ([b'\r', b'\n'], 2),
+            _ => ([0; 2], 0),
+        };
         Upload {
             draft,
             terms,
             answer,
-            end: [0; 2],
-            end_len: 0,
+            end,
+            end_len,
         }
     }
 
@@ -66,24 +100,26 @@ impl<'s> Upload<'s> {
 
     /// Whether all of it is here, and what should be CR LF.
     pub fn is_complete(&self) -> bool {
-        self.end_len == self.end.len()
+        self.draft.missing() == 0 && self.end_len == self.end.len()
     }
 
     /// What remains to be read when memory has run out, and the reply after it.
-    pub fn rest(&self) -> (u64, &'static [u8]) {
+    pub fn rest(&self) -> (u64, Due) {
+        let left = (self.draft.missing() + self.end.len() - self.end_len) as u64;
         let quiet = match &self.answer {
             Answer::Classic { quiet } => *quiet,
             // The one error that `q` hides.
             Answer::Meta { flags, .. } => Flags::read(flags).has(b'q'),
+            Answer::Frame { echo, .. } => return (left, Due::Fault(*echo, Fault::NoMemoryReading)),
         };
-        let left = (self.draft.missing() + self.end.len()) as u64;
-        (left, if quiet { b"" } else { reply::NO_MEMORY_READING })
+        let reply = if quiet { b"" } else { reply::NO_MEMORY_READING };
+        (left, Due::Text(reply))
     }
 
     /// The reply if the rest of it will not come.
     pub fn cut_short(&self) -> &'static [u8] {
         match &self.answer {
-            Answer::Classic { quiet: true } => b"",
+            Answer::Classic { quiet: true } | Answer::Frame { .. } => b"",
             Answer::Classic { quiet: false } | Answer::Meta { .. } => reply::BAD_CHUNK,
         }
     }
@@ -152,6 +188,32 @@ impl<'s> Context<'_, 's> {
         }
     }
 
+    /// Memory for a value that is still arriving, or what is to be said when it has come.
+    pub(super) fn begin_frame_upload(
+        &mut self,
+        input: &[u8],
+        frame: &Frame,
+    ) -> Result<Upload<'s>, Due> {
+        let parts = frame.parts(input);
+        let echo = parts.echo;
+        let (Verb::Store(mode), Some(hash)) = (frame.opcode.verb, frame.hash) else {
+            return Err(Due::Fault(echo, Fault::Invalid)); // no other request has a value
+        };
+        let (meta, terms) = self.frame_terms(&parts, mode);
+        let (store, len) = (&self.server.store, frame.value.len as usize);
+        match store.draft(self.local, parts.key, hash, meta, len, &terms) {
+            Ok(draft) => {
+                let quiet = frame.opcode.quiet;
+                Ok(Upload::new(
+                    draft,
+                    terms,
+                    Answer::Frame { echo, mode, quiet },
+                ))
+            }
+            Err(refused) => Err(Due::Fault(echo, refused.into())),
+        }
+    }
+
     /// Stores a value that has arrived.
     pub(super) fn finish_upload(&mut self, upload: Upload<'s>, out: &mut Output<'s>) {
         let is_whole = upload.ends_well();
@@ -172,7 +234,10 @@ impl<'s> Context<'_, 's> {
                 let key = Key::read(&key, flags.has(b'b'));
                 meta::put_stored(&key, &flags, &stored, out);
             }
-            (Answer::Meta { .. }, None) => out.put(reply::BAD_CHUNK),
+            (Answer::Frame { echo, mode, quiet }, Some(stored)) => {
+                binary::put_stored(echo, mode, quiet, Ok(stored), out);
+            }
+            (Answer::Meta { .. } | Answer::Frame { .. }, None) => out.put(reply::BAD_CHUNK),
         }
     }
 }

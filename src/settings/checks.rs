@@ -2,7 +2,7 @@
 //! operators can rely on (`-I 100` as root without `-u` reports the item size).
 
 use super::table::PAGE_BYTES;
-use super::{Refusal, Settings};
+use super::{Protocol, Refusal, Settings};
 
 const USAGE: i32 = 64;
 
@@ -15,23 +15,30 @@ const SLAB_SIZES_MAX: usize = 62;
 /// Largest value of `-I`.
 const ITEM_SIZE_MAX: u32 = 1 << 30;
 
+/// Options whose default depends on others, if they were not given.
+pub(super) struct OptionsGiven {
+    /// `-o slab_chunk_max`
+    pub chunk_max: bool,
+    /// `-B`
+    pub protocol: bool,
+    /// `-o temporary_ttl`
+    pub temporary_ttl: bool,
+}
+
 /// Checks the settings against each other and fills in those that follow from others.
-/// `chunk_max_given`: `-o slab_chunk_max` was among the options.
-/// `temporary_ttl_given`: so was `-o temporary_ttl`.
-pub(super) fn after_options(
-    to: &mut Settings,
-    chunk_max_given: bool,
-    temporary_ttl_given: bool,
-) -> Result<(), Refusal> {
+/// `given` tells which options were among those that the operator gave.
+pub(super) fn after_options(to: &mut Settings, given: &OptionsGiven) -> Result<(), Refusal> {
     if to.threads > THREADS_SENSIBLE {
         to.warnings.push(String::from(
             "WARNING: Setting a high number of workerthreads is not recommended.\n \
              Set this value to the number of cores in your machine or less.\n",
         ));
     }
-    item_size(to, chunk_max_given)?;
+    item_size(to, given.chunk_max)?;
     slab_sizes(to)?;
-    lru(to, temporary_ttl_given)?;
+    lru(to, given.temporary_ttl)?;
+    sasl(to, given.protocol)?;
+    auth_file(to, given.protocol)?;
     if to.tcp_port > 65535 {
         let line = format!("ERROR: Invalid port number {}.", to.tcp_port);
         return Err(Refusal::new(USAGE, line));
@@ -118,6 +125,41 @@ fn lru(to: &mut Settings, temporary_ttl_given: bool) -> Result<(), Refusal> {
     to.temp_lru.set(temporary_ttl_given);
     to.lru_segmented.set(to.lru_maintainer);
     Ok(())
+}
+
+/// Who logs in by SASL speaks the binary protocol, over a connection.
+fn sasl(to: &mut Settings, protocol_given: bool) -> Result<(), Refusal> {
+    if !to.sasl {
+        return Ok(());
+    }
+    if protocol_given && to.protocol != Protocol::Binary {
+        return Err(Refusal::new(USAGE, SASL_IS_BINARY));
+    }
+    if to.udp_port != 0 {
+        let line = "ERROR: Cannot enable UDP while using binary SASL authentication.";
+        return Err(Refusal::new(USAGE, line));
+    }
+    to.protocol = Protocol::Binary;
+    Ok(())
+}
+
+/// The refusal of any way to speak text to a server with `-S`.
+pub const SASL_IS_BINARY: &str = "ERROR: You cannot allow the ASCII protocol while using SASL.";
+
+/// Who logs in by a line of text speaks text, over a connection.
+fn auth_file(to: &mut Settings, protocol_given: bool) -> Result<(), Refusal> {
+    if to.auth_file.is_none() {
+        return Ok(());
+    }
+    let complaint = if protocol_given && to.protocol != Protocol::Ascii {
+        "ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens."
+    } else if to.udp_port != 0 {
+        "Cannot use UDP with ascii authentication enabled (-U 0 to disable)"
+    } else {
+        to.protocol = Protocol::Ascii;
+        return Ok(());
+    };
+    Err(Refusal::new(USAGE, complaint))
 }
 
 /// Root has to say whose rights the server shall have.

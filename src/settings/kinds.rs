@@ -34,6 +34,11 @@ pub enum Protocol {
     Binary,
 }
 
+impl Protocol {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Protocol; 3] = [Protocol::Auto, Protocol::Ascii, Protocol::Binary];
+}
+
 /// A value no option sets: the server itself keeps it.
 pub(super) struct Shown;
 
@@ -216,6 +221,24 @@ impl Kind<Option<PathBuf>> for FileName {
     }
 }
 
+/// The file of those who may log in; shown as `no` if there is none.
+pub(super) struct AuthFile;
+
+impl Kind<Option<PathBuf>> for AuthFile {
+    fn set(&self, field: &mut Option<PathBuf>, given: &Given<'_>) -> Result<(), Refusal> {
+        FileName.set(field, given)
+    }
+
+    fn show(&self, field: &Option<PathBuf>) -> String {
+        let path = FileName.typed(field);
+        if field.is_some() { path } else { yes_no(false) }
+    }
+
+    fn typed(&self, field: &Option<PathBuf>) -> String {
+        FileName.typed(field)
+    }
+}
+
 /// Any text; the last one given counts.
 pub(super) struct Text;
 
@@ -322,7 +345,7 @@ impl Kind<Protocol> for ProtocolName {
         *field = match &*given.text() {
             "auto" => Protocol::Auto,
             "ascii" => Protocol::Ascii,
-            "binary" => return Err(Refusal::not_available("-B binary (--protocol)")),
+            "binary" => Protocol::Binary,
             other => {
                 let line = format!("Invalid value for binding protocol: {other}");
                 let line = line + "\n -- should be one of auto, binary, or ascii";

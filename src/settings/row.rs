@@ -130,7 +130,6 @@ impl Setting {
     pub fn absence(&self) -> Refusal {
         let name = self.name();
         match (name, self.long()) {
-            ("S", _) => Refusal::new(64, "This server is not built with SASL support."),
             ("Z", _) => Refusal::new(64, "This server is not built with TLS support."),
             (_, Some(long)) => Refusal::not_available(&format!("-{name} (--{long})")),
             (_, None) if self.letter().is_some() => Refusal::not_available(&format!("-{name}")),

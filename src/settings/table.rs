@@ -103,11 +103,15 @@ settings! {
     use_cas: bool = true, TurnsOff, "-C, --disable-cas", "cas_enabled";
     /// Length of the queue of connections to accept.
     backlog: i32 = 1024, Integer, "-b, --listen-backlog=<num>", "tcp_backlog";
-    /// Protocol of the clients: ascii, or auto to find out.
+    /// Protocol: ascii, binary, or auto to find out.
     protocol: Protocol = Protocol::Auto, ProtocolName,
         "-B, --protocol=<name>", "binding_protocol";
-    "-S, --enable-sasl", "auth_enabled_sasl" = "no";
-    "-Y, --auth-file=<file>", "auth_enabled_ascii" = "no";
+    /// Clients log in by SASL, in the binary protocol alone. The file
+    /// of users is named by the environment, MEMCACHED_SASL_PWDB.
+    sasl: bool = false, TurnsOn, "-S, --enable-sasl", "auth_enabled_sasl";
+    /// Clients log in, in the text protocol alone; the file has
+    /// up to eight lines user:password.
+    auth_file: Option<PathBuf> = None, AuthFile, "-Y, --auth-file=<file>", "auth_enabled_ascii";
     /// Largest item; k or m may follow; 1k to 1024m.
     item_size_max: u32 = 1 << 20, ItemSize, "-I, --max-item-size=<bytes>", "item_size_max";
     /// Close connections over the limit at once, with a message;

@@ -190,7 +190,6 @@ fn every_absent_option_is_refused_by_name() {
             other => panic!("{args:?}: {other:?}"),
         };
         let (words, code) = match name {
-            "S" => ("This server is not built with SASL support.\n", 64),
             "Z" => ("This server is not built with TLS support.\n", 64),
             _ => (" is not available in this version\n", 1),
         };
@@ -269,6 +268,12 @@ fn options_change_their_rows_and_no_others() {
         (&["-b", "-1"], "tcp_backlog -1"),
         (&["-B", "ascii"], "binding_protocol ascii"),
         (&["-B", "auto"], ""),
+        (&["-B", "binary"], "binding_protocol binary"),
+        (&["-S"], "binding_protocol binary, auth_enabled_sasl yes"),
+        (
+            &["-Y", "/tmp/x"],
+            "binding_protocol ascii, auth_enabled_ascii /tmp/x",
+        ),
         (&["-I", "512k"], "item_size_max 524288"),
         (&["-I", "2097152"], "item_size_max 2097152"),
         (
@@ -372,6 +377,67 @@ fn fields_that_are_not_shown_are_set_as_well() {
     assert!(!settings.hash_expand);
     assert!(settings.watch_enabled && !run(&["-W"]).watch_enabled);
     assert_eq!(settings.slab_sizes, Some(vec![100, 109, 200]));
+}
+
+#[test]
+fn who_logs_in_speaks_the_protocol_of_the_login() {
+    let protocol = |args: &[&str]| run(args).protocol;
+    assert_eq!(protocol(&["-S"]), Protocol::Binary);
+    assert_eq!(protocol(&["-S", "-B", "binary"]), Protocol::Binary);
+    assert_eq!(
+        protocol(&["-B", "auto", "-S", "-B", "binary"]),
+        Protocol::Binary
+    );
+    assert_eq!(protocol(&["-Y", "f"]), Protocol::Ascii);
+    assert_eq!(protocol(&["-Y", "f", "-B", "ascii"]), Protocol::Ascii);
+    assert_eq!(protocol(&["-S", "-Y", "f"]), Protocol::Ascii);
+
+    let no_text = (format!("{SASL_IS_BINARY}\n"), 64);
+    for args in [
+        &["-S", "-B", "auto"][..],
+        &["-B", "ascii", "-S"],
+        &["-S", "-B", "binary", "-B", "ascii"],
+        &["-S", "-Y", "f", "-B", "ascii"],
+    ] {
+        assert_eq!(refused(args), no_text, "{args:?}");
+    }
+    let no_binary =
+        "ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.\n";
+    for args in [
+        &["-Y", "f", "-B", "auto"][..],
+        &["-B", "binary", "-Y", "f"],
+        &["-S", "-Y", "f", "-B", "binary"],
+    ] {
+        assert_eq!(refused(args), (no_binary.to_string(), 64), "{args:?}");
+    }
+}
+
+#[test]
+fn who_logs_in_does_so_over_a_connection() {
+    let given = checks::OptionsGiven {
+        chunk_max: false,
+        protocol: false,
+        temporary_ttl: false,
+    };
+    for (sasl, line) in [
+        (
+            true,
+            "ERROR: Cannot enable UDP while using binary SASL authentication.\n",
+        ),
+        (
+            false,
+            "Cannot use UDP with ascii authentication enabled (-U 0 to disable)\n",
+        ),
+    ] {
+        let mut settings = Settings {
+            udp_port: 11211,
+            sasl,
+            auth_file: (!sasl).then(|| "f".into()),
+            ..Settings::default()
+        };
+        let refusal = checks::after_options(&mut settings, &given).unwrap_err();
+        assert_eq!((refusal.message.as_str(), refusal.exit_code), (line, 64));
+    }
 }
 
 #[test]
@@ -716,7 +782,6 @@ fn help_explains_what_is_there_and_promises_nothing_else() {
     }
     let lower = text.to_lowercase();
     for word in [
-        "sasl",
         "ext_path",
         "enable-ssl",
         "drop_privileges",

@@ -1,6 +1,6 @@
 //! Descriptors handed from one thread to another through a pipe: `pipe(7)`.
 //!
-//! What travels is a number; the types on both sides see to it that each number is owned
+//! What travels is a number, with a note that the giver leaves for the taker; the types on both sides see to it that each number is owned
 //! by exactly one of them. A message is written in one piece, so none is ever torn.
 
 use super::{check, check_len};
@@ -9,7 +9,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawF
 
 /// Stands for "no more".
 const STOP: RawFd = -1;
-const MESSAGE_LEN: usize = size_of::<RawFd>();
+const MESSAGE_LEN: usize = 2 * WORD_LEN;
+/// Bytes of each of its halves: the descriptor, the note.
+const WORD_LEN: usize = 4;
 /// Messages that one call receives at most.
 const MESSAGES_MAX: usize = 64;
 
@@ -21,8 +23,8 @@ pub struct Taker(OwnedFd);
 
 /// What the giver has sent.
 pub enum Message {
-    /// A descriptor, now the taker's.
-    Descriptor(OwnedFd),
+    /// A descriptor, now the taker's, and what the giver noted about it.
+    Descriptor(OwnedFd, u32),
     /// There will be no more.
     Stop,
 }
@@ -44,12 +46,12 @@ pub fn pair() -> Result<(Giver, Taker)> {
 }
 
 impl Giver {
-    /// Gives a descriptor away.
+    /// Gives a descriptor away, with a note.
     ///
     /// # Errors
     /// The taker is gone; the descriptor is closed.
-    pub fn give(&self, descriptor: OwnedFd) -> Result<()> {
-        self.write(descriptor.as_raw_fd())?;
+    pub fn give(&self, descriptor: OwnedFd, note: u32) -> Result<()> {
+        self.write(descriptor.as_raw_fd(), note)?;
         let _ = descriptor.into_raw_fd();
         Ok(())
     }
@@ -59,11 +61,13 @@ impl Giver {
     /// # Errors
     /// The taker is gone.
     pub fn stop(&self) -> Result<()> {
-        self.write(STOP)
+        self.write(STOP, 0)
     }
 
-    fn write(&self, number: RawFd) -> Result<()> {
-        let message = number.to_ne_bytes();
+    fn write(&self, number: RawFd, note: u32) -> Result<()> {
+        let mut message = [0; MESSAGE_LEN];
+        message[..WORD_LEN].copy_from_slice(&number.to_ne_bytes());
+        message[WORD_LEN..].copy_from_slice(&note.to_ne_bytes());
         loop {
             // SAFETY: the buffer is valid for its length, which is below PIPE_BUF.
             match check_len(unsafe {
@@ -79,22 +83,25 @@ impl Giver {
 impl Taker {
     /// Takes what is there, at most a few dozen messages; the rest keeps the pipe readable.
     pub fn take(&self, mut each: impl FnMut(Message)) {
-        let mut numbers = [[0u8; MESSAGE_LEN]; MESSAGES_MAX];
+        let mut messages = [[0u8; MESSAGE_LEN]; MESSAGES_MAX];
         // SAFETY: the buffer is valid for its size.
         let read = unsafe {
             libc::read(
                 self.0.as_raw_fd(),
-                numbers.as_mut_ptr().cast(),
-                size_of_val(&numbers),
+                messages.as_mut_ptr().cast(),
+                size_of_val(&messages),
             )
         };
         let count = usize::try_from(read).unwrap_or(0) / MESSAGE_LEN;
-        for number in &numbers[..count] {
-            match RawFd::from_ne_bytes(*number) {
+        for &[a, b, c, d, note @ ..] in &messages[..count] {
+            match RawFd::from_ne_bytes([a, b, c, d]) {
                 STOP => each(Message::Stop),
-                // SAFETY: `Giver::give` gave up a descriptor of this number, and only it
-                // writes to this pipe.
-                fd => each(Message::Descriptor(unsafe { OwnedFd::from_raw_fd(fd) })),
+                fd => {
+                    // SAFETY: `Giver::give` gave up a descriptor of this number, and only it
+                    // writes to this pipe.
+                    let descriptor = unsafe { OwnedFd::from_raw_fd(fd) };
+                    each(Message::Descriptor(descriptor, u32::from_ne_bytes(note)));
+                }
             }
         }
     }
@@ -115,18 +122,20 @@ mod tests {
     fn a_descriptor_arrives_and_still_works() {
         let (giver, taker) = pair().unwrap();
         let (here, mut there) = std::os::unix::net::UnixStream::pair().unwrap();
-        giver.give(here.into()).unwrap();
+        giver.give(here.into(), 7).unwrap();
         giver.stop().unwrap();
         let (mut got, mut stopped) = (Vec::new(), false);
         taker.take(|message| match message {
-            Message::Descriptor(fd) => got.push(fd),
+            Message::Descriptor(fd, note) => got.push((fd, note)),
             Message::Stop => stopped = true,
         });
         assert!(stopped && got.len() == 1);
+        let (descriptor, note) = &got[0];
+        assert_eq!(*note, 7);
         there.write_all(b"x").unwrap();
         let mut byte = [0];
         assert_eq!(
-            super::super::io::recv(got[0].as_raw_fd(), &mut byte).unwrap(),
+            super::super::io::recv(descriptor.as_raw_fd(), &mut byte).unwrap(),
             1
         );
         taker.take(|_| panic!("nothing more was sent"));

@@ -249,6 +249,19 @@ pub fn set_thread_name(name: &str) {
     unsafe { libc::prctl(libc::PR_SET_NAME, buffer.as_ptr()) };
 }
 
+/// The name of this machine; empty if it has none that can be shown.
+pub fn host_name() -> String {
+    const NAME_LEN_MAX: usize = 256;
+    let mut buffer: [libc::c_char; NAME_LEN_MAX] = [0; NAME_LEN_MAX];
+    // SAFETY: the buffer is writable for the length given, and its last byte stays zero.
+    let failed = unsafe { libc::gethostname(buffer.as_mut_ptr(), NAME_LEN_MAX - 1) } < 0;
+    let bytes = buffer.map(libc::c_char::cast_unsigned);
+    match CStr::from_bytes_until_nul(&bytes) {
+        Ok(name) if !failed => name.to_string_lossy().into_owned(),
+        _ => String::new(),
+    }
+}
+
 /// The number of this process.
 pub fn pid() -> u32 {
     std::process::id()
@@ -362,5 +375,11 @@ mod tests {
             user_us + system_us < before_us + 2_000
         } {}
         assert_eq!(pid(), std::process::id());
+    }
+
+    #[test]
+    fn the_machine_has_the_name_that_the_kernel_knows() {
+        let known = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        assert_eq!(host_name(), known.trim_end());
     }
 }
