@@ -1,6 +1,8 @@
 //! Tests of the protocol without a socket: the same answer however the input is cut, and
 //! the parser against a naive twin.
 
+mod frames;
+
 use super::op::{Body, Op};
 use super::parse::{BATCH, Parser, Stop};
 use super::{Context, Next, Output, Session};

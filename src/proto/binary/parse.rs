@@ -7,7 +7,7 @@ use super::super::op::{Body, Op, Span};
 use super::super::parse::Stop;
 use super::fault::Fault;
 use super::header::{Frame, HEADER_LEN, Header, MAGIC};
-use super::opcode::{self, Opcode};
+use super::opcode::{self, Opcode, Verb};
 use super::sasl::{self, Login};
 use crate::ops::watch::Reason;
 use crate::store::KEY_LEN_MAX;
@@ -121,7 +121,10 @@ fn frame(
         return Step::Halt(next);
     }
     push(Body::Frame { frame });
-    Step::Next(next)
+    match opcode.verb {
+        Verb::Quit => Step::Halt(next),
+        _ => Step::Next(next),
+    }
 }
 
 /// The opcode of a request, `None` if there is no such; or what is so wrong with it that the
