@@ -11,7 +11,7 @@ use Test::More;
 use Notation;
 use Server;
 
-our @EXPORT = qw(converse_all converse);
+our @EXPORT = qw(converse_all converse hold_alone);
 
 sub converse_all {
     my ($text) = @_;
@@ -28,6 +28,13 @@ sub converse_all {
         converse($server, $operator, $row);
     }
     return;
+}
+
+# One row without an operator: on a cache as it is, and a clock that runs.
+sub hold_alone {
+    my ($server, $row) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return converse($server, undef, $row);
 }
 
 # One row. The operator is a second connection, which moves the clock.

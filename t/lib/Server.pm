@@ -119,6 +119,7 @@ sub _host {
     my ($list) = @_;
     return '127.0.0.1' unless defined $list;
     my ($first) = split /[,;]/, $list;
+    $first =~ s/^proto\[\w*\]://;
     return $1 if $first =~ /^\[(.*)\]/;
     return $first if $first =~ /:.*:/;
     $first =~ s/:.*//;
