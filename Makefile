@@ -31,6 +31,11 @@ test-peer:
 	$(CARGO) build --locked
 	perl t/peer/differ.pl --seconds $(PEER_SECONDS)
 
+# Conversations with real clients, as many as are installed; t/clients/clients.t names them.
+test-clients:
+	$(CARGO) build --locked
+	prove -v t/clients/
+
 bench:
 	@echo "doc/performance.txt tells how its figures were measured."
 
@@ -57,4 +62,4 @@ $(BINARY):
 clean:
 	$(CARGO) clean --locked
 
-.PHONY: all run test test-peer bench doc check install clean
+.PHONY: all run test test-peer test-clients bench doc check install clean

@@ -27,7 +27,7 @@
 //! |------------|--------------------------------------------------------------|
 //! | `net`      | sockets: listener, workers, connections, logger              |
 //! | `proto`    | bytes to requests to replies, no sockets                     |
-//! | `ops`      | what an operator asks for: statistics, what goes on          |
+//! | `ops`      | what an operator asks for: statistics, what goes on; logins  |
 //! | `settings` | every option, once                                           |
 //! | `counters` | every counter, once                                          |
 //! | `store`    | the cache engine, no protocol                                |

@@ -105,7 +105,7 @@ pub enum Body {
     /// A value that is still arriving: the rest of the input belongs to it.
     Upload { storage: Storage },
     /// `len` bytes that belong to nobody follow; then the reply.
-    Swallow { len: u64, reply: &'static [u8] },
+    Swallow { len: u32, reply: &'static [u8] },
     /// Deletes a key.
     Delete { key: Span, hash: u64, quiet: bool },
     /// Increments or decrements.

@@ -352,7 +352,7 @@ impl<H> Fill<'_, H> {
 
     /// A value that nobody wants, and the reply after it.
     fn swallow(&mut self, at: usize, len: u32, reply: &'static [u8], next: usize) -> Step {
-        let len = u64::from(len) + reply::CR_LF.len() as u64;
+        let len = len + reply::CR_LF.len() as u32; // a length leaves room for that
         self.push(at, Body::Swallow { len, reply });
         Step::Halt(next)
     }

@@ -89,7 +89,7 @@ enum State<'s> {
     /// The rest of a value, then CR LF.
     Value(Box<Upload<'s>>),
     /// Bytes that belong to nobody, then the reply is due.
-    Swallow { left: u64, due: Due },
+    Swallow { left: u32, due: Due },
     /// Not the input's turn: a dump goes on.
     Dump(Box<Dump<'s>>),
 }
@@ -208,10 +208,8 @@ impl<'s> Session<'s> {
                 (len, true)
             }
             State::Swallow { left, due } => {
-                let len = usize::try_from(*left)
-                    .unwrap_or(usize::MAX)
-                    .min(input.len());
-                *left -= len as u64;
+                let len = input.len().min(*left as usize);
+                *left -= len as u32;
                 if *left > 0 {
                     return (len, false);
                 }
@@ -410,8 +408,7 @@ impl<'s> Session<'s> {
     /// `len` bytes that belong to nobody come next.
     fn skip(&mut self, len: u32, due: Due) {
         if len > 0 {
-            let left = u64::from(len);
-            self.state = State::Swallow { left, due };
+            self.state = State::Swallow { left: len, due };
         }
     }
 
@@ -445,7 +442,7 @@ impl<'s> Session<'s> {
 
 /// A refused value of `len` bytes and its CR LF are read all the same.
 fn swallow<'s>(len: u32, reply: &'static [u8]) -> State<'s> {
-    let left = u64::from(len) + reply::CR_LF.len() as u64;
+    let left = len + reply::CR_LF.len() as u32;
     let due = Due::Text(reply);
     State::Swallow { left, due }
 }

@@ -104,8 +104,8 @@ impl<'s> Upload<'s> {
     }
 
     /// What remains to be read when memory has run out, and the reply after it.
-    pub fn rest(&self) -> (u64, Due) {
-        let left = (self.draft.missing() + self.end.len() - self.end_len) as u64;
+    pub fn rest(&self) -> (u32, Due) {
+        let left = (self.draft.missing() + self.end.len() - self.end_len) as u32;
         let quiet = match &self.answer {
             Answer::Classic { quiet } => *quiet,
             // The one error that `q` hides.

@@ -61,46 +61,29 @@ fn frame(
     let Some(head) = rest.first_chunk() else {
         return Step::Wait;
     };
-    let mut push = |body| {
-        ops.push(Op {
-            start: at as u32,
-            body,
-        });
-    };
     let header = Header::read(head);
-    if header.magic != MAGIC {
-        push(Body::Close(Reason::Error));
-        return Step::Halt(at);
-    }
     let value_at = HEADER_LEN + header.extras_len + header.key_len;
+    if header.magic != MAGIC {
+        return push(ops, at, Body::Close(Reason::Error), Step::Halt(at));
+    }
     if rest.len() < value_at && value_at <= HEAD_LEN_MAX {
         return Step::Wait;
     }
     let opcode = match check(&header, value_at, login) {
         Ok(opcode) => opcode,
         Err(fault) => {
-            push(Body::FrameFault {
+            let body = Body::FrameFault {
                 fault,
                 skip: 0,
                 closes: true,
-            });
-            return Step::Halt(at);
+            };
+            return push(ops, at, body, Step::Halt(at));
         }
     };
-    let is_whole = rest.len() - value_at >= header.value_len();
     let value = Span::new(at + value_at, at + value_at + header.value_len());
-    let next = at + value_at + if is_whole { header.value_len() } else { 0 };
+    let is_whole = rest.len() - value_at >= header.value_len();
     let Some(opcode) = opcode else {
-        push(Body::FrameFault {
-            fault: Fault::Unknown,
-            skip: if is_whole { 0 } else { value.len },
-            closes: false,
-        });
-        return if is_whole {
-            Step::Next(next)
-        } else {
-            Step::Halt(next)
-        };
+        return unknown(ops, at, value, is_whole);
     };
     let key = &rest[value_at - header.key_len..value_at];
     let frame = Frame {
@@ -109,22 +92,52 @@ fn frame(
         hash: opcode.has_item().then(|| hash(key)),
         value,
     };
-    if opcode.logs_in() {
-        if !is_whole && header.value_len() <= sasl::PAYLOAD_LEN_MAX {
-            return Step::Wait;
+    let (value_start, end) = (value.start as usize, at + value_at + header.value_len());
+    match (is_whole, opcode.verb) {
+        (true, Verb::SaslAuth | Verb::SaslStep) => push(
+            ops,
+            at,
+            Body::FrameLogin { frame, is_whole },
+            Step::Halt(end),
+        ),
+        (true, Verb::Quit) => push(ops, at, Body::Frame { frame }, Step::Halt(end)),
+        (true, _) => push(ops, at, Body::Frame { frame }, Step::Next(end)),
+        (false, Verb::SaslAuth | Verb::SaslStep) if value.len <= sasl::PAYLOAD_LEN_MAX => {
+            Step::Wait
         }
-        push(Body::FrameLogin { frame, is_whole });
-        return Step::Halt(next);
+        (false, Verb::SaslAuth | Verb::SaslStep) => {
+            let body = Body::FrameLogin { frame, is_whole };
+            push(ops, at, body, Step::Halt(value_start))
+        }
+        (false, _) => push(
+            ops,
+            at,
+            Body::FrameUpload { frame },
+            Step::Halt(value_start),
+        ),
     }
-    if !is_whole {
-        push(Body::FrameUpload { frame });
-        return Step::Halt(next);
-    }
-    push(Body::Frame { frame });
-    match opcode.verb {
-        Verb::Quit => Step::Halt(next),
-        _ => Step::Next(next),
-    }
+}
+
+#[inline]
+fn push(ops: &mut Vec<Op>, at: usize, body: Body, step: Step) -> Step {
+    let start = at as u32;
+    ops.push(Op { start, body });
+    step
+}
+
+/// An opcode that nobody knows: told at once, and its value skipped.
+fn unknown(ops: &mut Vec<Op>, at: usize, value: Span, is_whole: bool) -> Step {
+    let (skip, step) = if is_whole {
+        (0, Step::Next((value.start + value.len) as usize))
+    } else {
+        (value.len, Step::Halt(value.start as usize))
+    };
+    let body = Body::FrameFault {
+        fault: Fault::Unknown,
+        skip,
+        closes: false,
+    };
+    push(ops, at, body, step)
 }
 
 /// The opcode of a request, `None` if there is no such; or what is so wrong with it that the

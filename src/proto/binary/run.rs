@@ -18,36 +18,28 @@ use crate::store::{
 const DO_NOT_CREATE: u32 = u32::MAX;
 
 impl<'s> Context<'_, 's> {
-    /// Carries out a frame that is all here.
-    #[inline]
+    /// Carries out a frame that is all here. Kept out of the loop that carries out text, which
+    /// is the better for being short.
+    #[inline(never)]
     pub fn frame(&mut self, input: &[u8], frame: &Frame, out: &mut Output<'s>) {
         let parts = frame.parts(input);
-        let echo = parts.echo;
+        let quiet = frame.opcode.quiet;
         match (frame.opcode.verb, frame.hash) {
             (Verb::Get { with_key }, Some(hash)) => {
                 let asked = Asked {
                     access: Access::Get,
                     with_key,
                     with_value: true,
-                    quiet: frame.opcode.quiet,
+                    quiet,
                 };
                 self.frame_read(&parts, hash, &asked, out);
             }
-            (Verb::GetAndTouch { with_key }, Some(hash)) => {
+            (verb @ (Verb::Touch | Verb::GetAndTouch { .. }), Some(hash)) => {
                 let asked = Asked {
                     access: Access::Touch(self.server.store.clock.expiry(parts.u32_at(0))),
-                    with_key,
-                    with_value: true,
-                    quiet: frame.opcode.quiet,
-                };
-                self.frame_read(&parts, hash, &asked, out);
-            }
-            (Verb::Touch, Some(hash)) => {
-                let asked = Asked {
-                    access: Access::Touch(self.server.store.clock.expiry(parts.u32_at(0))),
-                    with_key: false,
-                    with_value: false,
-                    quiet: false,
+                    with_key: verb == Verb::GetAndTouch { with_key: true },
+                    with_value: verb != Verb::Touch,
+                    quiet,
                 };
                 self.frame_read(&parts, hash, &asked, out);
             }
@@ -55,41 +47,49 @@ impl<'s> Context<'_, 's> {
                 let (meta, terms) = self.frame_terms(&parts, mode);
                 let (store, value) = (&self.server.store, frame.value.of(input));
                 let stored = store.put(self.local, parts.key, hash, meta, value, &terms);
-                put_stored(echo, mode, frame.opcode.quiet, stored, out);
+                put_stored(parts.echo, mode, quiet, stored, out);
             }
             (Verb::Delete, Some(hash)) => {
-                let removal = Removal {
-                    compare: Some(parts.cas).filter(|&cas| cas != 0),
-                    mismatch_uncounted: true,
-                    ..Removal::default()
-                };
-                let store = &self.server.store;
-                let removed = store.remove(self.local, parts.key, hash, &removal);
-                put_done(echo, frame.opcode.quiet, removed, out);
+                let removed = self.frame_delete(&parts, hash);
+                put_done(parts.echo, quiet, removed, out);
             }
             (Verb::Add { increment }, Some(hash)) => {
-                let sum = self.frame_add(&parts, hash, increment);
-                match sum {
-                    Ok(_) if frame.opcode.quiet => {}
-                    Ok((sum, cas)) => echo.put_value(0, &sum.to_be_bytes(), cas, out),
-                    Err(why) => echo.put_fault(why.into(), out),
+                match self.frame_add(&parts, hash, increment) {
+                    Ok(_) if quiet => {}
+                    Ok((sum, cas)) => parts.echo.put_value(0, &sum.to_be_bytes(), cas, out),
+                    Err(why) => parts.echo.put_fault(why.into(), out),
                 }
             }
-            (Verb::Flush, _) => {
-                let flushed = self.frame_flush(&parts);
-                put_done(echo, frame.opcode.quiet, flushed, out);
+            _ => self.frame_of_no_item(&parts, frame, out),
+        }
+    }
+
+    fn frame_of_no_item(&mut self, parts: &Parts<'_>, frame: &Frame, out: &mut Output<'s>) {
+        let (echo, quiet) = (parts.echo, frame.opcode.quiet);
+        match frame.opcode.verb {
+            Verb::Flush => {
+                let flushed = self.frame_flush(parts);
+                put_done(echo, quiet, flushed, out);
             }
-            (Verb::NoOp, _) => echo.put_done(0, out),
-            (Verb::Quit, _) => put_done(echo, frame.opcode.quiet, Ok::<(), Fault>(()), out),
-            (Verb::Version, _) => echo.put_value(0, VERSION.as_bytes(), 0, out),
-            (Verb::Stat, _) => self.frame_stat(&parts, out),
-            (Verb::SaslList, _) => {
-                echo.put_value(0, sasl::mechanisms(&self.server.logins), 0, out);
-            }
+            Verb::NoOp => echo.put_done(0, out),
+            Verb::Quit => put_done(echo, quiet, Ok::<(), Fault>(()), out),
+            Verb::Version => echo.put_value(0, VERSION.as_bytes(), 0, out),
+            Verb::Stat => self.frame_stat(parts, out),
+            Verb::SaslList => echo.put_value(0, sasl::mechanisms(&self.server.logins), 0, out),
             // The session sees to logins: they change what it may be asked for. All others
-            // are about an item and have a hash.
+            // are about an item.
             _ => {}
         }
+    }
+
+    fn frame_delete(&mut self, parts: &Parts<'_>, hash: u64) -> Result<(), NoChange> {
+        let removal = Removal {
+            compare: Some(parts.cas).filter(|&cas| cas != 0),
+            mismatch_uncounted: true,
+            ..Removal::default()
+        };
+        let store = &self.server.store;
+        store.remove(self.local, parts.key, hash, &removal)
     }
 
     #[inline]

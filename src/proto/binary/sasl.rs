@@ -14,7 +14,7 @@ const PLAIN: &[u8] = b"PLAIN";
 /// Longest name of a mechanism.
 const MECHANISM_LEN_MAX: usize = 32;
 /// Longest proof that is looked at; no password is longer.
-pub const PAYLOAD_LEN_MAX: usize = 64 << 10;
+pub const PAYLOAD_LEN_MAX: u32 = 64 << 10;
 /// Longest proof that counts as one.
 const PAYLOAD_LEN_REFUSED: u32 = 512 << 10;
 /// The status of a login that goes on with another step.
