@@ -20,7 +20,7 @@ use Server;
         ($code, $out, $err) = Server->refused($help, as_given => 1);
         is($code, 0, "$help ends well");
         like($out, qr/\Amemcached 1\.6\.45\n/, '... names itself first');
-        like($out, qr/^\s*-\Q$_\E\b/m, "... and tells of -$_") for qw(p s U m M c u l t f n R C b B I v h V o);
+        like($out, qr/^\s*-\Q$_\E\b/m, "... and tells of -$_") for qw(p s U m M c u l t f n R C b B S Y I v h V o);
     }
     ($code, $out) = Server->refused('-V -c 0', as_given => 1);
     is("$code $out", "0 memcached 1.6.45\n", 'options count from left to right');
@@ -115,6 +115,8 @@ for my $row (
     ['-B auto',              'binding_protocol', 'auto-negotiate'],
     ['-B ascii',             'binding_protocol', 'ascii'],
     ['-B ascii -vv',         'binding_protocol', 'ascii'],
+    ['-B auto',              'auth_enabled_sasl', 'no'],
+    ['-B auto',              'auth_enabled_ascii', 'no'],
     ['-vvv',                 'verbosity',      3],
     ['-M',                   'evictions',      'off'],
     ['-F',                   'flush_enabled',  'no'],

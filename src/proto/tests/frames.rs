@@ -242,3 +242,50 @@ fn a_login_may_be_cut_anywhere() {
         assert!(talk.closed, "the second failure has taken the login away");
     }
 }
+
+/// Frames with some bytes changed, where a change does the most: in the header.
+fn damaged(random: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
+    let mut text = Vec::new();
+    while text.len() < 4000 {
+        let key = vec![b'a' + random(3) as u8; 1 + random(3)];
+        let value = vec![b'1'; [0, 1, 30][random(3)]];
+        let mut bytes = match random(6) {
+            0 => frame([0x00, 0x09, 0x0c, 0x0d][random(4)], b"", &key, b""),
+            1 => frame([0x01, 0x02, 0x11, 0x13][random(4)], &[0; 8], &key, &value),
+            2 => frame([0x0e, 0x0f, 0x19, 0x1a][random(4)], b"", &key, &value),
+            3 => frame([0x05, 0x06, 0x15, 0x16][random(4)], &[0; 20], &key, b""),
+            4 => frame([0x1c, 0x1d, 0x1e, 0x24][random(4)], &[0; 4], &key, b""),
+            _ => frame([0x0a, 0x0b, 0x20, 0x25][random(4)], b"", b"", b""),
+        };
+        if random(20) == 0 {
+            // Not the opcode: statistics differ from one moment to the next.
+            bytes[2 + random(22)] = random(256) as u8;
+        }
+        text.extend(bytes);
+    }
+    text
+}
+
+#[test]
+fn damaged_frames_are_answered_alike_wherever_they_are_cut() {
+    let mut seed = 11u64;
+    let mut random = |n: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(7);
+        (seed >> 33) as usize % n
+    };
+    let mut longest = 0;
+    for round in 0..60 {
+        let text = damaged(&mut random);
+        let outcome = |lens: &[usize]| {
+            let server = server();
+            let talk = replies(&server, &text, lens);
+            (talk.replies, talk.closed)
+        };
+        let whole = outcome(&[text.len()]);
+        longest = longest.max(whole.0.len());
+        for lens in [&[1][..], &[5, 31, 2], &[700, 1]] {
+            assert!(outcome(lens) == whole, "round {round}, pieces of {lens:?}");
+        }
+    }
+    assert!(longest > 2000, "some of it was understood");
+}
