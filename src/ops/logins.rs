@@ -272,10 +272,12 @@ fn read_config(environment: &Environment) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn temp_file(name: &str, text: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("{name}.{}", std::process::id()));
         fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
     }
 
@@ -296,7 +298,6 @@ mod tests {
     fn a_name_without_a_realm_is_of_this_machine() {
         let path = temp_file("logins-realm", "bob@here:one\nann:two\neve@there:three\n");
         let logins = sasl(&path).unwrap();
-        fs::remove_file(&path).unwrap();
         let admits = |user: &str, password: &str| {
             logins.admits_by_plain(b"", user.as_bytes(), password.as_bytes())
         };
@@ -309,6 +310,7 @@ mod tests {
         assert!(as_whom(b"", b"bob") && as_whom(b"bob", b"bob") && as_whom(b"bob@here", b"bob"));
         assert!(!as_whom(b"eve", b"bob") && !as_whom(b"bob", b"bob@here"));
         assert!(logins.offers_plain());
+        fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -28,7 +28,7 @@ const MAGIC_REPLY: u8 = 0x81;
 /// Bytes of a header.
 pub const HEADER_LEN: usize = 24;
 
-/// The header of a request.
+/// The header of a request, as it was sent: nothing has been checked. Lengths in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Header {
     pub magic: u8,
@@ -41,6 +41,7 @@ pub struct Header {
 }
 
 impl Header {
+    /// Takes 24 bytes apart.
     #[inline]
     pub fn read(bytes: &[u8; HEADER_LEN]) -> Header {
         let [
@@ -95,8 +96,11 @@ pub struct Frame {
 
 /// A frame taken apart.
 pub struct Parts<'i> {
+    /// What its reply repeats.
     pub echo: Echo,
+    /// As many bytes as its opcode wants.
     pub extras: &'i [u8],
+    /// Empty if its opcode has none.
     pub key: &'i [u8],
     /// What the item's cas id must be, 0 if it may be any.
     pub cas: u64,
@@ -145,12 +149,14 @@ pub struct Echo {
     opaque: [u8; 4],
 }
 
-/// What a reply's header says besides.
+/// What a reply's header says besides. Lengths in bytes.
 #[derive(Default)]
 pub struct Says {
+    /// 0 for success, else that of a [`Fault`].
     pub status: u16,
     pub key_len: usize,
     pub value_len: usize,
+    /// The item's id, 0 for none.
     pub cas: u64,
 }
 
@@ -161,6 +167,7 @@ pub fn echo_at(input: &[u8], start: u32) -> Echo {
 }
 
 impl Echo {
+    /// What the reply to such a request repeats.
     pub fn of(header: &Header) -> Echo {
         Echo {
             opcode: header.opcode,

@@ -4,6 +4,9 @@ use super::{Talk, server};
 use crate::ops::Server;
 use crate::ops::logins::{Environment, Logins};
 use crate::settings::{Protocol, Settings};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 /// A frame as it should be.
 fn frame(opcode: u8, extras: &[u8], key: &[u8], value: &[u8]) -> Vec<u8> {
@@ -182,9 +185,20 @@ fn lengths_that_lie_are_refused_or_waited_for() {
     }
 }
 
-fn sasl_server() -> Server {
-    let path = std::env::temp_dir().join(format!("frames-users.{}", std::process::id()));
-    std::fs::write(&path, "bob:secret\n").unwrap();
+/// A file of users that is there as long as this is.
+struct Users(PathBuf);
+
+impl Drop for Users {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A server that bob may log in to.
+fn sasl_server(test: &str) -> (Server, Users) {
+    let users = Users(std::env::temp_dir().join(format!("{test}.{}", std::process::id())));
+    std::fs::write(&users.0, "bob:secret\n").unwrap();
+    std::fs::set_permissions(&users.0, Permissions::from_mode(0o600)).unwrap();
     let settings = Settings {
         sasl: true,
         protocol: Protocol::Binary,
@@ -192,16 +206,16 @@ fn sasl_server() -> Server {
         ..Settings::default()
     };
     let environment = Environment {
-        password_file: Some(path.into()),
+        password_file: Some(users.0.clone().into()),
         ..Environment::default()
     };
     let logins = Logins::read(&settings, &environment).unwrap();
-    Server::new(settings, logins).unwrap()
+    (Server::new(settings, logins).unwrap(), users)
 }
 
 #[test]
 fn before_a_login_each_opcode_is_refused_but_four() {
-    let server = sasl_server();
+    let (server, _users) = sasl_server("frames-gate");
     for opcode in 0..=255 {
         let mut talk = Talk::new(&server);
         let key: &[u8] = match opcode {
@@ -219,7 +233,7 @@ fn before_a_login_each_opcode_is_refused_but_four() {
 
 #[test]
 fn a_login_may_be_cut_anywhere() {
-    let server = sasl_server();
+    let (server, _users) = sasl_server("frames-cut");
     let text = [
         frame(0x21, b"", b"PLAIN", b"\0bob\0wrong"),
         frame(0x21, b"", b"plain", b"bob\0bob\0secret"),
