@@ -76,7 +76,34 @@ __DATA__
 136 detail alone is not found
     > STAT "detail"
     < STAT 01
-140 nor with anything else
+137 detail on has nothing to tell
+    > STAT "detail on"
+    < STAT 00
+138 detail counts gets, hits, sets and deletions by prefix
+    = STAT "detail on" + SET "p:a" val="v" + GET "p:a" + GET "p:b" + DELETE "p:a"
+    > STAT "detail dump"
+    < STAT 00 "detailed" val="PREFIX p get 2 hit 1 set 1 del 1\r\nEND\r\n"; STAT 00
+139 detail off has nothing to tell
+    > STAT "detail off"
+    < STAT 00
+and nothing is counted any more, but what was is still there
+    > GET "p:b" + STAT "detail dump and more"
+    < GET 01; STAT 00 "detailed" val="PREFIX p get 2 hit 1 set 1 del 1\r\nEND\r\n"; STAT 00
+a reset forgets what was counted
+    > STAT "reset" + STAT "detail dump"
+    < STAT 00; STAT 00 "detailed" val="END\r\n"; STAT 00
+what touches counts as a get, quiet or not; a number and a key without a prefix do not count
+    = STAT "detail on" + SETQ "q:a" val="1" + TOUCH "q:a" + GATQ "q:a" + GATK "q:b" + INCR "q:a" delta=1 + DELETEQ "q:a" + DELETE "q:a" + APPENDQ "q:a" val="1" + SET "q" val="1"
+    > STAT "detail dump" + STAT "reset" + STAT "detail off"
+    < STAT 00 "detailed" val="PREFIX q get 3 hit 2 set 2 del 2\r\nEND\r\n"; STAT 00; STAT 00; STAT 00
+what is switched on counts at once
+    > STAT "detail on" + GET "r:a" + STAT "detail off" + GET "r:a" + STAT "detail dump" + STAT "reset"
+    < STAT 00; GET 01; STAT 00; GET 01; STAT 00 "detailed" val="PREFIX r get 1 hit 0 set 0 del 0\r\nEND\r\n"; STAT 00; STAT 00
+a value that waits to arrive, or is refused, counts
+    = STAT "detail on"
+    > SET "s:a" val="{x*3000}" + STAT "detail dump" + SET "s:b" val="{x*1100000}" + STAT "detail dump" + STAT "reset" + STAT "detail off"
+    < SET 00 cas; STAT 00 "detailed" val="PREFIX s get 0 hit 0 set 1 del 0\r\nEND\r\n"; STAT 00; SET 03; STAT 00 "detailed" val="PREFIX s get 0 hit 0 set 2 del 0\r\nEND\r\n"; STAT 00; STAT 00; STAT 00
+140 detail with anything else is not found
     > STAT "detail bogus"
     < STAT 01
 141 statistics have no extras
@@ -108,3 +135,13 @@ __DATA__
 185 quietly too, and it is told
     > FLUSHQ + NOOP
     < FLUSHQ 20; NOOP 00
+
+# so may dumps
+
+[-X]
+186 detail on may be forbidden
+    > STAT "detail on"
+    < STAT 01
+187 and detail dump
+    > STAT "detail dump"
+    < STAT 01

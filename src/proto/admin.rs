@@ -193,14 +193,7 @@ fn detail(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         Some(what) if begins(what, b"on") => settings.detail_enabled.set(true),
         Some(what) if begins(what, b"off") => settings.detail_enabled.set(false),
         Some(what) if begins(what, b"dump") => {
-            let out = &mut *call.out;
-            call.server.prefixes.each(|prefix, counts| {
-                out.put(b"PREFIX ");
-                out.put(prefix);
-                // Writing to memory cannot fail.
-                let _ = write!(out, " {counts}\r\n");
-            });
-            out.put(reply::END);
+            write_prefixes(call.server, call.out);
             return Answer::Written;
         }
         _ => {
@@ -210,4 +203,14 @@ fn detail(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     }
     call.out.put(reply::OK);
     Answer::Written
+}
+
+/// What requests have been counted by prefix, to memory: that cannot fail.
+pub(super) fn write_prefixes(server: &Server, to: &mut impl Write) {
+    server.prefixes.each(|prefix, counts| {
+        let _ = to.write_all(b"PREFIX ");
+        let _ = to.write_all(prefix);
+        let _ = write!(to, " {counts}\r\n");
+    });
+    let _ = to.write_all(reply::END);
 }

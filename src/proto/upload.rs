@@ -199,6 +199,7 @@ impl<'s> Context<'_, 's> {
         let (Verb::Store(mode), Some(hash)) = (frame.opcode.verb, frame.hash) else {
             return Err(Due::Fault(echo, Fault::Invalid)); // no other request has a value
         };
+        self.count_prefix(parts.key, Deed::Set);
         let (meta, terms) = self.frame_terms(&parts, mode);
         let (store, len) = (&self.server.store, frame.value.len as usize);
         match store.draft(self.local, parts.key, hash, meta, len, &terms) {

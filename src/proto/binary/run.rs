@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::header::{Echo, Frame, Parts, Says};
 use super::opcode::Verb;
 use super::sasl;
+use crate::ops::prefixes::Deed;
 use crate::settings::VERSION;
 use crate::store::{
     Access, Change, Found, Meta, Mode, NoChange, Outcome, Refused, Removal, Stored, Terms,
@@ -44,6 +45,7 @@ impl<'s> Context<'_, 's> {
                 self.frame_read(&parts, hash, &asked, out);
             }
             (Verb::Store(mode), Some(hash)) => {
+                self.count_prefix(parts.key, Deed::Set);
                 let (meta, terms) = self.frame_terms(&parts, mode);
                 let (store, value) = (&self.server.store, frame.value.of(input));
                 let stored = store.put(self.local, parts.key, hash, meta, value, &terms);
@@ -86,8 +88,10 @@ impl<'s> Context<'_, 's> {
         let removal = Removal {
             compare: Some(parts.cas).filter(|&cas| cas != 0),
             mismatch_uncounted: true,
+            told_as: None, // observers are told of deletions by text
             ..Removal::default()
         };
+        self.count_prefix(parts.key, Deed::Delete);
         let store = &self.server.store;
         store.remove(self.local, parts.key, hash, &removal)
     }
@@ -99,7 +103,9 @@ impl<'s> Context<'_, 's> {
         let found = store.read(self.local, parts.key, hash, asked.access, |item| {
             put_item(parts.echo, &item, shown, asked.with_value, out);
         });
-        if found.is_some() || asked.quiet {
+        let hit = found.is_some();
+        self.count_prefix(parts.key, Deed::Get { hit });
+        if hit || asked.quiet {
             return;
         }
         if !asked.with_key {
