@@ -6,8 +6,8 @@
 //! reply     | id | 0 | 2 | 0 | 1392 bytes |   | id | 1 | 2 | 0 | the rest |
 //! ```
 //!
-//! Each datagram may speak text or the binary protocol.
-//! Each command is answered by a message of its own, cut into as many datagrams as it takes.
+//! A datagram speaks text or the binary protocol, as its first byte says. Each command is
+//! answered by a message of its own, cut into as many datagrams as it takes.
 //! A datagram is a conversation of its own: nothing is left over from it. What a stream would
 //! be closed for ends the datagram.
 //!

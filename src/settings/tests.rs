@@ -414,30 +414,14 @@ fn who_logs_in_speaks_the_protocol_of_the_login() {
 
 #[test]
 fn who_logs_in_does_so_over_a_connection() {
-    let given = checks::OptionsGiven {
-        chunk_max: false,
-        protocol: false,
-        temporary_ttl: false,
-    };
-    for (sasl, line) in [
-        (
-            true,
-            "ERROR: Cannot enable UDP while using binary SASL authentication.\n",
-        ),
-        (
-            false,
-            "Cannot use UDP with ascii authentication enabled (-U 0 to disable)\n",
-        ),
-    ] {
-        let mut settings = Settings {
-            udp_port: 11211,
-            sasl,
-            auth_file: (!sasl).then(|| "f".into()),
-            ..Settings::default()
-        };
-        let refusal = checks::after_options(&mut settings, &given).unwrap_err();
-        assert_eq!((refusal.message.as_str(), refusal.exit_code), (line, 64));
+    let sasl = "ERROR: Cannot enable UDP while using binary SASL authentication.\n";
+    let text = "Cannot use UDP with ascii authentication enabled (-U 0 to disable)\n";
+    for port in ["11211", "-1"] {
+        assert_eq!(refused(&["-S", "-U", port]), (sasl.into(), 64));
+        assert_eq!(refused(&["-U", port, "-Y", "f"]), (text.into(), 64));
     }
+    assert!(run(&["-S", "-U", "0"]).sasl);
+    assert!(run(&["-Y", "f", "-U", "0"]).auth_file.is_some());
 }
 
 #[test]
