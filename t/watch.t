@@ -6,6 +6,7 @@ use Test::More;
 use FindBin qw($Bin);
 use Socket qw(SOL_SOCKET SO_LINGER);
 use lib "$Bin/lib";
+use Binary ();
 use Frames;
 use Server;
 
@@ -221,6 +222,39 @@ for my $threads (1, 4) {
     like($line, qr/ type=slab_move src=[0-9]+ dst=[0-9]+ state=ok\z/, 'a page moves');
 }
 
+# Frames are looked at like text; a deletion in one is not told.
+{
+    my $server = Server->start('-t 1 -o no_lru_maintainer,no_lru_crawler');
+    my $watcher = watcher($server, 'watch fetchers mutations deletions');
+    my $client = Binary->new($server->client);
+    my ($missed, $found) = map { "item_get key=k status=$_" } 'not_found', 'found';
+    for my $row (
+        ['GET', { key => 'k' },                                   $missed],
+        ['SET', { key => 'k', val => 'wxyz', exp => 100 },        $missed, 'item_store key=k status=stored cmd=set ttl=100'],
+        ['ADD', { key => 'k', val => 'wxyz' },                    $found,  'item_store key=k status=not_stored cmd=add ttl=0'],
+        ['SET', { key => 'k', val => 'wxyz', cas => 1 << 40 },    $found,  'item_store key=k status=exists cmd=cas ttl=0'],
+        ['REPLACE', { key => 'k', val => 'wxyz', cas => 1 << 40 }, $found, 'item_store key=k status=exists cmd=cas ttl=0'],
+        ['TOUCH', { key => 'k', exp => 50 },                      $found],
+        ['GATK', { key => 'k', exp => 50 },                       $found],
+        ['APPEND', { key => 'k', val => '1' },                    $found,  'item_store key=k status=stored cmd=append ttl=50'],
+        ['DELETE', { key => 'k' },                                $found],
+        ['SET', { key => 'k', val => $BIG },                      'item_store key=k status=too_large cmd=set ttl=0', $missed],
+        ['INCR', { key => 'k', delta => 1, init => 5 },           $missed, $missed, 'item_store key=k status=stored cmd=add ttl=0'],
+        ['INCR', { key => 'k', delta => 1 },                      $found],
+        ['NOOP', {}],
+    ) {
+        my ($name, $with, @told) = @$row;
+        $client->call($name, %$with);
+        $client->call('GET', key => 'last');
+        my @got;
+        while (length(my $line = line($watcher))) {
+            last if $line =~ / key=last /;
+            push @got, $line =~ s/^.*?type=//r =~ s/ (?:clsid|cfd|size)=[0-9]+//gr;
+        }
+        is(join("\n", @got), join("\n", @told), "a frame: $name");
+    }
+}
+
 # Connections.
 {
     my $server = Server->start('-t 4');
@@ -248,6 +282,22 @@ for my $threads (1, 4) {
         my $client = $server->client;
         my $port = $client->{socket}->sockport;
         $leave->($client);
+        $client->close;
+        $seen->($port, $reason, $name);
+    }
+    # Clients that speak the binary protocol.
+    my %frames = (
+        'QUIT'            => [Binary::frame('QUIT'), 'normal'],
+        'QUITQ'           => [Binary::frame('QUITQ'), 'normal'],
+        'a bad frame'     => [Binary::frame('GET'), 'error'],
+        'text in its place' => [Binary::frame('NOOP') . 'x' x 24, 'error'],
+    );
+    for my $name (sort keys %frames) {
+        my ($bytes, $reason) = @{ $frames{$name} };
+        my $client = $server->client;
+        my $port = $client->{socket}->sockport;
+        $client->send($bytes);
+        $client->read_to_eof;
         $client->close;
         $seen->($port, $reason, $name);
     }
