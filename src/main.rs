@@ -7,24 +7,25 @@ use memcached::net::listener::Listener;
 use memcached::net::sockets;
 use memcached::net::worker::Worker;
 use memcached::ops::Server;
-use memcached::settings::{self, Settings, Start};
+use memcached::ops::life::{self, PidFile};
+use memcached::settings::{self, Refusal, Settings, Start};
 use memcached::sys::process::{self, Signal, SignalFd};
 use std::io::Write;
 use std::process::exit;
 
-/// Exit codes besides 0.
+/// The exit code of most failures.
 const FAILURE: i32 = 1;
-const OS_ERROR: i32 = 71;
 
 fn main() {
     let settings = read_settings();
-    prepare_process(&settings);
+    life::prepare(&settings).unwrap_or_else(|refusal| refuse(&refusal));
     // Signals are blocked before the first thread starts, so that none of them takes one.
     let signals = SignalFd::new().unwrap_or_else(|e| fail("signalfd", &e));
     // It lives until the process ends, and every thread may borrow it.
     let server: &'static Server = Box::leak(Box::new(
         Server::new(settings).unwrap_or_else(|e| fail("memory", &e)),
     ));
+    life::lock_memory(&server.settings);
     print_classes(server);
     let (workers, threads) = start_workers(server);
     server
@@ -33,6 +34,7 @@ fn main() {
     let listening = open_sockets(&server.settings);
     check_limit(&server.settings, listening.len());
     sockets::write_port_file(&listening);
+    let pid_file = PidFile::write(&server.settings);
     let listener =
         Listener::new(server, listening, workers, signals).unwrap_or_else(|e| fail("epoll", &e));
     match listener.run() {
@@ -41,6 +43,7 @@ fn main() {
                 let _ = thread.join();
             }
             say_goodbye(&server.settings, signal);
+            pid_file.remove();
         }
         Err(e) => {
             log!("Exiting on error");
@@ -65,33 +68,8 @@ fn read_settings() -> Settings {
             let _ = std::io::stdout().write_all(text.as_bytes());
             exit(0);
         }
-        Err(refusal) => {
-            log_text(&refusal.message);
-            exit(refusal.exit_code);
-        }
+        Err(refusal) => refuse(&refusal),
     }
-}
-
-/// Limits while still root, then the user that the operator has named.
-fn prepare_process(settings: &Settings) {
-    // A debug build goes on: under a memory checker the limit cannot be changed.
-    let raised = process::raise_nofile(u64::from(settings.connections_max));
-    if raised.is_err() && !cfg!(debug_assertions) {
-        log!(
-            "failed to set rlimit for open files. Try starting as root or requesting smaller \
-             maxconns value."
-        );
-        exit(OS_ERROR);
-    }
-    match process::drop_privileges(settings.user.as_deref()) {
-        Ok(None) => {}
-        Ok(Some(tolerated)) => log!("{tolerated}"),
-        Err(e) => {
-            log!("{e}");
-            exit(e.exit_code());
-        }
-    }
-    process::ignore_sigpipe();
 }
 
 /// `-vv`: the table of slab classes, which operators compare.
@@ -163,6 +141,11 @@ fn say_goodbye(settings: &Settings, signal: Signal) {
 fn fail(what: &str, error: &std::io::Error) -> ! {
     log!("{what}: {}", process::error_text(error));
     exit(FAILURE);
+}
+
+fn refuse(refusal: &Refusal) -> ! {
+    log_text(&refusal.message);
+    exit(refusal.exit_code);
 }
 
 /// Text that has its line ends already, if it has any.

@@ -6,6 +6,7 @@ mod autocrawl;
 mod automove;
 mod bell;
 pub mod crawler;
+pub mod life;
 mod maintainer;
 pub mod mover;
 pub mod stats;

@@ -184,10 +184,15 @@ settings! {
     /// Sizes of chunks, split by dashes, instead of -f and -n;
     /// one of slab_chunk_max is added at the end.
     slab_sizes: Option<Vec<u32>> = None, Sizes, "-o slab_sizes=<sizes>", "";
-    "-d, --daemon", "";
-    "-r, --enable-coredumps", "";
-    "-k, --lock-memory", "";
-    "-P, --pidfile=<file>", "";
+    /// Run in the background.
+    daemon: bool = false, TurnsOn, "-d, --daemon", "";
+    /// Let the system write a core file if the server crashes.
+    core_dumps: bool = false, TurnsOn, "-r, --enable-coredumps", "";
+    /// Keep all memory from being swapped out.
+    lock_memory: bool = false, TurnsOn, "-k, --lock-memory", "";
+    /// File to write the process id to; removed at the end only
+    /// if the server runs in the background.
+    pid_file: Option<PathBuf> = None, FileName, "-P, --pidfile=<file>", "";
     "-L, --enable-largepages", "";
     "-W, --disable-watch", "";
     "-Z, --enable-ssl", "";

@@ -206,8 +206,8 @@ fn every_absent_option_is_refused_by_name() {
 
 #[test]
 fn refusals_of_absent_options_name_them_in_full() {
-    let daemon = "memcached: option -d (--daemon) is not available in this version\n";
-    assert_eq!(refused(&["-vd"]), (daemon.to_string(), 1));
+    let pages = "memcached: option -L (--enable-largepages) is not available in this version\n";
+    assert_eq!(refused(&["-vL"]), (pages.to_string(), 1));
     let idle = "memcached: option -o idle_timeout is not available in this version\n";
     assert_eq!(refused(&["-o", "idle_timeout=5"]), (idle.to_string(), 1));
     let delimiter = "memcached: option -D is not available in this version\n";
@@ -360,6 +360,10 @@ fn options_change_their_rows_and_no_others() {
 #[test]
 fn fields_that_are_not_shown_are_set_as_well() {
     let settings = run(&["-u", "nobody", "-o", "no_hashexpand,slab_sizes=100-109-200"]);
+    assert!(!settings.daemon && !settings.core_dumps && !settings.lock_memory);
+    let life = run(&["-drk", "-P", "/run/a", "--pidfile= /run/b"]);
+    assert!(life.daemon && life.core_dumps && life.lock_memory);
+    assert_eq!(life.pid_file.as_deref(), Some("/run/b".as_ref()));
     assert_eq!(settings.user.as_deref(), Some("nobody"));
     assert!(!settings.hash_expand);
     assert_eq!(settings.slab_sizes, Some(vec![100, 109, 200]));
@@ -712,7 +716,6 @@ fn help_explains_what_is_there_and_promises_nothing_else() {
         "enable-ssl",
         "drop_privileges",
         "proxy_config",
-        "daemon",
     ] {
         assert!(!lower.contains(word), "{word}");
     }

@@ -35,6 +35,7 @@ use constant POLL_S     => 0.005;
 my $test    = Test::Builder->new;
 my $root    = abs_path(dirname(__FILE__) . '/../..');
 my $scratch = tempdir('memcached-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+chmod 01777, $scratch;                  # a server that runs as nobody writes there, too
 my $owner   = $$;
 my $serial  = 0;
 my @running;                            # weak references, for END
