@@ -90,6 +90,8 @@ counters! {
         total_connections;
         /// Clients refused because the limit was reached.
         rejected_connections;
+        /// Clients closed because they were silent for too long.
+        idle_kicks;
         /// Times that accepting was switched off for want of descriptors.
         listen_disabled_num;
         /// Microseconds that it stayed off.

@@ -3,15 +3,19 @@
 #![forbid(unsafe_code)]
 
 use memcached::log;
+use memcached::net::idle::IdleThread;
 use memcached::net::listener::Listener;
 use memcached::net::sockets;
 use memcached::net::worker::Worker;
 use memcached::ops::Server;
 use memcached::ops::life::{self, PidFile};
 use memcached::settings::{self, Refusal, Settings, Start};
+use memcached::sys::handover::Giver;
 use memcached::sys::process::{self, Signal, SignalFd};
 use std::io::Write;
 use std::process::exit;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 
 /// The exit code of most failures.
 const FAILURE: i32 = 1;
@@ -35,14 +39,13 @@ fn main() {
     check_limit(&server.settings, listening.len());
     sockets::write_port_file(&listening);
     let pid_file = PidFile::write(&server.settings);
-    let listener =
+    let idle = IdleThread::start(server, Arc::clone(&workers))
+        .unwrap_or_else(|e| fail("failed to start a thread", &e));
+    let mut listener =
         Listener::new(server, listening, workers, signals).unwrap_or_else(|e| fail("epoll", &e));
     match listener.run() {
         Ok(signal) => {
-            for thread in threads {
-                let _ = thread.join();
-            }
-            say_goodbye(&server.settings, signal);
+            stop(&server.settings, signal, &listener, idle, threads);
             pid_file.remove();
         }
         Err(e) => {
@@ -84,12 +87,7 @@ fn print_classes(server: &Server) {
     }
 }
 
-fn start_workers(
-    server: &'static Server,
-) -> (
-    Vec<memcached::sys::handover::Giver>,
-    Vec<std::thread::JoinHandle<()>>,
-) {
+fn start_workers(server: &'static Server) -> (Arc<[Giver]>, Vec<JoinHandle<()>>) {
     let start = |_| {
         let (worker, giver) = Worker::new(server).unwrap_or_else(|e| fail("worker", &e));
         let run = move || {
@@ -101,7 +99,8 @@ fn start_workers(
             .unwrap_or_else(|e| fail("failed to start a thread", &e));
         (giver, thread)
     };
-    (0..server.settings.threads).map(start).unzip()
+    let (workers, threads): (Vec<_>, _) = (0..server.settings.threads).map(start).unzip();
+    (workers.into(), threads)
 }
 
 fn open_sockets(settings: &Settings) -> Vec<sockets::Listening> {
@@ -130,12 +129,37 @@ fn check_limit(settings: &Settings, listeners: usize) {
     }
 }
 
-fn say_goodbye(settings: &Settings, signal: Signal) {
-    if signal == Signal::User1 {
+/// Ends the other threads; after SIGUSR1, and with `-v`, it tells of each step.
+fn stop(
+    settings: &Settings,
+    signal: Signal,
+    listener: &Listener<'_>,
+    idle: Option<IdleThread>,
+    workers: Vec<JoinHandle<()>>,
+) {
+    let gracefully = signal == Signal::User1;
+    let is_verbose = settings.verbosity.get() > 0;
+    if gracefully {
         log!("Gracefully stopping");
-    } else if settings.verbosity.get() > 0 {
+    } else if is_verbose {
         log!("Exiting normally");
     }
+    let tell = |line| {
+        if gracefully && is_verbose {
+            log!("{line}");
+        }
+    };
+    tell("asking workers to stop");
+    listener.stop_workers();
+    tell("asking background threads to stop");
+    idle.into_iter().for_each(IdleThread::stop);
+    tell("stopped idle timeout thread");
+    tell("closing connections");
+    tell("reaping worker threads");
+    for worker in workers {
+        let _ = worker.join();
+    }
+    tell("all background threads stopped");
 }
 
 fn fail(what: &str, error: &std::io::Error) -> ! {

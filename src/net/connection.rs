@@ -8,7 +8,7 @@
 use super::stash::Stash;
 use crate::proto::{Output, Pin, Session};
 use crate::store::Local;
-use crate::sys::io;
+use crate::sys::{io, socket};
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -29,6 +29,8 @@ pub struct Connection<'s> {
     pub queued: bool,
     /// Whether it is to be closed once its replies are sent.
     pub closing: bool,
+    /// The clock second of its last command, or of its arrival.
+    pub active_s: u32,
     /// Whether the client sends no more: what it has sent is read to the end.
     pub hung_up: bool,
     unsent: Option<Box<Unsent<'s>>>,
@@ -63,8 +65,8 @@ pub enum Input {
 }
 
 impl<'s> Connection<'s> {
-    /// A client that has just been accepted.
-    pub fn new(socket: OwnedFd) -> Connection<'s> {
+    /// A client that has just been accepted, in clock second `now_s`.
+    pub fn new(socket: OwnedFd, now_s: u32) -> Connection<'s> {
         Connection {
             socket,
             session: Session::default(),
@@ -72,9 +74,23 @@ impl<'s> Connection<'s> {
             wants_input: true,
             queued: false,
             closing: false,
+            active_s: now_s,
             hung_up: false,
             unsent: None,
         }
+    }
+
+    /// The number of its descriptor, by which the log knows it.
+    pub fn number(&self) -> i32 {
+        self.socket.as_raw_fd()
+    }
+
+    /// Whether it is for the client to say something: it is not in the middle of sending a
+    /// value or of taking a reply, and its turn is not due. Only TCP has a reason to doubt
+    /// that a silent client is there.
+    pub fn may_be_idle(&self) -> bool {
+        let waits = !self.queued && !self.is_blocked() && self.session.awaits_command();
+        waits && socket::local_address(&self.socket).is_ok_and(|address| !address.is_unix())
     }
 
     /// Whether the client has not taken all replies.

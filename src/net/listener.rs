@@ -18,6 +18,7 @@ use crate::sys::process::{self, Signal, SignalFd};
 use crate::sys::{io, socket};
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,7 @@ pub struct Listener<'s> {
     server: &'s Server,
     epoll: Epoll,
     listening: Vec<Listening>,
-    workers: Vec<Giver>,
+    workers: Arc<[Giver]>,
     next_worker: usize,
     signals: SignalFd,
     local: Local,
@@ -56,7 +57,7 @@ impl<'s> Listener<'s> {
     pub fn new(
         server: &'s Server,
         listening: Vec<Listening>,
-        workers: Vec<Giver>,
+        workers: Arc<[Giver]>,
         signals: SignalFd,
     ) -> Result<Listener<'s>> {
         let epoll = Epoll::new()?;
@@ -84,7 +85,7 @@ impl<'s> Listener<'s> {
     ///
     /// # Errors
     /// The event loop is broken.
-    pub fn run(mut self) -> Result<Signal> {
+    pub fn run(&mut self) -> Result<Signal> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
             let until_tick = self.server.store.clock.tick();
@@ -101,7 +102,6 @@ impl<'s> Listener<'s> {
                 match events.get(index).token {
                     SIGNALS => {
                         if let Some(signal) = self.stop_signal()? {
-                            self.stop_workers();
                             return Ok(signal);
                         }
                     }
@@ -130,8 +130,9 @@ impl<'s> Listener<'s> {
         Ok(None)
     }
 
-    fn stop_workers(&self) {
-        for worker in &self.workers {
+    /// Tells the workers to close their connections and end.
+    pub fn stop_workers(&self) {
+        for worker in self.workers.iter() {
             // A worker that is gone needs no telling.
             let _ = worker.stop();
         }

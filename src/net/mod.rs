@@ -11,10 +11,12 @@
 //! | `worker`     | a thread with an epoll loop and all connections it was given |
 //! | `stash`      | input that waits for the rest of its request                 |
 //! | `connection` | one client: its socket, its session, what is left over       |
+//! | `idle`       | the thread that has silent clients closed                    |
 
 #![forbid(unsafe_code)]
 
 mod connection;
+pub mod idle;
 pub mod listener;
 pub mod sockets;
 mod stash;

@@ -48,6 +48,8 @@ pub struct Worker<'s> {
     out: Output<'s>,
     ops: Vec<Op>,
     turn: usize,
+    /// No client can have been silent for too long before this clock second.
+    idle_due_s: u32,
 }
 
 /// What a connection's turn ended with.
@@ -85,6 +87,7 @@ impl<'s> Worker<'s> {
             } else {
                 requests
             },
+            idle_due_s: 0,
         };
         Ok((worker, giver))
     }
@@ -126,20 +129,52 @@ impl<'s> Worker<'s> {
     /// Reads the pipe; false if the worker is to end.
     fn take_clients(&mut self) -> bool {
         let mut clients = Vec::new();
-        let mut stop = false;
+        let (mut sweep, mut stop) = (false, false);
         self.pipe.take(|message| match message {
             Message::Descriptor(socket) => clients.push(socket),
+            Message::Sweep => sweep = true,
             Message::Stop => stop = true,
         });
         clients
             .into_iter()
             .for_each(|socket| self.add_client(socket));
+        if sweep {
+            self.close_idle();
+        }
         !stop
+    }
+
+    /// Closes who has been silent for more than the timeout.
+    fn close_idle(&mut self) {
+        let now_s = self.server.store.clock.now();
+        if now_s < self.idle_due_s {
+            return;
+        }
+        let timeout_s = self.server.settings.idle_timeout_s.unsigned_abs();
+        let mut due_s = now_s.saturating_add(timeout_s);
+        let mut idle = Vec::new();
+        for (token, client) in self.clients.iter() {
+            if now_s.saturating_sub(client.active_s) <= timeout_s {
+                due_s = due_s.min(client.active_s.saturating_add(timeout_s));
+            } else if client.may_be_idle() {
+                idle.push((token, client.number()));
+            }
+        }
+        self.idle_due_s = due_s + 1;
+        for (token, number) in idle {
+            if self.server.settings.verbosity.get() > 1 {
+                log!("Closing idle fd {number}");
+            }
+            self.local.counters.thread.idle_kicks.add(1);
+            self.close(token);
+        }
     }
 
     fn add_client(&mut self, socket: OwnedFd) {
         let fd = socket.as_raw_fd();
-        let token = self.clients.insert(Connection::new(socket));
+        let token = self
+            .clients
+            .insert(Connection::new(socket, self.server.store.clock.now()));
         if self.epoll.add(fd, token, Watch::Edges).is_err() {
             self.close(token);
         }
@@ -247,6 +282,9 @@ impl<'s> Worker<'s> {
             Input::Buffer(_) => Stash::default(),
             Input::Stash => stash.without(at),
         };
+        if at > 0 {
+            client.active_s = self.server.store.clock.now();
+        }
         client.wants_input = next == Next::Input;
         client.closing = next == Next::Close;
         Ok(match next {
@@ -330,6 +368,15 @@ impl<'s> Clients<'s> {
         let place = &mut self.places[index as usize];
         place.client = Some(client);
         u64::from(place.generation) << 32 | u64::from(index)
+    }
+
+    /// All of them, with their tokens.
+    fn iter(&self) -> impl Iterator<Item = (u64, &Connection<'s>)> {
+        let numbered = self.places.iter().enumerate();
+        numbered.filter_map(|(index, place)| {
+            let token = u64::from(place.generation) << 32 | index as u64;
+            Some((token, place.client.as_ref()?))
+        })
     }
 
     #[inline]

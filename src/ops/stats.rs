@@ -117,6 +117,9 @@ impl Server {
         counted!(thread: touch_misses store_too_large store_no_memory);
         line("auth_cmds", &0);
         line("auth_errors", &0);
+        if self.settings.idle_timeout_s != 0 {
+            counted!(thread: idle_kicks);
+        }
         counted!(thread: bytes_read bytes_written);
         line("limit_maxbytes", &self.settings.memory_bytes.get());
         line(

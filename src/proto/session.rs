@@ -236,6 +236,11 @@ impl<'s> Session<'s> {
         }
     }
 
+    /// Whether a command comes next, or the rest of one.
+    pub fn awaits_command(&self) -> bool {
+        matches!(self.state, State::Commands)
+    }
+
     /// Memory of an arriving value to receive into, if that is what comes next: at least
     /// `least` bytes of it, so that small rests take the ordinary way.
     pub fn window(&mut self, local: &mut Local, least: usize) -> Option<&mut [u8]> {

@@ -80,6 +80,20 @@ impl Kind<i32> for Integer {
     }
 }
 
+/// Seconds after which a silent client is closed: any number, read leniently.
+pub(super) struct Timeout;
+
+impl Kind<i32> for Timeout {
+    fn set(&self, field: &mut i32, given: &Given<'_>) -> Result<(), Refusal> {
+        given.needs("numeric argument for idle_timeout")?;
+        Integer.set(field, given)
+    }
+
+    fn show(&self, field: &i32) -> String {
+        field.to_string()
+    }
+}
+
 /// A whole number above 0; holds the subject of the complaint.
 pub(super) struct Positive(pub &'static str);
 

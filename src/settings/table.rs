@@ -165,7 +165,9 @@ settings! {
     /// segment of their own and are not evicted.
     temporary_ttl: Live<u32> = Live::new(61), Seconds("temporary_ttl argument"),
         "-o temporary_ttl=<s>", "temporary_ttl";
-    "-o idle_timeout=<s>", "idle_timeout" = "0";
+    /// Seconds after which a TCP client that is silent is
+    /// closed, 0 is never.
+    idle_timeout_s: i32 = 0, Timeout, "-o idle_timeout=<s>", "idle_timeout";
     "-o watcher_logbuf_size=<num>", "watcher_logbuf_size" = "262144";
     "-o worker_logbuf_size=<num>", "worker_logbuf_size" = "65536";
     "-o read_buf_mem_limit=<num>", "read_buf_mem_limit" = "0";

@@ -208,8 +208,8 @@ fn every_absent_option_is_refused_by_name() {
 fn refusals_of_absent_options_name_them_in_full() {
     let pages = "memcached: option -L (--enable-largepages) is not available in this version\n";
     assert_eq!(refused(&["-vL"]), (pages.to_string(), 1));
-    let idle = "memcached: option -o idle_timeout is not available in this version\n";
-    assert_eq!(refused(&["-o", "idle_timeout=5"]), (idle.to_string(), 1));
+    let sizes = "memcached: option -o track_sizes is not available in this version\n";
+    assert_eq!(refused(&["-o", "track_sizes=5"]), (sizes.to_string(), 1));
     let delimiter = "memcached: option -D is not available in this version\n";
     assert_eq!(refused(&["-D", ":"]), (delimiter.to_string(), 1));
     let udp = "memcached: option -U 11211 (--udp-port) is not available in this version\n";
@@ -325,6 +325,9 @@ fn options_change_their_rows_and_no_others() {
             ],
             "",
         ),
+        (&["-o", "idle_timeout=5"], "idle_timeout 5"),
+        (&["-o", "idle_timeout=x"], ""),
+        (&["-o", "idle_timeout=-1"], "idle_timeout -1"),
         (&["-o", "slab_chunk_max=16"], "slab_chunk_max 16384"),
         (&["-o", "no_chunked_items"], "slab_chunk_max 1048576"),
         (&["-o", "no_chunked_items", "-I2m"], "item_size_max 2097152"),
@@ -492,6 +495,11 @@ fn bad_values_are_refused_in_the_known_words() {
         (
             &["-o", "tail_repair_time=9"],
             "Cannot set tail_repair_time to less than 10 seconds",
+            1,
+        ),
+        (
+            &["-o", "idle_timeout"],
+            "Missing numeric argument for idle_timeout",
             1,
         ),
         (

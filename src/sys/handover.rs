@@ -9,6 +9,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawF
 
 /// Stands for "no more".
 const STOP: RawFd = -1;
+/// Stands for "look for silent clients".
+const SWEEP: RawFd = -2;
 const MESSAGE_LEN: usize = size_of::<RawFd>();
 /// Messages that one call receives at most.
 const MESSAGES_MAX: usize = 64;
@@ -23,6 +25,8 @@ pub struct Taker(OwnedFd);
 pub enum Message {
     /// A descriptor, now the taker's.
     Descriptor(OwnedFd),
+    /// Whoever has been silent for too long is to be closed.
+    Sweep,
     /// There will be no more.
     Stop,
 }
@@ -52,6 +56,14 @@ impl Giver {
         self.write(descriptor.as_raw_fd())?;
         let _ = descriptor.into_raw_fd();
         Ok(())
+    }
+
+    /// Says that it is time to look for silent clients.
+    ///
+    /// # Errors
+    /// The taker is gone.
+    pub fn sweep(&self) -> Result<()> {
+        self.write(SWEEP)
     }
 
     /// Says that there will be no more.
@@ -92,6 +104,7 @@ impl Taker {
         for number in &numbers[..count] {
             match RawFd::from_ne_bytes(*number) {
                 STOP => each(Message::Stop),
+                SWEEP => each(Message::Sweep),
                 // SAFETY: `Giver::give` gave up a descriptor of this number, and only it
                 // writes to this pipe.
                 fd => each(Message::Descriptor(unsafe { OwnedFd::from_raw_fd(fd) })),
@@ -116,13 +129,15 @@ mod tests {
         let (giver, taker) = pair().unwrap();
         let (here, mut there) = std::os::unix::net::UnixStream::pair().unwrap();
         giver.give(here.into()).unwrap();
+        giver.sweep().unwrap();
         giver.stop().unwrap();
-        let (mut got, mut stopped) = (Vec::new(), false);
+        let (mut got, mut swept, mut stopped) = (Vec::new(), false, false);
         taker.take(|message| match message {
             Message::Descriptor(fd) => got.push(fd),
+            Message::Sweep => swept = true,
             Message::Stop => stopped = true,
         });
-        assert!(stopped && got.len() == 1);
+        assert!(swept && stopped && got.len() == 1);
         there.write_all(b"x").unwrap();
         let mut byte = [0];
         assert_eq!(
