@@ -12,6 +12,7 @@ use memcached::ops::life::{self, PidFile};
 use memcached::settings::{self, Refusal, Settings, Start};
 use memcached::sys::handover::Giver;
 use memcached::sys::process::{self, Signal, SignalFd};
+use memcached::sys::seccomp::{self, Role};
 use std::io::Write;
 use std::process::exit;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ fn main() {
         .unwrap_or_else(|e| fail("failed to start a thread", &e));
     let mut listener =
         Listener::new(server, listening, workers, signals).unwrap_or_else(|e| fail("epoll", &e));
+    restrict(&server.settings, Role::Listener);
     match listener.run() {
         Ok(signal) => {
             stop(&server.settings, signal, &listener, idle, threads);
@@ -92,6 +94,7 @@ fn start_workers(server: &'static Server) -> (Arc<[Giver]>, Vec<JoinHandle<()>>)
         let (worker, giver) = Worker::new(server).unwrap_or_else(|e| fail("worker", &e));
         let run = move || {
             process::set_thread_name("mc-worker");
+            restrict(&server.settings, Role::Worker);
             worker.run();
         };
         let thread = std::thread::Builder::new()
@@ -126,6 +129,13 @@ fn check_limit(settings: &Settings, listeners: usize) {
     if reserved + 1 >= settings.connections_max as usize {
         log!("Maxconns setting is too low, use -c to increase.");
         exit(FAILURE);
+    }
+}
+
+/// `-o drop_privileges`: leaves the calling thread no more system calls than it needs.
+fn restrict(settings: &Settings, role: Role) {
+    if settings.drop_privileges {
+        seccomp::restrict(role).unwrap_or_else(|e| fail("failed to drop privileges", &e));
     }
 }
 

@@ -173,6 +173,9 @@ settings! {
     "-o read_buf_mem_limit=<num>", "read_buf_mem_limit" = "0";
     "-o track_sizes", "track_sizes" = "no";
     "", "inline_ascii_response" = "no";
+    /// Give up all system calls that serving clients does not
+    /// need; no_drop_privileges, the default, keeps them.
+    drop_privileges: bool = false, Switch, "-o [no_]drop_privileges", "drop_privileges";
     "-N, --napi-ids=<num>", "num_napi_ids" = "0";
     "-e, --memory-file=<file>", "memory_file" = "(null)";
     "", "client_flags_size" = "4";
@@ -198,7 +201,6 @@ settings! {
     "-L, --enable-largepages", "";
     "-W, --disable-watch", "";
     "-Z, --enable-ssl", "";
-    "-o drop_privileges", "";
     "-o sock_cookie_id=<num>", "";
     "-o ext_path=<file>", "";
     "-o ext_page_size=<num>", "";
@@ -280,9 +282,6 @@ pub(super) static WORDS: &[Setting] = &[
         &["Has no effect."],
         Set::Word(Draft::resp_obj_mem_limit),
     ),
-    // Test suites take the next name in `-h` as the promise that the server gives up
-    // its right to most system calls, and it does not do so yet.
-    Setting::word("-o no_drop_privileges", &[], Set::Word(Draft::nothing)),
     #[cfg(debug_assertions)]
     Setting::word("-o relaxed_privileges", &[], Set::Word(Draft::nothing)),
 ];

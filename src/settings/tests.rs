@@ -235,7 +235,7 @@ fn settings_are_shown_as_every_memcached_shows_them() {
         lru_maintainer_thread yes,lru_segmented yes,hot_lru_pct 20,warm_lru_pct 40,\
         hot_max_factor 0.20,warm_max_factor 2.00,temp_lru no,temporary_ttl 61,\
         idle_timeout 0,watcher_logbuf_size 262144,worker_logbuf_size 65536,\
-        read_buf_mem_limit 0,track_sizes no,inline_ascii_response no,num_napi_ids 0,\
+        read_buf_mem_limit 0,track_sizes no,inline_ascii_response no,drop_privileges no,num_napi_ids 0,\
         memory_file (null),client_flags_size 4";
     assert_eq!(shown.join(","), expected);
 }
@@ -351,6 +351,8 @@ fn options_change_their_rows_and_no_others() {
             ],
             "",
         ),
+        (&["-o", "drop_privileges"], "drop_privileges yes"),
+        (&["-o", "drop_privileges,no_drop_privileges"], ""),
         (&["-o", ""], ""),
         (&["-o", "modern,"], ""),
         (&["-u", "nobody", "--", "-q"], ""),
@@ -718,13 +720,8 @@ fn help_explains_what_is_there_and_promises_nothing_else() {
         assert!(text.contains(&option), "{option}");
     }
     let lower = text.to_lowercase();
-    for word in [
-        "sasl",
-        "ext_path",
-        "enable-ssl",
-        "drop_privileges",
-        "proxy_config",
-    ] {
+    assert!(lower.contains("no_drop_privileges"));
+    for word in ["sasl", "ext_path", "enable-ssl", "proxy_config"] {
         assert!(!lower.contains(word), "{word}");
     }
     assert!(

@@ -4,7 +4,7 @@
 //! epoll     readiness                  io       recv, send, readv, sendmsg
 //! handover  descriptors over a pipe    futex    sleeping locks
 //! memory    address space              process  user, limits, signals, thread names
-//! socket    listeners, accept
+//! socket    listeners, accept              seccomp  giving up system calls
 //! ```
 //!
 //! Everything here is a thin safe face over one or a few calls; nothing here knows what
@@ -16,6 +16,7 @@ pub mod handover;
 pub mod io;
 pub mod memory;
 pub mod process;
+pub mod seccomp;
 pub mod socket;
 
 use std::io::{Error, Result};

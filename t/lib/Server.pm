@@ -239,6 +239,13 @@ sub wait_exit {
     return $self->{exit};
 }
 
+# Waits for a server that is expected to fail. Returns its exit code, or 'signal N'.
+sub wait_failure {
+    my ($self) = @_;
+    $self->{judged} = 1;
+    return $self->wait_exit;
+}
+
 # Whether it has ended; if so {exit} is known.
 sub _has_ended {
     my ($self) = @_;
