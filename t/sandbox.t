@@ -57,6 +57,7 @@ for my $options ('-o drop_privileges', '-o drop_privileges,relaxed_privileges') 
     $client->settle;
     my $after = $server->client;
     $after->is_silent('... those of operators, too');
+    $after->verifies('... and the walk through all memory, which gives much of its own back');
     $server->signal('HUP');
     $after->is_silent('SIGHUP does no harm') for 1 .. 3;
     is($server->stop, 0, 'it stops in order');

@@ -8,7 +8,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::sockets::Listening;
+use super::sockets::{ListenProtocol, Listening};
 use crate::ops::Server;
 use crate::proto::TOO_MANY_CONNECTIONS;
 use crate::store::Local;
@@ -63,7 +63,17 @@ impl<'s> Listener<'s> {
         let epoll = Epoll::new()?;
         epoll.add(signals.as_fd().as_raw_fd(), SIGNALS, Watch::Readable)?;
         let local = server.add_thread();
-        for _ in &listening {
+        for socket in &listening {
+            if server.settings.verbosity.get() > 1 {
+                let protocol = match socket.protocol {
+                    Some(ListenProtocol::Ascii) => "ascii",
+                    Some(ListenProtocol::Binary) => "binary",
+                    Some(ListenProtocol::Negotiating) => "auto-negotiate",
+                    None => server.settings.protocol.name(),
+                };
+                let fd = socket.fd.as_raw_fd();
+                log!("<{fd} server listening ({protocol})");
+            }
             server.connections.opened();
             local.counters.thread.total_connections.add(1);
         }

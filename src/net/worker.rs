@@ -17,10 +17,12 @@
 use super::connection::{Connection, Input, Received};
 use super::stash::Stash;
 use crate::ops::Server;
-use crate::proto::{Context, Next, Op, Output, READ_BUFFER_LEN};
+use crate::proto::{Context, Log, Next, Op, Output, READ_BUFFER_LEN};
+use crate::settings::Protocol;
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
 use crate::sys::handover::{self, Giver, Message, Taker};
+use crate::sys::process;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -172,6 +174,13 @@ impl<'s> Worker<'s> {
 
     fn add_client(&mut self, socket: OwnedFd) {
         let fd = socket.as_raw_fd();
+        if self.server.settings.verbosity.get() > 1 {
+            match self.server.settings.protocol {
+                Protocol::Auto => log!("<{fd} new auto-negotiating client connection"),
+                Protocol::Ascii => log!("<{fd} new ascii client connection."),
+                Protocol::Binary => log!("<{fd} new binary client connection."),
+            }
+        }
         let token = self
             .clients
             .insert(Connection::new(socket, self.server.store.clock.now()));
@@ -181,6 +190,12 @@ impl<'s> Worker<'s> {
     }
 
     fn close(&mut self, token: u64) {
+        if self.server.settings.verbosity.get() > 1 {
+            let number = self.clients.get(token).map(|client| client.number());
+            number
+                .into_iter()
+                .for_each(|fd| log!("<{fd} connection closed."));
+        }
         if self.clients.remove(token) {
             self.server.connections.closed();
         }
@@ -206,11 +221,21 @@ impl<'s> Worker<'s> {
                     self.queue.push_back(token);
                 }
             }
-            Ok(Outcome::Closed) | Err(_) => {
-                self.out.clear();
-                self.close(token);
+            Ok(Outcome::Closed) => self.end(token),
+            Err(e) => {
+                if self.server.settings.verbosity.get() > 0 {
+                    let text = process::error_text(&e);
+                    log!("Failed to read or write, and not due to blocking: {text}");
+                }
+                self.end(token);
             }
         }
+    }
+
+    /// Closes a connection in the middle of its turn: replies made so far are forgotten.
+    fn end(&mut self, token: u64) {
+        self.out.clear();
+        self.close(token);
     }
 
     /// One turn of a connection: sends what waits, then reads once, handles all of that and
@@ -275,6 +300,10 @@ impl<'s> Worker<'s> {
             server: self.server,
             local: &mut self.local,
             ops: &mut self.ops,
+            log: Log {
+                client: client.number(),
+                verbosity: self.server.settings.verbosity.get(),
+            },
         };
         let (at, next) = converse(client, &mut cx, bytes, &mut self.out, self.turn, others)?;
         client.stash = match input {

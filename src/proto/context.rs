@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::op::Op;
+use super::verbose::Log;
 use crate::ops::Server;
 use crate::store::Local;
 
@@ -14,4 +15,6 @@ pub struct Context<'c, 's> {
     pub local: &'c mut Local,
     /// Memory for a batch.
     pub ops: &'c mut Vec<Op>,
+    /// What is told on standard error.
+    pub log: Log,
 }

@@ -16,6 +16,7 @@
 //! | `admin`, `tune`   | commands that are not about a key; `debug` for tests      |
 //! | `dump`            | listing all items                                         |
 //! | `reply`           | the fixed replies, and where replies collect              |
+//! | `verbose`         | what is told on standard error                            |
 //!
 //! A [`Session`] is the protocol's side of one connection. It may be given input in any
 //! pieces; what it has not consumed must be given again, with more behind it.
@@ -41,6 +42,7 @@ mod session;
 mod tokens;
 mod tune;
 mod upload;
+mod verbose;
 
 #[cfg(test)]
 mod tests;
@@ -50,6 +52,7 @@ pub use context::Context;
 pub use op::Op;
 pub use reply::{Output, Pin, TOO_MANY_CONNECTIONS, WRITE_BUFFER_LEN};
 pub use session::{Handled, Next, Session};
+pub use verbose::Log;
 
 /// Bytes that a worker reads at a time.
 pub const READ_BUFFER_LEN: usize = 64 << 10;

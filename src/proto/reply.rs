@@ -129,6 +129,11 @@ impl<'s> Output<'s> {
         taken
     }
 
+    /// Takes back what has been copied since there were `len` bytes, no values among it.
+    pub fn take_back(&mut self, len: usize) {
+        self.bytes.truncate(len);
+    }
+
     /// Forgets everything; memory taken for an unusual reply goes back.
     pub fn clear(&mut self) {
         self.bytes.clear();

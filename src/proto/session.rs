@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::admin;
+use super::admin::{self, Run};
 use super::context::Context;
 use super::dump::Dump;
 use super::op::{Body, Op};
@@ -78,6 +78,9 @@ impl<'s> Session<'s> {
                     next: Next::Close,
                 };
             }
+            if cx.log.tells_commands() && cx.server.settings.protocol == Protocol::Auto {
+                cx.log.begins("ascii");
+            }
         }
         let mut at = 0;
         loop {
@@ -142,7 +145,11 @@ impl<'s> Session<'s> {
                     return (len, false);
                 }
                 if let State::Value(upload) = std::mem::take(&mut self.state) {
+                    let (log, before) = (cx.log, out.bytes().len());
                     cx.finish_upload(*upload, out);
+                    if log.tells_commands() {
+                        log.reply(&out.bytes()[before..]);
+                    }
                 }
                 (len, true)
             }
@@ -155,6 +162,9 @@ impl<'s> Session<'s> {
                     return (len, false);
                 }
                 out.put(reply);
+                if cx.log.tells_commands() {
+                    cx.log.reply(reply);
+                }
                 self.state = State::Commands;
                 (len, true)
             }
@@ -176,6 +186,9 @@ impl<'s> Session<'s> {
         out: &mut Output<'s>,
         turn: &mut usize,
     ) -> (usize, Option<Next>) {
+        if cx.log.tells_commands() {
+            return self.batch_told(cx, input, out, turn);
+        }
         let store = &cx.server.store;
         let mut ops = std::mem::take(cx.ops);
         ops.clear();
@@ -213,16 +226,58 @@ impl<'s> Session<'s> {
         outcome
     }
 
+    /// [`Session::batch`] of one operation, which is told on standard error.
+    #[cold]
+    fn batch_told(
+        &mut self,
+        cx: &mut Context<'_, 's>,
+        input: &[u8],
+        out: &mut Output<'s>,
+        turn: &mut usize,
+    ) -> (usize, Option<Next>) {
+        let mut ops = std::mem::take(cx.ops);
+        ops.clear();
+        let hash = |key: &[u8]| cx.server.store.hash(key);
+        let (consumed, stop) = self.parser.parse(input, 1, &mut ops, hash);
+        let mut outcome = (consumed, (stop == Stop::Input).then_some(Next::Input));
+        for op in &ops {
+            if out.is_full() {
+                self.parser.rewind(op);
+                outcome = (op.start as usize, Some(Next::Flush));
+                break;
+            }
+            cx.log.request(input, op);
+            if matches!(op.body, Body::Close) {
+                outcome.1 = Some(Next::Close);
+                break;
+            }
+            *turn -= usize::from(op.body.ends_request()).min(*turn);
+            match op.body {
+                Body::Swallow { .. } | Body::Upload { .. } | Body::MetaUpload { .. } => {
+                    self.run(cx, input, &op.body, out);
+                }
+                Body::Admin { run, line } => {
+                    let before = out.bytes().len();
+                    let withheld = self.admin(cx, run, line.of(input), out);
+                    cx.log.admin(&out.bytes()[before..], withheld);
+                }
+                _ => cx.run_told(input, &op.body, out),
+            }
+        }
+        if matches!(self.state, State::Dump(_)) {
+            outcome.1 = None; // whatever comes next, it waits
+        }
+        *cx.ops = ops;
+        outcome
+    }
+
     /// Carries out one operation.
     #[inline]
     fn run(&mut self, cx: &mut Context<'_, 's>, input: &[u8], body: &Body, out: &mut Output<'s>) {
         match *body {
             Body::Swallow { len, reply } => self.state = State::Swallow { left: len, reply },
             Body::Admin { run, line } => {
-                let dump = admin::run(run, line.of(input), cx.server, cx.local, out);
-                if let Some(dump) = dump {
-                    self.state = State::Dump(Box::new(dump));
-                }
+                self.admin(cx, run, line.of(input), out);
             }
             Body::Upload { ref storage } => match cx.begin_upload(input, storage) {
                 Ok(upload) => self.state = State::Value(Box::new(upload)),
@@ -234,6 +289,21 @@ impl<'s> Session<'s> {
             },
             _ => cx.run(input, body, out),
         }
+    }
+
+    /// Runs the handler of a line; returns the reply if the client wants none.
+    fn admin(
+        &mut self,
+        cx: &mut Context<'_, 's>,
+        run: Run,
+        line: &[u8],
+        out: &mut Output<'s>,
+    ) -> Option<&'static [u8]> {
+        let ran = admin::run(run, line, cx.server, cx.local, out);
+        if let Some(dump) = ran.dump {
+            self.state = State::Dump(Box::new(dump));
+        }
+        ran.withheld
     }
 
     /// Whether a command comes next, or the rest of one.

@@ -3,7 +3,7 @@
 
 use super::op::{Body, Op};
 use super::parse::{BATCH, Parser, Stop};
-use super::{Context, Next, Output, Session};
+use super::{Context, Log, Next, Output, Session};
 use crate::ops::Server;
 use crate::settings::Settings;
 use crate::store::Local;
@@ -40,6 +40,10 @@ impl<'s> Talk<'s> {
         while !self.closed {
             let mut turn = 7; // not a whole batch, so that turns end in odd places
             let mut cx = Context {
+                log: Log {
+                    client: 1,
+                    verbosity: 0,
+                },
                 server: self.server,
                 local: &mut self.local,
                 ops: &mut self.ops,

@@ -33,6 +33,17 @@ pub enum Protocol {
     Binary,
 }
 
+impl Protocol {
+    /// What `stats settings` and the log call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Auto => "auto-negotiate",
+            Protocol::Ascii => "ascii",
+            Protocol::Binary => "binary",
+        }
+    }
+}
+
 /// A value no option sets: the server itself keeps it.
 pub(super) struct Shown;
 
@@ -347,11 +358,7 @@ impl Kind<Protocol> for ProtocolName {
     }
 
     fn show(&self, field: &Protocol) -> String {
-        String::from(match field {
-            Protocol::Auto => "auto-negotiate",
-            Protocol::Ascii => "ascii",
-            Protocol::Binary => "binary",
-        })
+        String::from(field.name())
     }
 
     fn typed(&self, field: &Protocol) -> String {
