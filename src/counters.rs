@@ -124,6 +124,14 @@ counters! {
         store_too_large;
         /// Values refused because there was no memory.
         store_no_memory;
+        /// Times that replies of one client were more than memory for them.
+        response_obj_oom;
+        /// Times that there was no memory for a partial request.
+        read_buf_oom;
+        /// Clients from a network queue that nobody had counted on.
+        unexpected_napi_ids;
+        /// Clients of whom it is not known which queue they come from.
+        round_robin_fallback;
         /// Payload bytes received.
         bytes_read;
         /// Payload bytes sent.

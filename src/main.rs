@@ -113,6 +113,7 @@ fn open_sockets(settings: &Settings) -> Vec<sockets::Listening> {
         socket_path: settings.socket_path.as_deref(),
         socket_mask: settings.socket_mask,
         backlog: settings.backlog,
+        mark: settings.socket_mark,
         ascii_only: false,
     };
     sockets::open(&request).unwrap_or_else(|refusal| {

@@ -29,6 +29,8 @@ pub struct Connection<'s> {
     pub queued: bool,
     /// Whether it is to be closed once its replies are sent.
     pub closing: bool,
+    /// Buffers that its stash counts as, if there is a limit.
+    pub held: usize,
     /// The clock second of its last command, or of its arrival.
     pub active_s: u32,
     /// Whether the client sends no more: what it has sent is read to the end.
@@ -74,6 +76,7 @@ impl<'s> Connection<'s> {
             wants_input: true,
             queued: false,
             closing: false,
+            held: 0,
             active_s: now_s,
             hung_up: false,
             unsent: None,

@@ -38,6 +38,8 @@ pub struct Listener<'s> {
     listening: Vec<Listening>,
     workers: Arc<[Giver]>,
     next_worker: usize,
+    /// The network queue of each of the first workers; shorter than `-N` until all are known.
+    napi_ids: Vec<u32>,
     signals: SignalFd,
     local: Local,
     paused: Option<Pause>,
@@ -83,6 +85,7 @@ impl<'s> Listener<'s> {
             listening,
             workers,
             next_worker: 0,
+            napi_ids: Vec::new(),
             signals,
             local,
             paused: None,
@@ -189,11 +192,36 @@ impl<'s> Listener<'s> {
         }
         thread.total_connections.add(1);
         self.server.connections.opened();
-        let worker = &self.workers[self.next_worker];
-        self.next_worker = (self.next_worker + 1) % self.workers.len();
-        if worker.give(client).is_err() {
+        let worker = self.worker_of_queue(&client).unwrap_or_else(|| {
+            let next = (self.next_worker + 1) % self.workers.len();
+            std::mem::replace(&mut self.next_worker, next)
+        });
+        if self.workers[worker].give(client).is_err() {
             self.server.connections.closed();
         }
+    }
+
+    /// `-N`: the worker that serves the network queue that a client came by. When there turn
+    /// out to be more queues than were counted on, they are shared out anew.
+    fn worker_of_queue(&mut self, client: &OwnedFd) -> Option<usize> {
+        let ids_max = self.server.settings.napi_ids as usize;
+        if ids_max == 0 {
+            return None;
+        }
+        let thread = &self.local.counters.thread;
+        let Some(id) = socket::napi_id(client) else {
+            thread.round_robin_fallback.add(1);
+            return None;
+        };
+        if let Some(worker) = self.napi_ids.iter().position(|&known| known == id) {
+            return Some(worker);
+        }
+        if self.napi_ids.len() == ids_max {
+            thread.unexpected_napi_ids.add(1);
+            self.napi_ids.clear();
+        }
+        self.napi_ids.push(id);
+        Some(self.napi_ids.len() - 1)
     }
 
     /// Stops accepting until fewer than `open` connections are left: clients wait in the

@@ -38,6 +38,8 @@ pub struct Request<'a> {
     pub socket_mask: u32,
     /// Clients that may wait to be accepted.
     pub backlog: i32,
+    /// The mark of TCP sockets, 0 for none.
+    pub mark: u32,
     /// Clients log in with ASCII commands, so no listener may speak anything else.
     pub ascii_only: bool,
 }
@@ -79,6 +81,7 @@ pub struct Refusal {
 pub fn open(request: &Request<'_>) -> Result<Vec<Listening>, Refusal> {
     let mut opening = Opening {
         backlog: request.backlog,
+        mark: request.mark,
         listening: Vec::new(),
         messages: String::new(),
     };
@@ -120,6 +123,7 @@ enum Failure {
 /// What is open so far, and what there is to complain about.
 struct Opening {
     backlog: i32,
+    mark: u32,
     listening: Vec<Listening>,
     messages: String,
 }
@@ -178,6 +182,11 @@ impl Opening {
                     continue;
                 }
             };
+            if self.mark != 0 {
+                // Not everybody may; it is told, and the socket goes without.
+                let marked = socket::set_mark(&fd, self.mark);
+                let _ = marked.map_err(|e| warn(&format!("setsockopt: {}", error_text(&e))));
+            }
             match socket::bind(&fd, &address) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::AddrInUse => {
@@ -434,6 +443,7 @@ mod tests {
         socket_path: None,
         socket_mask: 0o700,
         backlog: 1024,
+        mark: 0,
         ascii_only: false,
     };
 

@@ -18,7 +18,7 @@ use super::connection::{Connection, Input, Received};
 use super::stash::Stash;
 use crate::ops::Server;
 use crate::proto::{Context, Log, Next, Op, Output, READ_BUFFER_LEN};
-use crate::settings::Protocol;
+use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
 use crate::sys::handover::{self, Giver, Message, Taker};
@@ -36,6 +36,9 @@ const TURNS_ALONE: usize = 8;
 /// The default of `-R`.
 const REQUESTS_DEFAULT: usize = 20;
 
+/// Replies that one buffer of `-o read_buf_mem_limit` has room for, as C memcached has it.
+const REPLIES_PER_BUFFER: usize = 18;
+
 /// The token of the pipe.
 const PIPE: u64 = u64::MAX;
 /// A worker's own state.
@@ -50,6 +53,12 @@ pub struct Worker<'s> {
     out: Output<'s>,
     ops: Vec<Op>,
     turn: usize,
+    /// Replies of one client that may wait to be sent, if `-o read_buf_mem_limit` says so.
+    replies_max: Option<usize>,
+    /// Buffers that partial requests may be kept in, if it does.
+    buffers_max: Option<usize>,
+    /// Buffers that they are kept in, if there is a limit.
+    held: usize,
     /// No client can have been silent for too long before this clock second.
     idle_due_s: u32,
 }
@@ -89,6 +98,13 @@ impl<'s> Worker<'s> {
             } else {
                 requests
             },
+            // The one who is served has a buffer to read into.
+            replies_max: server
+                .settings
+                .buffers_max()
+                .map(|buffers| (buffers - 1).max(1) * REPLIES_PER_BUFFER),
+            buffers_max: server.settings.buffers_max(),
+            held: 0,
             idle_due_s: 0,
         };
         Ok((worker, giver))
@@ -196,6 +212,9 @@ impl<'s> Worker<'s> {
                 .into_iter()
                 .for_each(|fd| log!("<{fd} connection closed."));
         }
+        if let Some(client) = self.clients.get(token) {
+            self.held -= std::mem::take(&mut client.held);
+        }
         if self.clients.remove(token) {
             self.server.connections.closed();
         }
@@ -300,6 +319,7 @@ impl<'s> Worker<'s> {
             server: self.server,
             local: &mut self.local,
             ops: &mut self.ops,
+            replies_max: self.replies_max,
             log: Log {
                 client: client.number(),
                 verbosity: self.server.settings.verbosity.get(),
@@ -311,6 +331,15 @@ impl<'s> Worker<'s> {
             Input::Buffer(_) => Stash::default(),
             Input::Stash => stash.without(at),
         };
+        if let Some(buffers_max) = self.buffers_max {
+            self.held -= std::mem::take(&mut client.held);
+            client.held = client.stash.bytes().len().div_ceil(BUFFER_BYTES as usize);
+            self.held += client.held;
+            if self.held > buffers_max {
+                self.local.counters.thread.read_buf_oom.add(1);
+                return Ok(Outcome::Closed);
+            }
+        }
         if at > 0 {
             client.active_s = self.server.store.clock.now();
         }

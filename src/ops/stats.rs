@@ -101,7 +101,7 @@ impl Server {
             "connection_structures",
             &self.connections.most.load(Relaxed),
         );
-        self.buffer_lines(&mut line);
+        self.buffer_lines(thread, &mut line);
         counted!(thread: cmd_get);
         counted!(class: cmd_set);
         counted!(thread: cmd_flush cmd_touch cmd_meta);
@@ -143,8 +143,7 @@ impl Server {
         for name in LOGGER {
             line(name, &0);
         }
-        line("unexpected_napi_ids", &0);
-        line("round_robin_fallback", &0);
+        counted!(thread: unexpected_napi_ids round_robin_fallback);
         line("bytes", &snapshot.now.thread.bytes);
         line("curr_items", &usage.items);
         counted!(thread: total_items);
@@ -212,9 +211,9 @@ impl Server {
 
     /// Each worker has one buffer to read into and one to write from, made at the start;
     /// they stand for C memcached's pools of both.
-    fn buffer_lines(&self, line: &mut impl FnMut(&str, &dyn Display)) {
+    fn buffer_lines(&self, thread: &ThreadTotals, line: &mut impl FnMut(&str, &dyn Display)) {
         let workers = u64::from(self.settings.threads);
-        line("response_obj_oom", &0);
+        line("response_obj_oom", &thread.response_obj_oom);
         line("response_obj_count", &workers);
         line(
             "response_obj_bytes",
@@ -226,7 +225,7 @@ impl Server {
             &(workers * crate::proto::READ_BUFFER_LEN as u64),
         );
         line("read_buf_bytes_free", &0);
-        line("read_buf_oom", &0);
+        line("read_buf_oom", &thread.read_buf_oom);
         line("reserved_fds", &(workers * RESERVED_FDS));
     }
 

@@ -17,4 +17,14 @@ pub struct Context<'c, 's> {
     pub ops: &'c mut Vec<Op>,
     /// What is told on standard error.
     pub log: Log,
+    /// Replies of one client that may wait to be sent, if memory for them is limited.
+    pub replies_max: Option<usize>,
+}
+
+impl Context<'_, '_> {
+    /// Whether each operation is to be looked at by itself.
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        self.log.tells_commands() | self.replies_max.is_some()
+    }
 }

@@ -19,6 +19,7 @@ pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
 pub const NO_MEMORY_STORING: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
 pub const NO_MEMORY_READING: &[u8] = b"SERVER_ERROR Out of memory during read\r\n";
 pub const NO_MEMORY: &[u8] = b"SERVER_ERROR out of memory\r\n";
+pub const NO_MEMORY_RETRIEVING: &[u8] = b"SERVER_ERROR out of memory writing get response\r\n";
 pub const LINE_TOO_LONG: &[u8] = b"SERVER_ERROR out of memory reading request\r\n";
 /// For a client over the limit.
 pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
@@ -72,6 +73,15 @@ pub struct Output<'s> {
     bytes: Vec<u8>,
     pins: Vec<Pin<'s>>,
     pinned_len: usize,
+    /// Replies in it, if somebody counts them.
+    replies: usize,
+}
+
+/// Where an output stood.
+#[derive(Clone, Copy)]
+pub struct Mark {
+    len: usize,
+    replies: usize,
 }
 
 /// A value that is sent from the item's memory.
@@ -89,7 +99,14 @@ impl<'s> Output<'s> {
             bytes: Vec::with_capacity(WRITE_BUFFER_LEN),
             pins: Vec::new(),
             pinned_len: 0,
+            replies: 0,
         }
+    }
+
+    /// Counts one more reply; says how many there are.
+    pub fn count_reply(&mut self) -> usize {
+        self.replies += 1;
+        self.replies
     }
 
     /// Whether replies should be sent before more are made.
@@ -129,9 +146,21 @@ impl<'s> Output<'s> {
         taken
     }
 
-    /// Takes back what has been copied since there were `len` bytes, no values among it.
-    pub fn take_back(&mut self, len: usize) {
-        self.bytes.truncate(len);
+    /// What there is now, to come back to.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            len: self.bytes.len(),
+            replies: self.replies,
+        }
+    }
+
+    /// Takes back what has been added since; nothing may have been sent in between.
+    pub fn take_back(&mut self, mark: Mark) {
+        self.bytes.truncate(mark.len);
+        self.replies = mark.replies;
+        while let Some(pin) = self.pins.pop_if(|pin| pin.after > mark.len) {
+            self.pinned_len -= pin.value.value_len();
+        }
     }
 
     /// Forgets everything; memory taken for an unusual reply goes back.
@@ -140,6 +169,7 @@ impl<'s> Output<'s> {
         self.bytes.shrink_to(WRITE_BUFFER_LEN);
         self.pins.clear();
         self.pinned_len = 0;
+        self.replies = 0;
     }
 
     /// Appends bytes.

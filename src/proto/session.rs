@@ -7,7 +7,7 @@ use super::context::Context;
 use super::dump::Dump;
 use super::op::{Body, Op};
 use super::parse::{BATCH, Parser, Stop};
-use super::reply::{self, Output};
+use super::reply::{self, Mark, Output};
 use super::upload::Upload;
 use crate::settings::Protocol;
 use crate::store::Local;
@@ -44,6 +44,8 @@ pub struct Session<'s> {
     begun: bool,
     parser: Parser,
     state: State<'s>,
+    /// Where the reply to the retrieval in hand begins, if replies are counted.
+    list_begins: Option<Mark>,
 }
 
 /// What the next input is.
@@ -186,8 +188,8 @@ impl<'s> Session<'s> {
         out: &mut Output<'s>,
         turn: &mut usize,
     ) -> (usize, Option<Next>) {
-        if cx.log.tells_commands() {
-            return self.batch_told(cx, input, out, turn);
+        if cx.is_watched() {
+            return self.batch_watched(cx, input, out, turn);
         }
         let store = &cx.server.store;
         let mut ops = std::mem::take(cx.ops);
@@ -226,9 +228,10 @@ impl<'s> Session<'s> {
         outcome
     }
 
-    /// [`Session::batch`] of one operation, which is told on standard error.
+    /// [`Session::batch`] of one operation: it is told on standard error, or there is little
+    /// memory for replies, or both.
     #[cold]
-    fn batch_told(
+    fn batch_watched(
         &mut self,
         cx: &mut Context<'_, 's>,
         input: &[u8],
@@ -246,29 +249,72 @@ impl<'s> Session<'s> {
                 outcome = (op.start as usize, Some(Next::Flush));
                 break;
             }
-            cx.log.request(input, op);
+            if cx.log.tells_commands() {
+                cx.log.request(input, op);
+            }
             if matches!(op.body, Body::Close) {
                 outcome.1 = Some(Next::Close);
                 break;
             }
             *turn -= usize::from(op.body.ends_request()).min(*turn);
+            if matches!(op.body, Body::Read { first: true, .. }) {
+                self.list_begins = Some(out.mark());
+            }
+            let before = out.len();
             match op.body {
                 Body::Swallow { .. } | Body::Upload { .. } | Body::MetaUpload { .. } => {
                     self.run(cx, input, &op.body, out);
                 }
-                Body::Admin { run, line } => {
-                    let before = out.bytes().len();
+                Body::Admin { run, line } if cx.log.tells_commands() => {
+                    let from = out.bytes().len();
                     let withheld = self.admin(cx, run, line.of(input), out);
-                    cx.log.admin(&out.bytes()[before..], withheld);
+                    cx.log.admin(&out.bytes()[from..], withheld);
                 }
-                _ => cx.run_told(input, &op.body, out),
+                Body::Admin { .. } => self.run(cx, input, &op.body, out),
+                _ if cx.log.tells_commands() => cx.run_told(input, &op.body, out),
+                _ => cx.run(input, &op.body, out),
             }
+            let is_more = out.len() > before;
+            if is_more && cx.replies_max.is_some_and(|max| out.count_reply() > max) {
+                outcome = self.run_short(cx, input, op, consumed, out);
+                break;
+            }
+        }
+        if outcome.1 == Some(Next::Flush) {
+            self.list_begins = None; // what has been sent cannot be taken back
         }
         if matches!(self.state, State::Dump(_)) {
             outcome.1 = None; // whatever comes next, it waits
         }
         *cx.ops = ops;
         outcome
+    }
+
+    /// Memory for replies has run short: a retrieval is answered with an error instead, if
+    /// nothing of its reply has been sent; with any other command the connection ends, and
+    /// no reply that waits is sent.
+    fn run_short(
+        &mut self,
+        cx: &mut Context<'_, 's>,
+        input: &[u8],
+        op: &Op,
+        consumed: usize,
+        out: &mut Output<'s>,
+    ) -> (usize, Option<Next>) {
+        cx.local.counters.thread.response_obj_oom.add(1);
+        let (Body::Read { last, .. }, Some(begins)) = (op.body, self.list_begins.take()) else {
+            out.clear();
+            return (consumed, Some(Next::Close));
+        };
+        out.take_back(begins);
+        out.put(reply::NO_MEMORY_RETRIEVING);
+        if last {
+            return (consumed, None);
+        }
+        // The line is complete, or no key of it would have been looked up.
+        self.parser = Parser::default();
+        let rest = input[consumed..].iter().position(|&byte| byte == b'\n');
+        (consumed + rest.map_or(0, |len| len + 1), None)
     }
 
     /// Carries out one operation.

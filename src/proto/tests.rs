@@ -40,6 +40,7 @@ impl<'s> Talk<'s> {
         while !self.closed {
             let mut turn = 7; // not a whole batch, so that turns end in odd places
             let mut cx = Context {
+                replies_max: None,
                 log: Log {
                     client: 1,
                     verbosity: 0,

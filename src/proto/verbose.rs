@@ -121,7 +121,7 @@ impl<'s> Context<'_, 's> {
         if log.tells_looks() {
             self.tell_look(input, body);
         }
-        let before = out.bytes().len();
+        let (mark, before) = (out.mark(), out.bytes().len());
         let mut withheld = None;
         match *body {
             // The reply is made in any case, told, and taken back.
@@ -144,7 +144,7 @@ impl<'s> Context<'_, 's> {
                     out,
                 );
                 withheld = Some(out.bytes()[before..].to_vec());
-                out.take_back(before);
+                out.take_back(mark);
             }
             _ => self.run(input, body, out),
         }

@@ -29,6 +29,7 @@ pub(super) fn after_options(
              Set this value to the number of cores in your machine or less.\n",
         ));
     }
+    napi_ids(to)?;
     item_size(to, chunk_max_given)?;
     slab_sizes(to)?;
     lru(to, temporary_ttl_given)?;
@@ -39,6 +40,16 @@ pub(super) fn after_options(
     let is_list = to.listen.as_ref().is_some_and(|list| list.contains(','));
     to.threads_per_udp = if is_list { 1 } else { to.threads };
     Ok(())
+}
+
+fn napi_ids(of: &Settings) -> Result<(), Refusal> {
+    let (ids, threads) = (of.napi_ids, of.threads);
+    if ids <= threads {
+        return Ok(());
+    }
+    let line =
+        format!("Number of napi_ids({ids}) cannot be greater than number of threads({threads})");
+    Err(Refusal::new(USAGE, line))
 }
 
 fn item_size(to: &mut Settings, chunk_max_given: bool) -> Result<(), Refusal> {

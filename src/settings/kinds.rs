@@ -199,6 +199,42 @@ impl Kind<f64> for Factor {
     }
 }
 
+/// A limit of memory for buffers: given in megabytes, kept and shown in bytes, cut to 32 bits.
+pub(super) struct BufferLimit;
+
+impl Kind<u32> for BufferLimit {
+    fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
+        given.needs("read_buf_mem_limit argument")?;
+        let complaint = "could not parse argument to read_buf_mem_limit";
+        let megabytes = numbers::strict_u32(&given.text());
+        let megabytes = megabytes.ok_or_else(|| Refusal::new(1, complaint))?;
+        *field = megabytes.wrapping_mul(1 << 20);
+        Ok(())
+    }
+
+    fn show(&self, field: &u32) -> String {
+        field.to_string()
+    }
+
+    fn typed(&self, field: &u32) -> String {
+        (field >> 20).to_string()
+    }
+}
+
+/// The mark of a socket; what is no number leaves it as it is.
+pub(super) struct Mark;
+
+impl Kind<u32> for Mark {
+    fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
+        *field = numbers::strict_u32(&given.text()).unwrap_or(*field);
+        Ok(())
+    }
+
+    fn show(&self, field: &u32) -> String {
+        field.to_string()
+    }
+}
+
 /// Permission bits.
 pub(super) struct Octal;
 

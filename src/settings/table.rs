@@ -170,13 +170,19 @@ settings! {
     idle_timeout_s: i32 = 0, Timeout, "-o idle_timeout=<s>", "idle_timeout";
     "-o watcher_logbuf_size=<num>", "watcher_logbuf_size" = "262144";
     "-o worker_logbuf_size=<num>", "worker_logbuf_size" = "65536";
-    "-o read_buf_mem_limit=<num>", "read_buf_mem_limit" = "0";
+    /// Memory for partial requests and unsent replies, in
+    /// megabytes, split among the threads; 0 is no limit.
+    buffer_bytes_max: u32 = 0, BufferLimit,
+        "-o read_buf_mem_limit=<num>", "read_buf_mem_limit";
     "-o track_sizes", "track_sizes" = "no";
     "", "inline_ascii_response" = "no";
     /// Give up all system calls that serving clients does not
     /// need; no_drop_privileges, the default, keeps them.
     drop_privileges: bool = false, Switch, "-o [no_]drop_privileges", "drop_privileges";
-    "-N, --napi-ids=<num>", "num_napi_ids" = "0";
+    /// Choose workers by the network queue that a client comes
+    /// from, for up to so many queues; 0 is off.
+    napi_ids: u32 = 0, Positive("Maximum number of NAPI IDs"),
+        "-N, --napi-ids=<num>", "num_napi_ids";
     "-e, --memory-file=<file>", "memory_file" = "(null)";
     "", "client_flags_size" = "4";
 
@@ -201,7 +207,9 @@ settings! {
     "-L, --enable-largepages", "";
     "-W, --disable-watch", "";
     "-Z, --enable-ssl", "";
-    "-o sock_cookie_id=<num>", "";
+    /// Mark on listening sockets and what comes in by them,
+    /// which packet filters can see; 0 is none.
+    socket_mark: u32 = 0, Mark, "-o sock_cookie_id=<num>", "";
     "-o ext_path=<file>", "";
     "-o ext_page_size=<num>", "";
     "-o ext_wbuf_size=<num>", "";

@@ -61,6 +61,7 @@ fn good_value(row: &Setting) -> &'static str {
         "U" => "0",
         "slab_automove" => "1",
         "slab_automove_ratio" => "0.5",
+        "N" => "4",
         "B" => "ascii",
         "I" => "2m",
         "f" => "1.5",
@@ -325,6 +326,17 @@ fn options_change_their_rows_and_no_others() {
             ],
             "",
         ),
+        (&["-N", "4"], "num_napi_ids 4"),
+        (
+            &["--napi-ids=9", "-t9"],
+            "num_threads 9, num_threads_per_udp 9, num_napi_ids 9",
+        ),
+        (
+            &["-o", "read_buf_mem_limit=2"],
+            "read_buf_mem_limit 2097152",
+        ),
+        (&["-o", "read_buf_mem_limit=4096"], ""),
+        (&["-o", "sock_cookie_id=x,sock_cookie_id"], ""),
         (&["-o", "idle_timeout=5"], "idle_timeout 5"),
         (&["-o", "idle_timeout=x"], ""),
         (&["-o", "idle_timeout=-1"], "idle_timeout -1"),
@@ -371,6 +383,7 @@ fn fields_that_are_not_shown_are_set_as_well() {
     assert_eq!(life.pid_file.as_deref(), Some("/run/b".as_ref()));
     assert_eq!(settings.user.as_deref(), Some("nobody"));
     assert!(!settings.hash_expand);
+    assert_eq!(run(&["-o", "sock_cookie_id=7 "]).socket_mark, 7);
     assert_eq!(settings.slab_sizes, Some(vec![100, 109, 200]));
 }
 
@@ -497,6 +510,31 @@ fn bad_values_are_refused_in_the_known_words() {
         (
             &["-o", "tail_repair_time=9"],
             "Cannot set tail_repair_time to less than 10 seconds",
+            1,
+        ),
+        (
+            &["-N", "0"],
+            "Maximum number of NAPI IDs must be greater than 0",
+            1,
+        ),
+        (
+            &["-N", "3", "-t", "2", "-I", "100"],
+            "Number of napi_ids(3) cannot be greater than number of threads(2)",
+            64,
+        ),
+        (
+            &["-o", "read_buf_mem_limit"],
+            "Missing read_buf_mem_limit argument",
+            1,
+        ),
+        (
+            &["-o", "read_buf_mem_limit=1x"],
+            "could not parse argument to read_buf_mem_limit",
+            1,
+        ),
+        (
+            &["-o", "read_buf_mem_limit=-1"],
+            "could not parse argument to read_buf_mem_limit",
             1,
         ),
         (

@@ -154,6 +154,29 @@ pub fn tcp(address: &SocketAddr) -> Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Marks what goes through a socket, for packet filters and routing.
+pub fn set_mark(socket: &OwnedFd, mark: u32) -> Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_MARK, mark)
+}
+
+/// The network queue that the last packet of a connection came by, as the kernel numbers
+/// them; none if it does not know, as of connections within one machine.
+pub fn napi_id(socket: &OwnedFd) -> Option<u32> {
+    let mut id: libc::c_uint = 0;
+    let mut len = size_of::<libc::c_uint>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes, the size of `id`.
+    let asked = check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_INCOMING_NAPI_ID,
+            (&raw mut id).cast(),
+            &raw mut len,
+        )
+    });
+    Some(id).filter(|&id| asked.is_ok() && id != 0)
+}
+
 /// A unix stream socket.
 pub fn unix() -> Result<OwnedFd> {
     stream(libc::AF_UNIX)
