@@ -3,17 +3,20 @@
 #![forbid(unsafe_code)]
 
 use memcached::log;
+use memcached::net::activation;
 use memcached::net::idle::IdleThread;
 use memcached::net::listener::Listener;
 use memcached::net::sockets;
 use memcached::net::worker::Worker;
 use memcached::ops::Server;
 use memcached::ops::life::{self, PidFile};
+use memcached::ops::supervisor::Supervisor;
 use memcached::settings::{self, Refusal, Settings, Start};
 use memcached::sys::handover::Giver;
 use memcached::sys::process::{self, Signal, SignalFd};
 use memcached::sys::seccomp::{self, Role};
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::process::exit;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -22,6 +25,7 @@ use std::thread::JoinHandle;
 const FAILURE: i32 = 1;
 
 fn main() {
+    let passed = activation::passed();
     let settings = read_settings();
     life::prepare(&settings).unwrap_or_else(|refusal| refuse(&refusal));
     // Signals are blocked before the first thread starts, so that none of them takes one.
@@ -36,7 +40,7 @@ fn main() {
     server
         .start_upkeep()
         .unwrap_or_else(|e| fail("failed to start a thread", &e));
-    let listening = open_sockets(&server.settings);
+    let listening = open_sockets(&server.settings, passed);
     check_limit(&server.settings, listening.len());
     sockets::write_port_file(&listening);
     let pid_file = PidFile::write(&server.settings);
@@ -44,9 +48,12 @@ fn main() {
         .unwrap_or_else(|e| fail("failed to start a thread", &e));
     let mut listener =
         Listener::new(server, listening, workers, signals).unwrap_or_else(|e| fail("epoll", &e));
+    let supervisor = Supervisor::find();
+    supervisor.ready();
     restrict(&server.settings, Role::Listener);
     match listener.run() {
         Ok(signal) => {
+            supervisor.stopping();
             stop(&server.settings, signal, &listener, idle, threads);
             pid_file.remove();
         }
@@ -106,7 +113,8 @@ fn start_workers(server: &'static Server) -> (Arc<[Giver]>, Vec<JoinHandle<()>>)
     (workers.into(), threads)
 }
 
-fn open_sockets(settings: &Settings) -> Vec<sockets::Listening> {
+/// The sockets that the settings ask for, or else those that a supervisor has passed.
+fn open_sockets(settings: &Settings, passed: Vec<OwnedFd>) -> Vec<sockets::Listening> {
     let request = sockets::Request {
         tcp_port: settings.tcp_port,
         listen: settings.listen.as_deref(),
@@ -116,7 +124,12 @@ fn open_sockets(settings: &Settings) -> Vec<sockets::Listening> {
         mark: settings.socket_mark,
         ascii_only: false,
     };
-    sockets::open(&request).unwrap_or_else(|refusal| {
+    let opened = if passed.is_empty() {
+        sockets::open(&request)
+    } else {
+        activation::adopt(passed)
+    };
+    opened.unwrap_or_else(|refusal| {
         log_text(&refusal.message);
         exit(refusal.exit_code);
     })

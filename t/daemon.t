@@ -11,7 +11,7 @@ use IO::Socket::IP;
 use Server;
 
 my @daemons;
-END { kill 'KILL', @daemons }
+END { kill 'KILL', grep { (readlink("/proc/$_/exe") // '') =~ m{/memcached\z} } @daemons }
 
 # What -d is.
 {

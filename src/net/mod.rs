@@ -7,6 +7,7 @@
 //! | file         | holds                                                       |
 //! |--------------|-------------------------------------------------------------|
 //! | `sockets`    | opening the listening sockets that the settings ask for      |
+//! | `activation` | sockets that a supervisor has opened                         |
 //! | `listener`   | the first thread: accepts, hands over, ticks, obeys signals  |
 //! | `worker`     | a thread with an epoll loop and all connections it was given |
 //! | `stash`      | input that waits for the rest of its request                 |
@@ -15,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod activation;
 mod connection;
 pub mod idle;
 pub mod listener;

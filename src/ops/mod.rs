@@ -10,6 +10,7 @@ pub mod life;
 mod maintainer;
 pub mod mover;
 pub mod stats;
+pub mod supervisor;
 
 use crate::counters::{Counters, ThreadTotals};
 use crate::settings::Settings;
