@@ -69,7 +69,7 @@ fn good_value(row: &Setting) -> &'static str {
         "hash_algorithm" => "xxh3",
         "slab_sizes" => "96-120",
         "slab_chunk_max" => "256",
-        _ => "20",
+        _ => "30",
     }
 }
 
@@ -78,27 +78,61 @@ fn man_page() -> String {
 }
 
 #[test]
-fn man_page_names_every_option() {
+fn man_page_has_one_entry_for_each_option() {
     let page = man_page();
-    // `relaxed_privileges` is for test suites: only debug builds know it.
-    for row in rows()
-        .filter(is_real)
-        .filter(|row| row.name() != "relaxed_privileges")
-    {
-        let heading = format!(".B {}\n", row.option);
-        assert!(page.contains(&heading), "memcached.1: no {}", row.option);
+    for row in rows().filter(is_real) {
+        let entries = page.matches(&format!(".TP\n.B {}\n", row.option)).count();
+        let is_for_tests = row.name() == "relaxed_privileges";
+        assert_eq!(entries, usize::from(!is_for_tests), "{}", row.option);
+    }
+    let options = rows().filter(is_real).map(|row| row.option);
+    let known: HashSet<_> = options.collect();
+    let entries = page.split(".TP\n.B -").skip(1);
+    for entry in entries.filter_map(|entry| entry.lines().next()) {
+        assert!(
+            known.contains(&*format!("-{entry}")),
+            "memcached.1: what is -{entry}?"
+        );
     }
 }
 
 #[test]
-fn man_page_names_no_option_that_is_not_there() {
-    let page = man_page();
-    for row in rows().filter(|row| matches!(row.set, Set::Absent) && !row.option.is_empty()) {
-        assert!(
-            !page.contains(&format!(".B {}\n", row.option)),
-            "memcached.1: {}",
-            row.option
-        );
+fn an_option_that_is_shown_shows_what_was_given() {
+    let shown = |args: &[String], key: &str| match parse(
+        "memcached",
+        args.iter().map(OsString::from),
+        false,
+    ) {
+        Ok(Start::Run(settings)) => stats(&settings)
+            .into_iter()
+            .find_map(|(name, value)| (name == key).then_some(value))
+            .unwrap(),
+        other => panic!("{args:?}: {other:?}"),
+    };
+    let is_shown = |row: &&Setting| is_real(row) && !row.stat.is_empty();
+    for row in rows().filter(is_shown) {
+        let name = row.name();
+        let inverse = format!("no_{name}");
+        let words: &[String] = match (row.letter(), row.argument()) {
+            (Some(_), Argument::Required) => &[format!("-{name}"), good_value(row).into()],
+            (Some(_), _) => &[format!("-{name}")],
+            (None, Argument::Required) => &["-o".into(), format!("{name}={}", good_value(row))],
+            // Whichever is not the default.
+            (None, _) if row.answers_to(&inverse) => {
+                let (on, off) = (["-o".into(), name.into()], ["-o".into(), inverse]);
+                assert_ne!(
+                    shown(&on, row.stat),
+                    shown(&off, row.stat),
+                    "{}",
+                    row.option
+                );
+                continue;
+            }
+            (None, _) => &["-o".into(), name.into()],
+        };
+        let is_stuck = ["U", "slab_automove"].contains(&name);
+        let changed = shown(words, row.stat) != shown(&[], row.stat);
+        assert!(changed || is_stuck, "{}", row.option);
     }
 }
 

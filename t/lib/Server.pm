@@ -118,7 +118,7 @@ sub _value_of {
 # Where to connect to reach the first address of a -l list.
 sub _host {
     my ($list) = @_;
-    return '127.0.0.1' unless defined $list;
+    return '127.0.0.1' unless defined $list && $list =~ /[^,;]/;
     my ($first) = split /[,;]/, $list;
     return $1 if $first =~ /^\[(.*)\]/;
     return $first if $first =~ /:.*:/;
