@@ -74,6 +74,30 @@ for my $row (
     is($server->stop, 0, '... and stops');
 }
 
+# What well-known test suites start servers with.
+for my $options (
+    '-o relaxed_privileges,modern',
+    '-C', '-b 8675', '-B auto', '-B ascii', '-B auto -vv', '-F', '-W', '-M -m 2', '-R 1', '-m 3', '-A', '-X',
+    '-o no_modern', '-o no_modern,slab_chunk_max=4', '-o read_buf_mem_limit=1 -t 32 -R 500', '-m 64 -U 0',
+    '-o idle_timeout=3', '-o drop_privileges', '-m 3 -o modern,slab_automove_window=3', '-m 4098 -M',
+    '-m 48 -o slab_chunk_max=16', '-m 32 -o no_modern', '-m 32 -o no_modern,lru_crawler',
+    '-m 6 -o lru_maintainer,lru_crawler', '-m 2 -o lru_maintainer,lru_crawler,temporary_ttl=61',
+    '-o slab_reassign -m 4', '-o slab_reassign,no_slab_automove -m 8',
+    '-o slab_reassign,slab_automove,lru_crawler,lru_maintainer,slab_chunk_max=4 -m 60',
+    '-o slab_reassign,slab_automove,lru_crawler,lru_maintainer,slab_automove_window=3 -m 60',
+    '-o no_lru_crawler,slab_reassign,slab_automove=0,slab_chunk_max=16 -m 12', '-m 16 -o modern',
+    '-m 60 -o watcher_logbuf_size=8', '-I 1024 -o slab_chunk_max=1,no_lru_crawler,no_lru_maintainer',
+    '-I 2097152', '-I 512k -o slab_chunk_max=16', '-m 256 -I 32m',
+) {
+    my $server = eval { Server->start($options) };
+    SKIP: {
+        skip "'$options': $1", 2 if !$server && $@ =~ /^memcached: (option \S.* is not available in this version)$/m;
+        $server or fail("'$options' starts") or diag($@), next;
+        $server->client->says("set k 0 0 1\r\nv\r\nget k\r\n", "STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n", "'$options' starts and serves");
+        is($server->stop, 0, '... and stops');
+    }
+}
+
 # A relaxed sandbox is what test suites ask for; others do not know it.
 SKIP: {
     my $server = Server->start('-o relaxed_privileges');
