@@ -13,6 +13,7 @@ use memcached::ops::life::{self, PidFile};
 use memcached::ops::supervisor::Supervisor;
 use memcached::settings::{self, Refusal, Settings, Start};
 use memcached::sys::handover::Giver;
+use memcached::sys::memory::HUGE_PAGE_LEN;
 use memcached::sys::process::{self, Signal, SignalFd};
 use memcached::sys::seccomp::{self, Role};
 use std::io::Write;
@@ -88,6 +89,9 @@ fn read_settings() -> Settings {
 fn print_classes(server: &Server) {
     if server.settings.verbosity.get() < 2 {
         return;
+    }
+    if server.settings.large_pages {
+        log!("huge page size: {HUGE_PAGE_LEN}");
     }
     let classes = server.store.classes();
     for class in classes.ids() {

@@ -124,6 +124,31 @@ SKIP: {
     is($without->client->stats->{round_robin_fallback}, 0, 'without -N nobody asks');
 }
 
+# Huge pages. The kernel's file is replaced by others in a mount namespace.
+{
+    my $file = '/sys/kernel/mm/transparent_hugepage/enabled';
+    my $has = slurp($file) =~ /\[(?:always|madvise)\]/;
+    SKIP: {
+        $has or skip 'no huge pages here', 3;
+        my $server = Server->start('-L -vv');
+        $server->client->is_silent('with -L it starts where there are huge pages');
+        like($server->stderr, qr/\Ahuge page size: 2097152\nslab class   1: /, '... and says how large they are');
+        is($server->stop, 0, '... and stops');
+    }
+    SKIP: {
+        skip 'no mount namespace may be made here', 2 if $> != 0 || !-e $file || system 'unshare -m true 2>/dev/null';
+        my $never = scratch_path('never');
+        open my $out, '>', $never or die "$never: $!";
+        print $out "always madvise [never]\n";
+        close $out;
+        my $program = Server::program();
+        my $said = `unshare -m sh -c 'mount --bind $never $file && exec timeout 10 $program -u root -L -p 0' 2>&1`;
+        is($? >> 8, 1, '... it does not where there are none');
+        is($said, "Transparent huge pages support disabled.\nWill use default page size.\n"
+            . "Cannot enable large pages on this system\n(There is no support as of this version)\n", '... and says why');
+    }
+}
+
 # Marks of sockets.
 SKIP: {
     my $server = Server->start('-o sock_cookie_id=7');
@@ -158,6 +183,13 @@ SKIP: {
 }
 
 done_testing;
+
+sub slurp {
+    my ($path) = @_;
+    open my $file, '<', $path or return '';
+    local $/;
+    return scalar(<$file>) // '';
+}
 
 sub cpu {
     my ($client) = @_;

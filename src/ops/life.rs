@@ -13,7 +13,7 @@ use crate::settings::{Refusal, Settings};
 use crate::sys::process::{self, error_text};
 use std::ffi::OsString;
 use std::fs;
-use std::io::{Error, Write};
+use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 const FAILURE: i32 = 1;
@@ -25,6 +25,16 @@ const OS_ERROR: i32 = 71;
 /// # Errors
 /// The first of these that cannot be had, with what to say and the status to exit with.
 pub fn prepare(settings: &Settings) -> Result<(), Refusal> {
+    if settings.large_pages {
+        large_pages(Path::new(HUGE_PAGES)).map_err(|why| {
+            let end = "Cannot enable large pages on this system\n\
+                       (There is no support as of this version)";
+            refusal(
+                FAILURE,
+                &format!("{why}\nWill use default page size.\n{end}"),
+            )
+        })?;
+    }
     if settings.core_dumps && process::allow_core().is_err() {
         return Err(refusal(OS_ERROR, "failed to ensure corefile creation"));
     }
@@ -47,6 +57,21 @@ pub fn prepare(settings: &Settings) -> Result<(), Refusal> {
         daemon.map_err(|_| refusal(FAILURE, "failed to daemon() in order to daemonize"))?;
     }
     Ok(())
+}
+
+/// Where the kernel says whether huge pages are to be had: `always [madvise] never`.
+const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+
+/// `-L`: whether there are huge pages. The store asks for them in any case.
+fn large_pages(file: &Path) -> Result<(), &'static str> {
+    match fs::read_to_string(file) {
+        Ok(text) if text.contains("[never]") => Err("Transparent huge pages support disabled."),
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            Err("Transparent huge pages support not detected.")
+        }
+        Err(_) => Err("Transparent huge pages could not read the configuration."),
+    }
 }
 
 const TOO_FEW_FILES: &str = "failed to set rlimit for open files. Try starting as root or \
@@ -157,6 +182,25 @@ mod tests {
             assert_eq!(running(&path), pid, "{text:?}");
         }
         fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn huge_pages_are_there_if_the_kernel_says_so() {
+        let path = temp_path("life-pages");
+        let absent = "Transparent huge pages support not detected.";
+        assert_eq!(large_pages(&path), Err(absent));
+        let never = "Transparent huge pages support disabled.";
+        for (text, outcome) in [
+            ("always madvise [never]\n", Err(never)),
+            ("always [madvise] never\n", Ok(())),
+            ("[always] madvise never\n", Ok(())),
+        ] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(large_pages(&path), outcome);
+        }
+        fs::remove_file(&path).unwrap();
+        let unreadable = "Transparent huge pages could not read the configuration.";
+        assert_eq!(large_pages(&std::env::temp_dir()), Err(unreadable));
     }
 
     #[test]

@@ -204,7 +204,9 @@ settings! {
     /// File to write the process id to; removed at the end only
     /// if the server runs in the background.
     pid_file: Option<PathBuf> = None, FileName, "-P, --pidfile=<file>", "";
-    "-L, --enable-largepages", "";
+    /// Do not start unless memory for items can be huge pages;
+    /// they are used in any case where there are any.
+    large_pages: bool = false, TurnsOn, "-L, --enable-largepages", "";
     "-W, --disable-watch", "";
     "-Z, --enable-ssl", "";
     /// Mark on listening sockets and what comes in by them,

@@ -241,8 +241,8 @@ fn every_absent_option_is_refused_by_name() {
 
 #[test]
 fn refusals_of_absent_options_name_them_in_full() {
-    let pages = "memcached: option -L (--enable-largepages) is not available in this version\n";
-    assert_eq!(refused(&["-vL"]), (pages.to_string(), 1));
+    let file = "memcached: option -e (--memory-file) is not available in this version\n";
+    assert_eq!(refused(&["-ve1"]), (file.to_string(), 1));
     let sizes = "memcached: option -o track_sizes is not available in this version\n";
     assert_eq!(refused(&["-o", "track_sizes=5"]), (sizes.to_string(), 1));
     let delimiter = "memcached: option -D is not available in this version\n";
@@ -412,6 +412,7 @@ fn options_change_their_rows_and_no_others() {
 fn fields_that_are_not_shown_are_set_as_well() {
     let settings = run(&["-u", "nobody", "-o", "no_hashexpand,slab_sizes=100-109-200"]);
     assert!(!settings.daemon && !settings.core_dumps && !settings.lock_memory);
+    assert!(!settings.large_pages && run(&["-L"]).large_pages);
     let life = run(&["-drk", "-P", "/run/a", "--pidfile= /run/b"]);
     assert!(life.daemon && life.core_dumps && life.lock_memory);
     assert_eq!(life.pid_file.as_deref(), Some("/run/b".as_ref()));
