@@ -90,6 +90,8 @@ counters! {
         total_connections;
         /// Clients refused because the limit was reached.
         rejected_connections;
+        /// Clients closed because they were silent for too long.
+        idle_kicks;
         /// Times that accepting was switched off for want of descriptors.
         listen_disabled_num;
         /// Microseconds that it stayed off.
@@ -126,6 +128,14 @@ counters! {
         auth_cmds;
         /// Attempts to log in that failed.
         auth_errors;
+        /// Times that replies of one client were more than memory for them.
+        response_obj_oom;
+        /// Times that there was no memory for a partial request.
+        read_buf_oom;
+        /// Clients from a network queue that nobody had counted on.
+        unexpected_napi_ids;
+        /// Clients of whom it is not known which queue they come from.
+        round_robin_fallback;
         /// Payload bytes received.
         bytes_read;
         /// Payload bytes sent.

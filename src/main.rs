@@ -3,24 +3,34 @@
 #![forbid(unsafe_code)]
 
 use memcached::log;
+use memcached::net::activation;
+use memcached::net::idle::IdleThread;
 use memcached::net::listener::Listener;
 use memcached::net::logger::Logger;
 use memcached::net::sockets;
 use memcached::net::worker::Worker;
 use memcached::ops::Server;
+use memcached::ops::life::{self, PidFile};
 use memcached::ops::logins::{Environment, Logins};
-use memcached::settings::{self, Settings, Start};
+use memcached::ops::supervisor::Supervisor;
+use memcached::settings::{self, Refusal, Settings, Start};
+use memcached::sys::handover::Giver;
+use memcached::sys::memory::HUGE_PAGE_LEN;
 use memcached::sys::process::{self, Signal, SignalFd};
+use memcached::sys::seccomp::{self, Role};
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::process::exit;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 
-/// Exit codes besides 0.
+/// The exit code of most failures.
 const FAILURE: i32 = 1;
-const OS_ERROR: i32 = 71;
 
 fn main() {
+    let passed = activation::passed();
     let settings = read_settings();
-    prepare_process(&settings);
+    life::prepare(&settings).unwrap_or_else(|refusal| refuse(&refusal));
     // Signals are blocked before the first thread starts, so that none of them takes one.
     let signals = SignalFd::new().unwrap_or_else(|e| fail("signalfd", &e));
     // It lives until the process ends, and every thread may borrow it.
@@ -28,8 +38,9 @@ fn main() {
     let server: &'static Server = Box::leak(Box::new(
         Server::new(settings, logins).unwrap_or_else(|e| fail("memory", &e)),
     ));
+    life::lock_memory(&server.settings);
     print_classes(server);
-    let listening = open_sockets(&server.settings);
+    let listening = open_sockets(&server.settings, passed);
     check_limit(&server.settings, listening.len());
     sockets::write_port_file(&listening);
     let (datagrams, listening): (Vec<_>, Vec<_>) =
@@ -40,14 +51,19 @@ fn main() {
     server
         .start_upkeep()
         .unwrap_or_else(|e| fail("failed to start a thread", &e));
-    let listener =
+    let pid_file = PidFile::write(&server.settings);
+    let idle = IdleThread::start(server, Arc::clone(&workers))
+        .unwrap_or_else(|e| fail("failed to start a thread", &e));
+    let mut listener =
         Listener::new(server, listening, workers, signals).unwrap_or_else(|e| fail("epoll", &e));
+    let supervisor = Supervisor::find();
+    supervisor.ready();
+    restrict(&server.settings, Role::Listener);
     match listener.run() {
         Ok(signal) => {
-            for thread in threads {
-                let _ = thread.join();
-            }
-            say_goodbye(&server.settings, signal);
+            supervisor.stopping();
+            stop(&server.settings, signal, &listener, idle, threads);
+            pid_file.remove();
         }
         Err(e) => {
             log!("Exiting on error");
@@ -72,33 +88,8 @@ fn read_settings() -> Settings {
             let _ = std::io::stdout().write_all(text.as_bytes());
             exit(0);
         }
-        Err(refusal) => {
-            log_text(&refusal.message);
-            exit(refusal.exit_code);
-        }
+        Err(refusal) => refuse(&refusal),
     }
-}
-
-/// Limits while still root, then the user that the operator has named.
-fn prepare_process(settings: &Settings) {
-    // A debug build goes on: under a memory checker the limit cannot be changed.
-    let raised = process::raise_nofile(u64::from(settings.connections_max));
-    if raised.is_err() && !cfg!(debug_assertions) {
-        log!(
-            "failed to set rlimit for open files. Try starting as root or requesting smaller \
-             maxconns value."
-        );
-        exit(OS_ERROR);
-    }
-    match process::drop_privileges(settings.user.as_deref()) {
-        Ok(None) => {}
-        Ok(Some(tolerated)) => log!("{tolerated}"),
-        Err(e) => {
-            log!("{e}");
-            exit(e.exit_code());
-        }
-    }
-    process::ignore_sigpipe();
 }
 
 /// Who may log in, read by the user that the server runs as.
@@ -114,6 +105,9 @@ fn read_logins(settings: &Settings) -> Logins {
 fn print_classes(server: &Server) {
     if server.settings.verbosity.get() < 2 {
         return;
+    }
+    if server.settings.large_pages {
+        log!("huge page size: {HUGE_PAGE_LEN}");
     }
     let classes = server.store.classes();
     for class in classes.ids() {
@@ -139,10 +133,7 @@ fn start_logger(server: &'static Server) {
 fn start_workers(
     server: &'static Server,
     datagrams: &[sockets::Listening],
-) -> (
-    Vec<memcached::sys::handover::Giver>,
-    Vec<std::thread::JoinHandle<()>>,
-) {
+) -> (Arc<[Giver]>, Vec<JoinHandle<()>>) {
     let threads = server.settings.threads;
     let is_shared = server.settings.threads_per_udp == threads;
     let start = |worker_index| {
@@ -156,6 +147,7 @@ fn start_workers(
         }
         let run = move || {
             process::set_thread_name("mc-worker");
+            restrict(&server.settings, Role::Worker);
             worker.run();
         };
         let thread = std::thread::Builder::new()
@@ -163,10 +155,12 @@ fn start_workers(
             .unwrap_or_else(|e| fail("failed to start a thread", &e));
         (giver, thread)
     };
-    (0..threads).map(start).unzip()
+    let (workers, threads): (Vec<_>, _) = (0..threads).map(start).unzip();
+    (workers.into(), threads)
 }
 
-fn open_sockets(settings: &Settings) -> Vec<sockets::Listening> {
+/// The sockets that the settings ask for, or else those that a supervisor has passed.
+fn open_sockets(settings: &Settings, passed: Vec<OwnedFd>) -> Vec<sockets::Listening> {
     let request = sockets::Request {
         tcp_port: settings.tcp_port,
         udp_port: settings.udp_port,
@@ -174,10 +168,16 @@ fn open_sockets(settings: &Settings) -> Vec<sockets::Listening> {
         socket_path: settings.socket_path.as_deref(),
         socket_mask: settings.socket_mask,
         backlog: settings.backlog,
+        mark: settings.socket_mark,
         ascii_only: settings.auth_file.is_some(),
         binary_only: settings.sasl && settings.auth_file.is_none(),
     };
-    sockets::open(&request).unwrap_or_else(|refusal| {
+    let opened = if passed.is_empty() {
+        sockets::open(&request)
+    } else {
+        activation::adopt(passed)
+    };
+    opened.unwrap_or_else(|refusal| {
         log_text(&refusal.message);
         exit(refusal.exit_code);
     })
@@ -194,17 +194,54 @@ fn check_limit(settings: &Settings, listeners: usize) {
     }
 }
 
-fn say_goodbye(settings: &Settings, signal: Signal) {
-    if signal == Signal::User1 {
+/// `-o drop_privileges`: leaves the calling thread no more system calls than it needs.
+fn restrict(settings: &Settings, role: Role) {
+    if settings.drop_privileges {
+        seccomp::restrict(role).unwrap_or_else(|e| fail("failed to drop privileges", &e));
+    }
+}
+
+/// Ends the other threads; after SIGUSR1, and with `-v`, it tells of each step.
+fn stop(
+    settings: &Settings,
+    signal: Signal,
+    listener: &Listener<'_>,
+    idle: Option<IdleThread>,
+    workers: Vec<JoinHandle<()>>,
+) {
+    let gracefully = signal == Signal::User1;
+    let is_verbose = settings.verbosity.get() > 0;
+    if gracefully {
         log!("Gracefully stopping");
-    } else if settings.verbosity.get() > 0 {
+    } else if is_verbose {
         log!("Exiting normally");
     }
+    let tell = |line| {
+        if gracefully && is_verbose {
+            log!("{line}");
+        }
+    };
+    tell("asking workers to stop");
+    listener.stop_workers();
+    tell("asking background threads to stop");
+    idle.into_iter().for_each(IdleThread::stop);
+    tell("stopped idle timeout thread");
+    tell("closing connections");
+    tell("reaping worker threads");
+    for worker in workers {
+        let _ = worker.join();
+    }
+    tell("all background threads stopped");
 }
 
 fn fail(what: &str, error: &std::io::Error) -> ! {
     log!("{what}: {}", process::error_text(error));
     exit(FAILURE);
+}
+
+fn refuse(refusal: &Refusal) -> ! {
+    log_text(&refusal.message);
+    exit(refusal.exit_code);
 }
 
 /// Text that has its line ends already, if it has any.

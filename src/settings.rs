@@ -46,6 +46,9 @@ use table::{SETTINGS, WORDS};
 /// The version this server says it is, on the command line and on the wire.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Bytes of a buffer that `-o read_buf_mem_limit` is counted in.
+pub const BUFFER_BYTES: u32 = 16 << 10;
+
 /// What the command line asks for.
 #[derive(Debug)]
 pub enum Start {
@@ -104,6 +107,13 @@ pub fn parse(
 }
 
 impl Settings {
+    /// Buffers that a worker may hold for partial requests and for unsent replies, if there
+    /// is a limit.
+    pub fn buffers_max(&self) -> Option<usize> {
+        let each = self.buffer_bytes_max / self.threads / BUFFER_BYTES;
+        (self.buffer_bytes_max != 0).then_some(each.max(1) as usize)
+    }
+
     /// Gives `stats settings` row by row: key, value.
     pub fn each_stat(&self, mut f: impl FnMut(&str, &str)) {
         for row in SETTINGS.iter().filter(|row| !row.stat.is_empty()) {

@@ -5,6 +5,7 @@ use warnings;
 use Test::More;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
+use POSIX ();
 use Server;
 
 for my $signal ('TERM', 'INT') {
@@ -24,6 +25,36 @@ for my $signal ('TERM', 'INT') {
     my $server = Server->start('-v');
     is($server->stop, 0, 'with -v it ends in the same way');
     is($server->stderr, "Exiting normally\n", '... and says so');
+}
+
+# SIGUSR1 is the kind way; it saves what can be saved, and says so in any case.
+for my $options ('', '-v', '-v -o idle_timeout=10') {
+    my $server = Server->start($options);
+    my $client = $server->client;
+    $server->signal('USR1');
+    is($server->wait_exit, 0, "'$options': SIGUSR1 ends it with exit code 0");
+    $client->is_eof('... and the clients are cut off');
+    my @told = split /\n/, $server->stderr;
+    is(shift @told, 'Gracefully stopping', '... which is told at once');
+    my @steps = ('asking workers to stop', 'asking background threads to stop', 'stopped idle timeout thread',
+        'closing connections', 'reaping worker threads', 'all background threads stopped');
+    my %known = map { $_ => 1 } @steps;
+    is(join("\n", grep { $known{$_} } @told), $options ? join "\n", @steps : '',
+        $options ? '... with -v, step by step' : '... without -v no more is said');
+}
+
+# Others act as anywhere.
+for my $signal ('USR2', 'QUIT', 'ALRM') {
+    my $pid_file = scratch_path('pid');
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        open STDERR, '>', '/dev/null';
+        exec Server::program(), '-p', '0', '-P', $pid_file, $> == 0 ? ('-u', 'root') : () or POSIX::_exit(127);
+    }
+    wait_for(sub { -s $pid_file }, 'a server without any listener comes up');
+    kill $signal, $pid;
+    waitpid $pid, 0;
+    isnt($? & 127, 0, "SIG$signal kills it");
 }
 
 {
@@ -57,6 +88,7 @@ for my $signal ('TERM', 'INT') {
     $client->send("shutdown graceful\r\n");
     $client->is_eof('shutdown graceful closes without a reply');
     is($server->wait_exit, 0, '... and the server ends with exit code 0');
+    is($server->stderr, "Gracefully stopping\n", '... as after SIGUSR1');
 }
 
 for my $signal ('HUP', 'PIPE') {

@@ -11,7 +11,7 @@ use crate::ops::watch::Reason;
 use crate::proto::{Awaits, Output, Pin, Session};
 use crate::store::Local;
 use crate::sys::io;
-use crate::sys::socket::Address;
+use crate::sys::socket::{self, Address};
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -34,6 +34,10 @@ pub struct Connection<'s> {
     pub queued: bool,
     /// Why it is to be closed once its replies are sent, if it is.
     pub closing: Option<Reason>,
+    /// Buffers that its stash counts as, if there is a limit.
+    pub held: usize,
+    /// The clock second of its last command, or of its arrival.
+    pub active_s: u32,
     /// Whether the client sends no more: what it has sent is read to the end.
     pub hung_up: bool,
     unsent: Option<Box<Unsent<'s>>>,
@@ -68,8 +72,13 @@ pub enum Input {
 }
 
 impl<'s> Connection<'s> {
-    /// A client that has just been accepted.
-    pub fn new(socket: OwnedFd, seat: Seat<'s>, session: Session<'s>) -> Connection<'s> {
+    /// A client that has just been accepted, in clock second `now_s`.
+    pub fn new(
+        socket: OwnedFd,
+        seat: Seat<'s>,
+        session: Session<'s>,
+        now_s: u32,
+    ) -> Connection<'s> {
         Connection {
             seat,
             socket,
@@ -78,6 +87,8 @@ impl<'s> Connection<'s> {
             wants_input: true,
             queued: false,
             closing: None,
+            held: 0,
+            active_s: now_s,
             hung_up: false,
             unsent: None,
         }
@@ -113,6 +124,14 @@ impl<'s> Connection<'s> {
         if self.session.take_commanded() {
             self.seat.set_commanded(now_s);
         }
+    }
+
+    /// Whether it is for the client to say something: it is not in the middle of sending a
+    /// value or of taking a reply, and its turn is not due. Only TCP has a reason to doubt
+    /// that a silent client is there.
+    pub fn may_be_idle(&self) -> bool {
+        let waits = !self.queued && !self.is_blocked() && self.session.awaits() == Awaits::Command;
+        waits && socket::local_address(&self.socket).is_ok_and(|address| !address.is_unix())
     }
 
     /// Whether the client has not taken all replies.

@@ -20,6 +20,7 @@ use crate::sys::process::{self, Signal, SignalFd};
 use crate::sys::{io, socket};
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -38,8 +39,10 @@ pub struct Listener<'s> {
     epoll: Epoll,
     _seats: Vec<Seat<'s>>,
     listening: Vec<Listening>,
-    workers: Vec<Giver>,
+    workers: Arc<[Giver]>,
     next_worker: usize,
+    /// The network queue of each of the first workers; shorter than `-N` until all are known.
+    napi_ids: Vec<u32>,
     signals: SignalFd,
     local: Local,
     paused: Option<Pause>,
@@ -59,7 +62,7 @@ impl<'s> Listener<'s> {
     pub fn new(
         server: &'s Server,
         listening: Vec<Listening>,
-        workers: Vec<Giver>,
+        workers: Arc<[Giver]>,
         signals: SignalFd,
     ) -> Result<Listener<'s>> {
         let epoll = Epoll::new()?;
@@ -67,9 +70,13 @@ impl<'s> Listener<'s> {
         let local = server.add_thread();
         let mut seats = Vec::new();
         for socket in &listening {
+            let fd = socket.fd.as_raw_fd();
+            if server.settings.verbosity.get() > 1 {
+                let protocol = socket.protocol.unwrap_or(server.settings.protocol);
+                log!("<{fd} server listening ({})", protocol.name());
+            }
             server.connections.opened();
             let now_s = server.store.clock.now();
-            let fd = socket.fd.as_raw_fd();
             seats.push(
                 server
                     .conns
@@ -84,6 +91,7 @@ impl<'s> Listener<'s> {
             listening,
             workers,
             next_worker: 0,
+            napi_ids: Vec::new(),
             signals,
             local,
             paused: None,
@@ -96,7 +104,7 @@ impl<'s> Listener<'s> {
     ///
     /// # Errors
     /// The event loop is broken.
-    pub fn run(mut self) -> Result<Signal> {
+    pub fn run(&mut self) -> Result<Signal> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
             let until_tick = self.server.store.clock.tick();
@@ -113,7 +121,6 @@ impl<'s> Listener<'s> {
                 match events.get(index).token {
                     SIGNALS => {
                         if let Some(signal) = self.stop_signal()? {
-                            self.stop_workers();
                             return Ok(signal);
                         }
                     }
@@ -142,8 +149,9 @@ impl<'s> Listener<'s> {
         Ok(None)
     }
 
-    fn stop_workers(&self) {
-        for worker in &self.workers {
+    /// Tells the workers to close their connections and end.
+    pub fn stop_workers(&self) {
+        for worker in self.workers.iter() {
             // A worker that is gone needs no telling.
             let _ = worker.stop();
         }
@@ -190,12 +198,37 @@ impl<'s> Listener<'s> {
         }
         thread.total_connections.add(1);
         self.server.connections.opened();
-        let worker = &self.workers[self.next_worker];
-        self.next_worker = (self.next_worker + 1) % self.workers.len();
         let protocol = protocol.unwrap_or(settings.protocol);
-        if worker.give(client, protocol as u32).is_err() {
+        let worker = self.worker_of_queue(&client).unwrap_or_else(|| {
+            let next = (self.next_worker + 1) % self.workers.len();
+            std::mem::replace(&mut self.next_worker, next)
+        });
+        if self.workers[worker].give(client, protocol as u32).is_err() {
             self.server.connections.closed();
         }
+    }
+
+    /// `-N`: the worker that serves the network queue that a client came by. When there turn
+    /// out to be more queues than were counted on, they are shared out anew.
+    fn worker_of_queue(&mut self, client: &OwnedFd) -> Option<usize> {
+        let ids_max = self.server.settings.napi_ids as usize;
+        if ids_max == 0 {
+            return None;
+        }
+        let thread = &self.local.counters.thread;
+        let Some(id) = socket::napi_id(client) else {
+            thread.round_robin_fallback.add(1);
+            return None;
+        };
+        if let Some(worker) = self.napi_ids.iter().position(|&known| known == id) {
+            return Some(worker);
+        }
+        if self.napi_ids.len() == ids_max {
+            thread.unexpected_napi_ids.add(1);
+            self.napi_ids.clear();
+        }
+        self.napi_ids.push(id);
+        Some(self.napi_ids.len() - 1)
     }
 
     /// Stops accepting until fewer than `open` connections are left: clients wait in the

@@ -177,6 +177,9 @@ impl<'s> Logger<'s> {
         for watcher in self.watchers.extract_if(.., |watcher| watcher.is_gone) {
             let fd = watcher.socket.as_raw_fd();
             server.log.leave(watcher.streams);
+            if server.settings.verbosity.get() > 1 {
+                log!("<{fd} connection closed.");
+            }
             if let Some(peer) = server.conns.take(fd) {
                 self.recorder.closed(fd, &peer, Reason::Error);
             }

@@ -7,16 +7,20 @@
 //! | file         | holds                                                       |
 //! |--------------|-------------------------------------------------------------|
 //! | `sockets`    | opening the listening sockets that the settings ask for      |
+//! | `activation` | sockets that a supervisor has opened                         |
 //! | `listener`   | the first thread: accepts, hands over, ticks, obeys signals  |
 //! | `worker`     | a thread with an epoll loop and all connections it was given |
 //! | `stash`      | input that waits for the rest of its request                 |
 //! | `udp`        | requests in datagrams                                       |
 //! | `logger`     | the thread that sends lines to watchers                     |
 //! | `connection` | one client: its socket, its session, what is left over       |
+//! | `idle`       | the thread that has silent clients closed                    |
 
 #![forbid(unsafe_code)]
 
+pub mod activation;
 mod connection;
+pub mod idle;
 pub mod listener;
 pub mod logger;
 pub mod sockets;

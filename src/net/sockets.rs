@@ -43,6 +43,8 @@ pub struct Request<'a> {
     pub socket_mask: u32,
     /// Clients that may wait to be accepted.
     pub backlog: i32,
+    /// The mark of TCP sockets, 0 for none.
+    pub mark: u32,
     /// Clients log in with ASCII commands, so no listener may speak anything else.
     pub ascii_only: bool,
     /// Clients log in by SASL, so no listener may speak text. `ascii_only` has precedence.
@@ -79,6 +81,7 @@ pub fn open(request: &Request<'_>) -> Result<Vec<Listening>, Refusal> {
     let mut opening = Opening {
         backlog: request.backlog,
         is_udp: false,
+        mark: request.mark,
         listening: Vec::new(),
         messages: String::new(),
     };
@@ -124,6 +127,7 @@ struct Opening {
     backlog: i32,
     /// Whether sockets for datagrams are opened now.
     is_udp: bool,
+    mark: u32,
     listening: Vec<Listening>,
     messages: String,
 }
@@ -187,6 +191,11 @@ impl Opening {
                     continue;
                 }
             };
+            if self.mark != 0 {
+                // Not everybody may; it is told, and the socket goes without.
+                let marked = socket::set_mark(&fd, self.mark);
+                let _ = marked.map_err(|e| warn(&format!("setsockopt: {}", error_text(&e))));
+            }
             match socket::bind(&fd, &address) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::AddrInUse => {
@@ -466,6 +475,7 @@ mod tests {
         socket_path: None,
         socket_mask: 0o700,
         backlog: 1024,
+        mark: 0,
         ascii_only: false,
         binary_only: false,
     };

@@ -110,7 +110,8 @@ impl<'s> Datagrams<'s> {
             fd: self.socket.as_raw_fd(),
             from: Some(&from),
         };
-        let mut cx = Context::new(tools.server, tools.local, tools.ops, asker);
+        // No reply waits for the client to take it, so their number is not limited.
+        let mut cx = Context::new(tools.server, tools.local, tools.ops, asker, None);
         // Its first byte tells what it speaks, whatever connections speak.
         let mut session = Session::new(&tools.server.settings, Protocol::Auto);
         let mut at = 0;
@@ -119,7 +120,7 @@ impl<'s> Datagrams<'s> {
             let handled = session.handle(&mut cx, &input[at..], tools.out, &mut turn);
             at += handled.consumed;
             if handled.next == Next::Input {
-                session.end(tools.out);
+                session.end(&cx, tools.out);
             }
             self.message.take(tools.out);
             let is_over = match handled.next {

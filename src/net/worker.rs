@@ -22,10 +22,11 @@ use crate::ops::Server;
 use crate::ops::conns::{Asker, Kind};
 use crate::ops::watch::{Admission, Reason, Recorder};
 use crate::proto::{Context, GREETING, Next, Op, Output, READ_BUFFER_LEN, Session, no_place};
-use crate::settings::Protocol;
+use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
 use crate::sys::handover::{self, Giver, Message, Taker};
+use crate::sys::process;
 use crate::sys::socket::{self, Address};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};
@@ -40,6 +41,9 @@ const TURN_MIN: usize = 32;
 const TURNS_ALONE: usize = 8;
 /// The default of `-R`.
 const REQUESTS_DEFAULT: usize = 20;
+
+/// Replies that one buffer of `-o read_buf_mem_limit` has room for, as C memcached has it.
+const REPLIES_PER_BUFFER: usize = 18;
 
 /// The token of the pipe.
 const PIPE: u64 = u64::MAX;
@@ -59,6 +63,14 @@ pub struct Worker<'s> {
     out: Output<'s>,
     ops: Vec<Op>,
     turn: usize,
+    /// Replies of one client that may wait to be sent, if `-o read_buf_mem_limit` says so.
+    replies_max: Option<usize>,
+    /// Buffers that partial requests may be kept in, if it does.
+    buffers_max: Option<usize>,
+    /// Buffers that they are kept in, if there is a limit.
+    held: usize,
+    /// No client can have been silent for too long before this clock second.
+    idle_due_s: u32,
 }
 
 /// What a connection's turn ended with.
@@ -100,6 +112,14 @@ impl<'s> Worker<'s> {
             } else {
                 requests
             },
+            // The one who is served has a buffer to read into.
+            replies_max: server
+                .settings
+                .buffers_max()
+                .map(|buffers| (buffers - 1).max(1) * REPLIES_PER_BUFFER),
+            buffers_max: server.settings.buffers_max(),
+            held: 0,
+            idle_due_s: 0,
         };
         Ok((worker, giver))
     }
@@ -110,6 +130,9 @@ impl<'s> Worker<'s> {
     /// The system has no memory for the watch.
     pub fn add_datagrams(&mut self, socket: &Listening) -> Result<()> {
         let fd = socket.fd.try_clone()?;
+        if self.server.settings.verbosity.get() > 1 {
+            log!("<{} server listening (udp)", fd.as_raw_fd());
+        }
         let now_s = self.server.store.clock.now();
         let address = socket.address.clone();
         let seat = self
@@ -173,19 +196,56 @@ impl<'s> Worker<'s> {
     /// Reads the pipe; false if the worker is to end.
     fn take_clients(&mut self) -> bool {
         let mut clients = Vec::new();
-        let mut stop = false;
+        let (mut sweep, mut stop) = (false, false);
         self.pipe.take(|message| match message {
             Message::Descriptor(socket, note) => clients.push((socket, note)),
+            Message::Sweep => sweep = true,
             Message::Stop => stop = true,
         });
         for (socket, note) in clients {
             self.add_client(socket, Protocol::ALL[note as usize]);
         }
+        if sweep {
+            self.close_idle();
+        }
         !stop
+    }
+
+    /// Closes who has been silent for more than the timeout.
+    fn close_idle(&mut self) {
+        let now_s = self.server.store.clock.now();
+        if now_s < self.idle_due_s {
+            return;
+        }
+        let timeout_s = self.server.settings.idle_timeout_s.unsigned_abs();
+        let mut due_s = now_s.saturating_add(timeout_s);
+        let mut idle = Vec::new();
+        for (token, client) in self.clients.iter() {
+            if now_s.saturating_sub(client.active_s) <= timeout_s {
+                due_s = due_s.min(client.active_s.saturating_add(timeout_s));
+            } else if client.may_be_idle() {
+                idle.push((token, client.fd()));
+            }
+        }
+        self.idle_due_s = due_s + 1;
+        for (token, fd) in idle {
+            if self.server.settings.verbosity.get() > 1 {
+                log!("Closing idle fd {fd}");
+            }
+            self.local.counters.thread.idle_kicks.add(1);
+            self.close(token, Reason::IdleTimeout);
+        }
     }
 
     fn add_client(&mut self, socket: OwnedFd, protocol: Protocol) {
         let fd = socket.as_raw_fd();
+        if self.server.settings.verbosity.get() > 1 {
+            match protocol {
+                Protocol::Auto => log!("<{fd} new auto-negotiating client connection"),
+                Protocol::Ascii => log!("<{fd} new ascii client connection."),
+                Protocol::Binary => log!("<{fd} new binary client connection."),
+            }
+        }
         let address = socket::peer_address(&socket).unwrap_or(Address::Unnamed);
         let now_s = self.server.store.clock.now();
         let seat = self.server.conns.open(fd, Kind::Client, address, now_s);
@@ -193,7 +253,9 @@ impl<'s> Worker<'s> {
             self.recorder.opened(fd, &seat.address());
         }
         let session = Session::new(&self.server.settings, protocol);
-        let token = self.clients.insert(Connection::new(socket, seat, session));
+        let token = self
+            .clients
+            .insert(Connection::new(socket, seat, session, now_s));
         if self.epoll.add(fd, token, Watch::Edges).is_err() {
             self.close(token, Reason::Error);
         }
@@ -203,6 +265,10 @@ impl<'s> Worker<'s> {
         let Some(client) = self.clients.take(token) else {
             return;
         };
+        self.held -= client.held;
+        if self.server.settings.verbosity.get() > 1 {
+            log!("<{} connection closed.", client.fd());
+        }
         if self.recorder.wants_connections() {
             self.recorder.closed(client.fd(), &client.peer(), reason);
         }
@@ -213,6 +279,7 @@ impl<'s> Worker<'s> {
     /// Gives a client to the logger.
     fn hand_over(&mut self, token: u64, admission: Admission) {
         if let Some(client) = self.clients.take(token) {
+            self.held -= client.held;
             // Registered with this worker, or its events would go on coming.
             let _ = self.epoll.remove(client.fd());
             self.server
@@ -248,10 +315,17 @@ impl<'s> Worker<'s> {
                 }
                 self.give_up(token, reason);
             }
-            Err(_) => self.give_up(token, Reason::Error),
+            Err(e) => {
+                if self.server.settings.verbosity.get() > 0 {
+                    let text = process::error_text(&e);
+                    log!("Failed to read or write, and not due to blocking: {text}");
+                }
+                self.give_up(token, Reason::Error);
+            }
         }
     }
 
+    /// Closes a connection in the middle of its turn: replies made so far are forgotten.
     fn give_up(&mut self, token: u64, reason: Reason) {
         self.out.clear();
         self.close(token, reason);
@@ -323,7 +397,13 @@ impl<'s> Worker<'s> {
             from: None,
         };
         self.recorder.attend(&mut self.local, asker.fd);
-        let mut cx = Context::new(self.server, &mut self.local, &mut self.ops, asker);
+        let mut cx = Context::new(
+            self.server,
+            &mut self.local,
+            &mut self.ops,
+            asker,
+            self.replies_max,
+        );
         let (at, next) = converse(client, &mut cx, bytes, &mut self.out, self.turn, others)?;
         let had_secret = client.session.had_secret();
         client.stash = match input {
@@ -338,6 +418,18 @@ impl<'s> Worker<'s> {
         };
         if had_secret && let Input::Buffer(len) = input {
             wipe(&mut self.read_buffer[..len]);
+        }
+        if let Some(buffers_max) = self.buffers_max {
+            self.held -= std::mem::take(&mut client.held);
+            client.held = client.stash.bytes().len().div_ceil(BUFFER_BYTES as usize);
+            self.held += client.held;
+            if self.held > buffers_max {
+                self.local.counters.thread.read_buf_oom.add(1);
+                return Ok(Outcome::Closed(Reason::Error));
+            }
+        }
+        if at > 0 {
+            client.active_s = self.server.store.clock.now();
         }
         client.wants_input = next == Next::Input;
         client.closing = match next {
@@ -442,6 +534,15 @@ impl<'s> Clients<'s> {
         let place = &mut self.places[index as usize];
         place.client = Some(client);
         u64::from(place.generation) << 32 | u64::from(index)
+    }
+
+    /// All of them, with their tokens.
+    fn iter(&self) -> impl Iterator<Item = (u64, &Connection<'s>)> {
+        let numbered = self.places.iter().enumerate();
+        numbered.filter_map(|(index, place)| {
+            let token = u64::from(place.generation) << 32 | index as u64;
+            Some((token, place.client.as_ref()?))
+        })
     }
 
     #[inline]

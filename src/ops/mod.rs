@@ -7,12 +7,14 @@ mod automove;
 mod bell;
 pub mod conns;
 pub mod crawler;
+pub mod life;
 pub mod logins;
 mod maintainer;
 pub mod mover;
 mod passwords;
 pub mod prefixes;
 pub mod stats;
+pub mod supervisor;
 pub mod watch;
 
 use crate::counters::{Counters, ThreadTotals};

@@ -102,7 +102,7 @@ impl Server {
             "connection_structures",
             &self.connections.most.load(Relaxed),
         );
-        self.buffer_lines(&mut line);
+        self.buffer_lines(thread, &mut line);
         counted!(thread: cmd_get);
         counted!(class: cmd_set);
         counted!(thread: cmd_flush cmd_touch cmd_meta);
@@ -116,7 +116,11 @@ impl Server {
         counted!(thread: cas_misses);
         counted!(class: cas_hits cas_badval touch_hits);
         counted!(thread: touch_misses store_too_large store_no_memory);
-        counted!(thread: auth_cmds auth_errors bytes_read bytes_written);
+        counted!(thread: auth_cmds auth_errors);
+        if self.settings.idle_timeout_s != 0 {
+            counted!(thread: idle_kicks);
+        }
+        counted!(thread: bytes_read bytes_written);
         line("limit_maxbytes", &self.settings.memory_bytes.get());
         line(
             "accepting_conns",
@@ -138,8 +142,7 @@ impl Server {
         line("malloc_fails", &0);
         counted!(thread: log_worker_dropped log_worker_written log_watcher_skipped log_watcher_sent);
         line("log_watchers", &self.log.watchers());
-        line("unexpected_napi_ids", &0);
-        line("round_robin_fallback", &0);
+        counted!(thread: unexpected_napi_ids round_robin_fallback);
         line("bytes", &snapshot.now.thread.bytes);
         line("curr_items", &usage.items);
         counted!(thread: total_items);
@@ -207,9 +210,9 @@ impl Server {
 
     /// Each worker has one buffer to read into and one to write from, made at the start;
     /// they stand for C memcached's pools of both.
-    fn buffer_lines(&self, line: &mut impl FnMut(&str, &dyn Display)) {
+    fn buffer_lines(&self, thread: &ThreadTotals, line: &mut impl FnMut(&str, &dyn Display)) {
         let workers = u64::from(self.settings.threads);
-        line("response_obj_oom", &0);
+        line("response_obj_oom", &thread.response_obj_oom);
         line("response_obj_count", &workers);
         line(
             "response_obj_bytes",
@@ -221,7 +224,7 @@ impl Server {
             &(workers * crate::proto::READ_BUFFER_LEN as u64),
         );
         line("read_buf_bytes_free", &0);
-        line("read_buf_oom", &0);
+        line("read_buf_oom", &thread.read_buf_oom);
         line("reserved_fds", &(workers * RESERVED_FDS));
     }
 
@@ -343,6 +346,7 @@ mod tests {
     fn every_counter_is_shown_and_no_line_comes_twice() {
         let settings = Settings {
             memory_bytes: Live::new(16 << 20),
+            idle_timeout_s: 1, // or its counter is not shown
             ..Settings::default()
         };
         let server = Server::new(settings, Logins::default()).unwrap();

@@ -105,6 +105,8 @@ pub enum Reason {
     Normal,
     /// It is lost, or broke the rules.
     Error,
+    /// The client has been silent for too long.
+    IdleTimeout,
 }
 
 impl Reason {
@@ -112,6 +114,7 @@ impl Reason {
         match self {
             Reason::Normal => "normal",
             Reason::Error => "error",
+            Reason::IdleTimeout => "idle_timeout",
         }
     }
 }

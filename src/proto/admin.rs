@@ -37,13 +37,16 @@ pub enum Answer {
     Written,
 }
 
-/// Runs the handler of a line. What it returns is to be gone on with before the next command.
-pub fn run<'s>(
-    run: Run,
-    line: &[u8],
-    cx: &mut Context<'_, 's>,
-    out: &mut Output<'s>,
-) -> Option<Dump<'s>> {
+/// What a handler leaves to be done.
+pub struct Ran<'s> {
+    /// To be gone on with before the next command.
+    pub dump: Option<Dump<'s>>,
+    /// The reply, if the client wants none.
+    pub withheld: Option<&'static [u8]>,
+}
+
+/// Runs the handler of a line.
+pub fn run<'s>(run: Run, line: &[u8], cx: &mut Context<'_, 's>, out: &mut Output<'s>) -> Ran<'s> {
     let words: Vec<&[u8]> = words(line).collect();
     let quiet = words.last() == Some(&&b"noreply"[..]);
     let mut call = Call {
@@ -54,11 +57,16 @@ pub fn run<'s>(
         dump: None,
         quiet,
     };
+    let mut withheld = None;
     match run(&mut call, &words) {
-        Answer::Say(reply) => call.out.put_unless(quiet, reply),
+        Answer::Say(reply) if quiet => withheld = Some(reply),
+        Answer::Say(reply) => call.out.put(reply),
         Answer::Written => {}
     }
-    call.dump
+    Ran {
+        dump: call.dump,
+        withheld,
+    }
 }
 
 impl Call<'_, '_> {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::op::Op;
+use super::verbose::Log;
 use crate::ops::Server;
 use crate::ops::conns::Asker;
 use crate::ops::prefixes::Deed;
@@ -21,6 +22,10 @@ pub struct Context<'c, 's> {
     /// Whether requests are counted by the prefix of their key: here, since it is asked for
     /// every key.
     pub(super) by_prefix: bool,
+    /// What is told on standard error.
+    pub(super) log: Log,
+    /// Replies of one client that may wait to be sent, if memory for them is limited.
+    pub(super) replies_max: Option<usize>,
 }
 
 impl<'c, 's> Context<'c, 's> {
@@ -30,6 +35,7 @@ impl<'c, 's> Context<'c, 's> {
         local: &'c mut Local,
         ops: &'c mut Vec<Op>,
         asker: Asker<'c>,
+        replies_max: Option<usize>,
     ) -> Context<'c, 's> {
         Context {
             server,
@@ -37,6 +43,11 @@ impl<'c, 's> Context<'c, 's> {
             ops,
             asker,
             by_prefix: server.settings.detail_enabled.get(),
+            log: Log {
+                client: asker.fd,
+                verbosity: server.settings.verbosity.get(),
+            },
+            replies_max,
         }
     }
 
@@ -56,5 +67,11 @@ impl<'c, 's> Context<'c, 's> {
         if self.by_prefix {
             self.server.prefixes.count(key, deed);
         }
+    }
+
+    /// Whether each operation is to be looked at by itself.
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        self.log.tells_commands() | self.replies_max.is_some()
     }
 }

@@ -19,6 +19,7 @@
 //! | `auth`            | who clients say that they are, in text                    |
 //! | `binary`          | the binary protocol, to the same batches                  |
 //! | `reply`           | the fixed replies, and where replies collect              |
+//! | `verbose`         | what is told on standard error                            |
 //!
 //! A [`Session`] is the protocol's side of one connection. It may be given input in any
 //! pieces; what it has not consumed must be given again, with more behind it.
@@ -46,6 +47,7 @@ mod session;
 mod tokens;
 mod tune;
 mod upload;
+mod verbose;
 mod watch;
 
 #[cfg(test)]

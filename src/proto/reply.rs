@@ -22,6 +22,7 @@ pub const NO_MEMORY_STORING: &[u8] = b"SERVER_ERROR out of memory storing object
 pub const NO_MEMORY_READING: &[u8] = b"SERVER_ERROR Out of memory during read\r\n";
 /// For a reply that cannot be made.
 pub const NO_MEMORY: &[u8] = b"SERVER_ERROR out of memory\r\n";
+pub const NO_MEMORY_RETRIEVING: &[u8] = b"SERVER_ERROR out of memory writing get response\r\n";
 pub const LINE_TOO_LONG: &[u8] = b"SERVER_ERROR out of memory reading request\r\n";
 pub const UNAUTHENTICATED: &[u8] = b"CLIENT_ERROR unauthenticated\r\n";
 pub const LONG_AUTH_TOKEN: &[u8] = b"CLIENT_ERROR auth token too long\r\n";
@@ -80,6 +81,15 @@ pub struct Output<'s> {
     bytes: Vec<u8>,
     pins: Vec<Pin<'s>>,
     pinned_len: usize,
+    /// Replies in it, if somebody counts them.
+    replies: usize,
+}
+
+/// Where an output stood.
+#[derive(Clone, Copy)]
+pub struct Mark {
+    len: usize,
+    replies: usize,
 }
 
 /// A value that is sent from the item's memory.
@@ -97,7 +107,14 @@ impl<'s> Output<'s> {
             bytes: Vec::with_capacity(WRITE_BUFFER_LEN),
             pins: Vec::new(),
             pinned_len: 0,
+            replies: 0,
         }
+    }
+
+    /// Counts one more reply; says how many there are.
+    pub fn count_reply(&mut self) -> usize {
+        self.replies += 1;
+        self.replies
     }
 
     /// Whether replies should be sent before more are made.
@@ -148,12 +165,30 @@ impl<'s> Output<'s> {
         taken
     }
 
+    /// What there is now, to come back to.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            len: self.bytes.len(),
+            replies: self.replies,
+        }
+    }
+
+    /// Takes back what has been added since; nothing may have been sent in between.
+    pub fn take_back(&mut self, mark: Mark) {
+        self.bytes.truncate(mark.len);
+        self.replies = mark.replies;
+        while let Some(pin) = self.pins.pop_if(|pin| pin.after > mark.len) {
+            self.pinned_len -= pin.value.value_len();
+        }
+    }
+
     /// Forgets everything; memory taken for an unusual reply goes back.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.shrink_to(WRITE_BUFFER_LEN);
         self.pins.clear();
         self.pinned_len = 0;
+        self.replies = 0;
     }
 
     /// Appends bytes.

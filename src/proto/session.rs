@@ -2,14 +2,14 @@
 
 #![forbid(unsafe_code)]
 
-use super::admin;
+use super::admin::{self, Run};
 use super::auth::{self, Knock};
 use super::binary::{self, Frame, Login, MAGIC};
 use super::context::Context;
 use super::dump::Dump;
 use super::op::{Body, Op};
 use super::parse::{BATCH, Parser, Stop};
-use super::reply::{self, Output};
+use super::reply::{self, Mark, Output};
 use super::upload::{Due, Upload};
 use super::watch::watch;
 use crate::ops::watch::{Reason, Streams};
@@ -65,6 +65,8 @@ pub struct Session<'s> {
     commanded: bool,
     parser: Parser,
     state: State<'s>,
+    /// Where the reply to the retrieval in hand begins, if replies are counted.
+    list_begins: Option<Mark>,
 }
 
 /// What the client speaks.
@@ -117,6 +119,7 @@ impl<'s> Session<'s> {
             commanded: false,
             parser: Parser::default(),
             state: State::default(),
+            list_begins: None,
         }
     }
 
@@ -166,11 +169,16 @@ impl<'s> Session<'s> {
             let (consumed, next) = match self.language {
                 Language::Text | Language::Binary => self.batch(cx, rest, out, turn),
                 Language::Unknown => {
-                    self.language = if rest[0] == MAGIC {
+                    let is_frame = rest[0] == MAGIC;
+                    self.language = if is_frame {
                         Language::Binary
                     } else {
                         Language::Text
                     };
+                    // Of a datagram, which is a session of its own, that is not told.
+                    if cx.log.tells_commands() && cx.asker.from.is_none() {
+                        cx.log.begins(if is_frame { "binary" } else { "ascii" });
+                    }
                     continue;
                 }
                 Language::TextLogin => self.log_in_by_text(cx, rest, out, turn),
@@ -203,7 +211,11 @@ impl<'s> Session<'s> {
                     return (len, false);
                 }
                 if let State::Value(upload) = std::mem::take(&mut self.state) {
+                    let (log, before) = (cx.log, out.bytes().len());
                     cx.finish_upload(*upload, out);
+                    if log.tells_commands() {
+                        log.reply(&out.bytes()[before..]);
+                    }
                 }
                 (len, true)
             }
@@ -214,6 +226,11 @@ impl<'s> Session<'s> {
                     return (len, false);
                 }
                 due.put(out);
+                if let Due::Text(reply) = *due
+                    && cx.log.tells_commands()
+                {
+                    cx.log.reply(reply);
+                }
                 self.state = State::Commands;
                 (len, true)
             }
@@ -263,6 +280,10 @@ impl<'s> Session<'s> {
         out: &mut Output<'s>,
         turn: &mut usize,
     ) -> (usize, Option<Next>) {
+        // Frames are not told, and have no memory for replies of their own.
+        if cx.is_watched() && self.language != Language::Binary {
+            return self.batch_watched(cx, input, out, turn);
+        }
         let store = &cx.server.store;
         let mut ops = std::mem::take(cx.ops);
         ops.clear();
@@ -313,6 +334,105 @@ impl<'s> Session<'s> {
         outcome
     }
 
+    /// [`Session::batch`] of one operation: it is told on standard error, or there is little
+    /// memory for replies, or both.
+    #[cold]
+    fn batch_watched(
+        &mut self,
+        cx: &mut Context<'_, 's>,
+        input: &[u8],
+        out: &mut Output<'s>,
+        turn: &mut usize,
+    ) -> (usize, Option<Next>) {
+        let mut ops = std::mem::take(cx.ops);
+        ops.clear();
+        let hash = |key: &[u8]| cx.server.store.hash(key);
+        let (consumed, stop) = self.parser.parse(input, 1, &mut ops, hash);
+        self.commanded |= !ops.is_empty();
+        let mut outcome = (consumed, (stop == Stop::Input).then_some(Next::Input));
+        for op in &ops {
+            if out.is_full() {
+                self.parser.rewind(op);
+                outcome = (op.start as usize, Some(Next::Flush));
+                break;
+            }
+            if cx.log.tells_commands() {
+                cx.log.request(input, op);
+            }
+            if let Body::Close(reason) = op.body {
+                outcome.1 = Some(Next::Close(reason));
+                break;
+            }
+            *turn -= usize::from(op.body.ends_request()).min(*turn);
+            if matches!(op.body, Body::Read { first: true, .. }) {
+                self.list_begins = Some(out.mark());
+            }
+            let before = out.len();
+            match op.body {
+                Body::Watch { line } => match watch(cx, line.of(input), out) {
+                    Ok(streams) => outcome.1 = Some(Next::Watch(streams)),
+                    Err(reply) => {
+                        out.put(reply);
+                        if cx.log.tells_commands() {
+                            cx.log.reply(reply);
+                        }
+                    }
+                },
+                Body::Swallow { .. } | Body::Upload { .. } | Body::MetaUpload { .. } => {
+                    self.run(cx, input, op, out);
+                }
+                Body::Admin { run, line } if cx.log.tells_commands() => {
+                    let from = out.bytes().len();
+                    let withheld = self.admin(cx, run, line.of(input), out);
+                    cx.log.admin(&out.bytes()[from..], withheld);
+                }
+                Body::Admin { .. } => self.run(cx, input, op, out),
+                _ if cx.log.tells_commands() => cx.run_told(input, &op.body, out),
+                _ => cx.run(input, &op.body, out),
+            }
+            let is_more = out.len() > before;
+            if is_more && cx.replies_max.is_some_and(|max| out.count_reply() > max) {
+                outcome = self.run_short(cx, input, op, consumed, out);
+                break;
+            }
+        }
+        if outcome.1 == Some(Next::Flush) {
+            self.list_begins = None; // what has been sent cannot be taken back
+        }
+        if matches!(self.state, State::Dump(_)) {
+            outcome.1 = None; // whatever comes next, it waits
+        }
+        *cx.ops = ops;
+        outcome
+    }
+
+    /// Memory for replies has run short: a retrieval is answered with an error instead, if
+    /// nothing of its reply has been sent; with any other command the connection ends, and
+    /// no reply that waits is sent.
+    fn run_short(
+        &mut self,
+        cx: &mut Context<'_, 's>,
+        input: &[u8],
+        op: &Op,
+        consumed: usize,
+        out: &mut Output<'s>,
+    ) -> (usize, Option<Next>) {
+        cx.local.counters.thread.response_obj_oom.add(1);
+        let (Body::Read { last, .. }, Some(begins)) = (op.body, self.list_begins.take()) else {
+            out.clear();
+            return (consumed, Some(Next::Close(Reason::Error)));
+        };
+        out.take_back(begins);
+        out.put(reply::NO_MEMORY_RETRIEVING);
+        if last {
+            return (consumed, None);
+        }
+        // The line is complete, or no key of it would have been looked up.
+        self.parser = Parser::default();
+        let rest = input[consumed..].iter().position(|&byte| byte == b'\n');
+        (consumed + rest.map_or(0, |len| len + 1), None)
+    }
+
     /// Carries out one operation.
     #[inline]
     fn run(&mut self, cx: &mut Context<'_, 's>, input: &[u8], op: &Op, out: &mut Output<'s>) {
@@ -324,11 +444,7 @@ impl<'s> Session<'s> {
                 };
             }
             Body::Admin { run, line } => {
-                let dump = admin::run(run, line.of(input), cx, out);
-                cx.refresh();
-                if let Some(dump) = dump {
-                    self.state = State::Dump(Box::new(dump));
-                }
+                self.admin(cx, run, line.of(input), out);
             }
             Body::Upload { ref storage } => match cx.begin_upload(input, storage) {
                 Ok(upload) => self.state = State::Value(Box::new(upload)),
@@ -354,6 +470,22 @@ impl<'s> Session<'s> {
         }
     }
 
+    /// Runs the handler of a line; returns the reply if the client wants none.
+    fn admin(
+        &mut self,
+        cx: &mut Context<'_, 's>,
+        run: Run,
+        line: &[u8],
+        out: &mut Output<'s>,
+    ) -> Option<&'static [u8]> {
+        let ran = admin::run(run, line, cx, out);
+        cx.refresh();
+        if let Some(dump) = ran.dump {
+            self.state = State::Dump(Box::new(dump));
+        }
+        ran.withheld
+    }
+
     /// Whether the reply to a command has been begun and is to be continued.
     pub fn is_in_reply(&self) -> bool {
         self.parser.is_in_list()
@@ -361,11 +493,16 @@ impl<'s> Session<'s> {
 
     /// There will be no more input: a value of which some is missing is answered as a bad one,
     /// unless it stands in a frame. The rest of a line is nothing.
-    pub fn end(&mut self, out: &mut Output<'s>) {
+    pub fn end(&mut self, cx: &Context<'_, 's>, out: &mut Output<'s>) {
+        let before = out.bytes().len();
         match std::mem::take(&mut self.state) {
             State::Commands | State::Dump(_) => {}
             State::Value(upload) => out.put(upload.cut_short()),
             State::Swallow { due, .. } => due.put_cut_short(out),
+        }
+        let reply = &out.bytes()[before..];
+        if cx.log.tells_commands() && !reply.is_empty() {
+            cx.log.reply(reply);
         }
     }
 

@@ -46,7 +46,7 @@ impl<'s> Talk<'s> {
         self.rest.extend_from_slice(input);
         while !self.closed {
             let mut turn = 7; // not a whole batch, so that turns end in odd places
-            let mut cx = Context::new(self.server, &mut self.local, &mut self.ops, NOBODY);
+            let mut cx = Context::new(self.server, &mut self.local, &mut self.ops, NOBODY, None);
             let handled = self
                 .session
                 .handle(&mut cx, &self.rest, &mut self.out, &mut turn);

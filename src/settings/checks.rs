@@ -34,6 +34,7 @@ pub(super) fn after_options(to: &mut Settings, given: &OptionsGiven) -> Result<(
              Set this value to the number of cores in your machine or less.\n",
         ));
     }
+    napi_ids(to)?;
     item_size(to, given.chunk_max)?;
     slab_sizes(to)?;
     lru(to, given.temporary_ttl)?;
@@ -46,6 +47,16 @@ pub(super) fn after_options(to: &mut Settings, given: &OptionsGiven) -> Result<(
     let is_list = to.listen.as_ref().is_some_and(|list| list.contains(','));
     to.threads_per_udp = if is_list { 1 } else { to.threads };
     Ok(())
+}
+
+fn napi_ids(of: &Settings) -> Result<(), Refusal> {
+    let (ids, threads) = (of.napi_ids, of.threads);
+    if ids <= threads {
+        return Ok(());
+    }
+    let line =
+        format!("Number of napi_ids({ids}) cannot be greater than number of threads({threads})");
+    Err(Refusal::new(USAGE, line))
 }
 
 fn item_size(to: &mut Settings, chunk_max_given: bool) -> Result<(), Refusal> {

@@ -37,6 +37,15 @@ pub enum Protocol {
 impl Protocol {
     /// All of them, in the order of their numbers.
     pub const ALL: [Protocol; 3] = [Protocol::Auto, Protocol::Ascii, Protocol::Binary];
+
+    /// What `stats settings` and the log call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Auto => "auto-negotiate",
+            Protocol::Ascii => "ascii",
+            Protocol::Binary => "binary",
+        }
+    }
 }
 
 /// A value no option sets: the server itself keeps it.
@@ -95,6 +104,20 @@ impl Kind<i32> for Integer {
     fn set(&self, field: &mut i32, given: &Given<'_>) -> Result<(), Refusal> {
         *field = given.int();
         Ok(())
+    }
+
+    fn show(&self, field: &i32) -> String {
+        field.to_string()
+    }
+}
+
+/// Seconds after which a silent client is closed: any number, read leniently.
+pub(super) struct Timeout;
+
+impl Kind<i32> for Timeout {
+    fn set(&self, field: &mut i32, given: &Given<'_>) -> Result<(), Refusal> {
+        given.needs("numeric argument for idle_timeout")?;
+        Integer.set(field, given)
     }
 
     fn show(&self, field: &i32) -> String {
@@ -176,6 +199,42 @@ impl Kind<f64> for Factor {
 
     fn show(&self, field: &f64) -> String {
         format!("{field:.2}")
+    }
+}
+
+/// A limit of memory for buffers: given in megabytes, kept and shown in bytes, cut to 32 bits.
+pub(super) struct BufferLimit;
+
+impl Kind<u32> for BufferLimit {
+    fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
+        given.needs("read_buf_mem_limit argument")?;
+        let complaint = "could not parse argument to read_buf_mem_limit";
+        let megabytes = numbers::strict_u32(&given.text());
+        let megabytes = megabytes.ok_or_else(|| Refusal::new(1, complaint))?;
+        *field = megabytes.wrapping_mul(1 << 20);
+        Ok(())
+    }
+
+    fn show(&self, field: &u32) -> String {
+        field.to_string()
+    }
+
+    fn typed(&self, field: &u32) -> String {
+        (field >> 20).to_string()
+    }
+}
+
+/// The mark of a socket; what is no number leaves it as it is.
+pub(super) struct Mark;
+
+impl Kind<u32> for Mark {
+    fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
+        *field = numbers::strict_u32(&given.text()).unwrap_or(*field);
+        Ok(())
+    }
+
+    fn show(&self, field: &u32) -> String {
+        field.to_string()
     }
 }
 
@@ -356,11 +415,7 @@ impl Kind<Protocol> for ProtocolName {
     }
 
     fn show(&self, field: &Protocol) -> String {
-        String::from(match field {
-            Protocol::Auto => "auto-negotiate",
-            Protocol::Ascii => "ascii",
-            Protocol::Binary => "binary",
-        })
+        String::from(field.name())
     }
 
     fn typed(&self, field: &Protocol) -> String {

@@ -173,17 +173,28 @@ settings! {
     /// segment of their own and are not evicted.
     temporary_ttl: Live<u32> = Live::new(61), Seconds("temporary_ttl argument"),
         "-o temporary_ttl=<s>", "temporary_ttl";
-    "-o idle_timeout=<s>", "idle_timeout" = "0";
+    /// Seconds after which a TCP client that is silent is
+    /// closed, 0 is never.
+    idle_timeout_s: i32 = 0, Timeout, "-o idle_timeout=<s>", "idle_timeout";
     /// Kilobytes of log lines that may wait for a watcher.
     watcher_logbuf_kib: u32 = 256, Kibibytes("watcher_logbuf_size"),
         "-o watcher_logbuf_size=<num>", "watcher_logbuf_size";
     /// Kilobytes of log entries that a thread keeps.
     worker_logbuf_kib: u32 = 64, Kibibytes("worker_logbuf_size"),
         "-o worker_logbuf_size=<num>", "worker_logbuf_size";
-    "-o read_buf_mem_limit=<num>", "read_buf_mem_limit" = "0";
+    /// Memory for partial requests and unsent replies, in
+    /// megabytes, split among the threads; 0 is no limit.
+    buffer_bytes_max: u32 = 0, BufferLimit,
+        "-o read_buf_mem_limit=<num>", "read_buf_mem_limit";
     "-o track_sizes", "track_sizes" = "no";
     "", "inline_ascii_response" = "no";
-    "-N, --napi-ids=<num>", "num_napi_ids" = "0";
+    /// Give up all system calls that serving clients does not
+    /// need; no_drop_privileges, the default, keeps them.
+    drop_privileges: bool = false, Switch, "-o [no_]drop_privileges", "drop_privileges";
+    /// Choose workers by the network queue that a client comes
+    /// from, for up to so many queues; 0 is off.
+    napi_ids: u32 = 0, Positive("Maximum number of NAPI IDs"),
+        "-N, --napi-ids=<num>", "num_napi_ids";
     "-e, --memory-file=<file>", "memory_file" = "(null)";
     "", "client_flags_size" = "4";
 
@@ -196,16 +207,24 @@ settings! {
     /// Sizes of chunks, split by dashes, instead of -f and -n;
     /// one of slab_chunk_max is added at the end.
     slab_sizes: Option<Vec<u32>> = None, Sizes, "-o slab_sizes=<sizes>", "";
-    "-d, --daemon", "";
-    "-r, --enable-coredumps", "";
-    "-k, --lock-memory", "";
-    "-P, --pidfile=<file>", "";
-    "-L, --enable-largepages", "";
+    /// Run in the background.
+    daemon: bool = false, TurnsOn, "-d, --daemon", "";
+    /// Let the system write a core file if the server crashes.
+    core_dumps: bool = false, TurnsOn, "-r, --enable-coredumps", "";
+    /// Keep all memory from being swapped out.
+    lock_memory: bool = false, TurnsOn, "-k, --lock-memory", "";
+    /// File to write the process id to; removed at the end only
+    /// if the server runs in the background.
+    pid_file: Option<PathBuf> = None, FileName, "-P, --pidfile=<file>", "";
+    /// Do not start unless memory for items can be huge pages;
+    /// they are used in any case where there are any.
+    large_pages: bool = false, TurnsOn, "-L, --enable-largepages", "";
     /// Refuse the command watch.
     watch_enabled: bool = true, TurnsOff, "-W, --disable-watch", "";
     "-Z, --enable-ssl", "";
-    "-o drop_privileges", "";
-    "-o sock_cookie_id=<num>", "";
+    /// Mark on listening sockets and what comes in by them,
+    /// which packet filters can see; 0 is none.
+    socket_mark: u32 = 0, Mark, "-o sock_cookie_id=<num>", "";
     "-o ext_path=<file>", "";
     "-o ext_page_size=<num>", "";
     "-o ext_wbuf_size=<num>", "";
@@ -286,9 +305,6 @@ pub(super) static WORDS: &[Setting] = &[
         &["Has no effect."],
         Set::Word(Draft::resp_obj_mem_limit),
     ),
-    // Test suites take the next name in `-h` as the promise that the server gives up
-    // its right to most system calls, and it does not do so yet.
-    Setting::word("-o no_drop_privileges", &[], Set::Word(Draft::nothing)),
     #[cfg(debug_assertions)]
     Setting::word("-o relaxed_privileges", &[], Set::Word(Draft::nothing)),
 ];

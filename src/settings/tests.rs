@@ -60,6 +60,7 @@ fn good_value(row: &Setting) -> &'static str {
     match row.name() {
         "slab_automove" => "1",
         "slab_automove_ratio" => "0.5",
+        "N" => "4",
         "B" => "ascii",
         "I" => "2m",
         "f" => "1.5",
@@ -67,7 +68,7 @@ fn good_value(row: &Setting) -> &'static str {
         "hash_algorithm" => "xxh3",
         "slab_sizes" => "96-120",
         "slab_chunk_max" => "256",
-        _ => "20",
+        _ => "30",
     }
 }
 
@@ -76,27 +77,61 @@ fn man_page() -> String {
 }
 
 #[test]
-fn man_page_names_every_option() {
+fn man_page_has_one_entry_for_each_option() {
     let page = man_page();
-    // `relaxed_privileges` is for test suites: only debug builds know it.
-    for row in rows()
-        .filter(is_real)
-        .filter(|row| row.name() != "relaxed_privileges")
-    {
-        let heading = format!(".B {}\n", row.option);
-        assert!(page.contains(&heading), "memcached.1: no {}", row.option);
+    for row in rows().filter(is_real) {
+        let entries = page.matches(&format!(".TP\n.B {}\n", row.option)).count();
+        let is_for_tests = row.name() == "relaxed_privileges";
+        assert_eq!(entries, usize::from(!is_for_tests), "{}", row.option);
+    }
+    let options = rows().filter(is_real).map(|row| row.option);
+    let known: HashSet<_> = options.collect();
+    let entries = page.split(".TP\n.B -").skip(1);
+    for entry in entries.filter_map(|entry| entry.lines().next()) {
+        assert!(
+            known.contains(&*format!("-{entry}")),
+            "memcached.1: what is -{entry}?"
+        );
     }
 }
 
 #[test]
-fn man_page_names_no_option_that_is_not_there() {
-    let page = man_page();
-    for row in rows().filter(|row| matches!(row.set, Set::Absent) && !row.option.is_empty()) {
-        assert!(
-            !page.contains(&format!(".B {}\n", row.option)),
-            "memcached.1: {}",
-            row.option
-        );
+fn an_option_that_is_shown_shows_what_was_given() {
+    let shown = |args: &[String], key: &str| match parse(
+        "memcached",
+        args.iter().map(OsString::from),
+        false,
+    ) {
+        Ok(Start::Run(settings)) => stats(&settings)
+            .into_iter()
+            .find_map(|(name, value)| (name == key).then_some(value))
+            .unwrap(),
+        other => panic!("{args:?}: {other:?}"),
+    };
+    let is_shown = |row: &&Setting| is_real(row) && !row.stat.is_empty();
+    for row in rows().filter(is_shown) {
+        let name = row.name();
+        let inverse = format!("no_{name}");
+        let words: &[String] = match (row.letter(), row.argument()) {
+            (Some(_), Argument::Required) => &[format!("-{name}"), good_value(row).into()],
+            (Some(_), _) => &[format!("-{name}")],
+            (None, Argument::Required) => &["-o".into(), format!("{name}={}", good_value(row))],
+            // Whichever is not the default.
+            (None, _) if row.answers_to(&inverse) => {
+                let (on, off) = (["-o".into(), name.into()], ["-o".into(), inverse]);
+                assert_ne!(
+                    shown(&on, row.stat),
+                    shown(&off, row.stat),
+                    "{}",
+                    row.option
+                );
+                continue;
+            }
+            (None, _) => &["-o".into(), name.into()],
+        };
+        let is_stuck = ["U", "slab_automove"].contains(&name);
+        let changed = shown(words, row.stat) != shown(&[], row.stat);
+        assert!(changed || is_stuck, "{}", row.option);
     }
 }
 
@@ -204,10 +239,10 @@ fn every_absent_option_is_refused_by_name() {
 
 #[test]
 fn refusals_of_absent_options_name_them_in_full() {
-    let daemon = "memcached: option -d (--daemon) is not available in this version\n";
-    assert_eq!(refused(&["-vd"]), (daemon.to_string(), 1));
-    let idle = "memcached: option -o idle_timeout is not available in this version\n";
-    assert_eq!(refused(&["-o", "idle_timeout=5"]), (idle.to_string(), 1));
+    let file = "memcached: option -e (--memory-file) is not available in this version\n";
+    assert_eq!(refused(&["-ve1"]), (file.to_string(), 1));
+    let sizes = "memcached: option -o track_sizes is not available in this version\n";
+    assert_eq!(refused(&["-o", "track_sizes=5"]), (sizes.to_string(), 1));
 }
 
 #[test]
@@ -229,7 +264,7 @@ fn settings_are_shown_as_every_memcached_shows_them() {
         lru_maintainer_thread yes,lru_segmented yes,hot_lru_pct 20,warm_lru_pct 40,\
         hot_max_factor 0.20,warm_max_factor 2.00,temp_lru no,temporary_ttl 61,\
         idle_timeout 0,watcher_logbuf_size 262144,worker_logbuf_size 65536,\
-        read_buf_mem_limit 0,track_sizes no,inline_ascii_response no,num_napi_ids 0,\
+        read_buf_mem_limit 0,track_sizes no,inline_ascii_response no,drop_privileges no,num_napi_ids 0,\
         memory_file (null),client_flags_size 4";
     assert_eq!(shown.join(","), expected);
 }
@@ -338,6 +373,20 @@ fn options_change_their_rows_and_no_others() {
             ],
             "",
         ),
+        (&["-N", "4"], "num_napi_ids 4"),
+        (
+            &["--napi-ids=9", "-t9"],
+            "num_threads 9, num_threads_per_udp 9, num_napi_ids 9",
+        ),
+        (
+            &["-o", "read_buf_mem_limit=2"],
+            "read_buf_mem_limit 2097152",
+        ),
+        (&["-o", "read_buf_mem_limit=4096"], ""),
+        (&["-o", "sock_cookie_id=x,sock_cookie_id"], ""),
+        (&["-o", "idle_timeout=5"], "idle_timeout 5"),
+        (&["-o", "idle_timeout=x"], ""),
+        (&["-o", "idle_timeout=-1"], "idle_timeout -1"),
         (&["-o", "slab_chunk_max=16"], "slab_chunk_max 16384"),
         (&["-o", "no_chunked_items"], "slab_chunk_max 1048576"),
         (&["-o", "no_chunked_items", "-I2m"], "item_size_max 2097152"),
@@ -361,6 +410,8 @@ fn options_change_their_rows_and_no_others() {
             ],
             "",
         ),
+        (&["-o", "drop_privileges"], "drop_privileges yes"),
+        (&["-o", "drop_privileges,no_drop_privileges"], ""),
         (&["-o", ""], ""),
         (&["-o", "modern,"], ""),
         (&["-u", "nobody", "--", "-q"], ""),
@@ -373,8 +424,14 @@ fn options_change_their_rows_and_no_others() {
 #[test]
 fn fields_that_are_not_shown_are_set_as_well() {
     let settings = run(&["-u", "nobody", "-o", "no_hashexpand,slab_sizes=100-109-200"]);
+    assert!(!settings.daemon && !settings.core_dumps && !settings.lock_memory);
+    assert!(!settings.large_pages && run(&["-L"]).large_pages);
+    let life = run(&["-drk", "-P", "/run/a", "--pidfile= /run/b"]);
+    assert!(life.daemon && life.core_dumps && life.lock_memory);
+    assert_eq!(life.pid_file.as_deref(), Some("/run/b".as_ref()));
     assert_eq!(settings.user.as_deref(), Some("nobody"));
     assert!(!settings.hash_expand);
+    assert_eq!(run(&["-o", "sock_cookie_id=7 "]).socket_mark, 7);
     assert!(settings.watch_enabled && !run(&["-W"]).watch_enabled);
     assert_eq!(settings.slab_sizes, Some(vec![100, 109, 200]));
 }
@@ -547,6 +604,36 @@ fn bad_values_are_refused_in_the_known_words() {
         (
             &["-o", "tail_repair_time=9"],
             "Cannot set tail_repair_time to less than 10 seconds",
+            1,
+        ),
+        (
+            &["-N", "0"],
+            "Maximum number of NAPI IDs must be greater than 0",
+            1,
+        ),
+        (
+            &["-N", "3", "-t", "2", "-I", "100"],
+            "Number of napi_ids(3) cannot be greater than number of threads(2)",
+            64,
+        ),
+        (
+            &["-o", "read_buf_mem_limit"],
+            "Missing read_buf_mem_limit argument",
+            1,
+        ),
+        (
+            &["-o", "read_buf_mem_limit=1x"],
+            "could not parse argument to read_buf_mem_limit",
+            1,
+        ),
+        (
+            &["-o", "read_buf_mem_limit=-1"],
+            "could not parse argument to read_buf_mem_limit",
+            1,
+        ),
+        (
+            &["-o", "idle_timeout"],
+            "Missing numeric argument for idle_timeout",
             1,
         ),
         (
@@ -765,13 +852,8 @@ fn help_explains_what_is_there_and_promises_nothing_else() {
         assert!(text.contains(&option), "{option}");
     }
     let lower = text.to_lowercase();
-    for word in [
-        "ext_path",
-        "enable-ssl",
-        "drop_privileges",
-        "proxy_config",
-        "daemon",
-    ] {
+    assert!(lower.contains("no_drop_privileges"));
+    for word in ["ext_path", "enable-ssl", "proxy_config"] {
         assert!(!lower.contains(word), "{word}");
     }
     assert!(

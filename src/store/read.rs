@@ -118,6 +118,13 @@ impl Store {
         Some(read(Found::new(self, slot.id, &stripe)))
     }
 
+    /// Whether there is an item of that key, for a line of the log; counted as nothing.
+    pub fn contains(&self, key: &[u8], hash: u64) -> bool {
+        let stripe = self.table.lock(hash);
+        let slot = self.find(&stripe, hash, key);
+        slot.is_some_and(|slot| !self.is_dead(&slot))
+    }
+
     #[inline]
     fn find_readable<'t>(
         &self,

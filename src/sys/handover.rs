@@ -9,6 +9,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawF
 
 /// Stands for "no more".
 const STOP: RawFd = -1;
+/// Stands for "look for silent clients".
+const SWEEP: RawFd = -2;
 const MESSAGE_LEN: usize = 2 * WORD_LEN;
 /// Bytes of each of its halves: the descriptor, the note.
 const WORD_LEN: usize = 4;
@@ -25,6 +27,8 @@ pub struct Taker(OwnedFd);
 pub enum Message {
     /// A descriptor, now the taker's, and what the giver noted about it.
     Descriptor(OwnedFd, u32),
+    /// Whoever has been silent for too long is to be closed.
+    Sweep,
     /// There will be no more.
     Stop,
 }
@@ -54,6 +58,14 @@ impl Giver {
         self.write(descriptor.as_raw_fd(), note)?;
         let _ = descriptor.into_raw_fd();
         Ok(())
+    }
+
+    /// Says that it is time to look for silent clients.
+    ///
+    /// # Errors
+    /// The taker is gone.
+    pub fn sweep(&self) -> Result<()> {
+        self.write(SWEEP, 0)
     }
 
     /// Says that there will be no more.
@@ -96,6 +108,7 @@ impl Taker {
         for &[a, b, c, d, note @ ..] in &messages[..count] {
             match RawFd::from_ne_bytes([a, b, c, d]) {
                 STOP => each(Message::Stop),
+                SWEEP => each(Message::Sweep),
                 fd => {
                     // SAFETY: `Giver::give` gave up a descriptor of this number, and only it
                     // writes to this pipe.
@@ -123,13 +136,15 @@ mod tests {
         let (giver, taker) = pair().unwrap();
         let (here, mut there) = std::os::unix::net::UnixStream::pair().unwrap();
         giver.give(here.into(), 7).unwrap();
+        giver.sweep().unwrap();
         giver.stop().unwrap();
-        let (mut got, mut stopped) = (Vec::new(), false);
+        let (mut got, mut swept, mut stopped) = (Vec::new(), false, false);
         taker.take(|message| match message {
             Message::Descriptor(fd, note) => got.push((fd, note)),
+            Message::Sweep => swept = true,
             Message::Stop => stopped = true,
         });
-        assert!(stopped && got.len() == 1);
+        assert!(swept && stopped && got.len() == 1);
         let (descriptor, note) = &got[0];
         assert_eq!(*note, 7);
         there.write_all(b"x").unwrap();

@@ -4,8 +4,8 @@
 //! epoll     readiness                  io       recv, send, readv, sendmsg
 //! handover  descriptors over a pipe    futex    sleeping locks
 //! memory    address space              process  user, limits, signals, thread names
-//! wake      waking who waits there
-//! socket    listeners, accept         datagram UDP in and out
+//! wake      waking who waits there     seccomp  giving up system calls
+//! socket    listeners, accept          datagram UDP in and out
 //! ```
 //!
 //! Everything here is a thin safe face over one or a few calls; nothing here knows what
@@ -18,6 +18,7 @@ pub mod handover;
 pub mod io;
 pub mod memory;
 pub mod process;
+pub mod seccomp;
 pub mod socket;
 pub mod wake;
 

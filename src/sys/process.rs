@@ -2,6 +2,7 @@
 
 use super::check;
 use std::ffi::{CStr, CString};
+use std::fs::OpenOptions;
 use std::io::{Error, ErrorKind, Result};
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -122,6 +123,86 @@ pub fn raise_nofile(limit: u64) -> Result<()> {
     // SAFETY: `limit` is valid for the call, which only reads it.
     check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) })?;
     Ok(())
+}
+
+/// Lets the system write a core file: no limit if that may be had, else as much as was
+/// allowed anyway.
+///
+/// # Errors
+/// A core file would still have no bytes.
+pub fn allow_core() -> Result<()> {
+    let free = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: `free` is valid for the call, which only reads it.
+    if check(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &free) }).is_ok() {
+        return Ok(());
+    }
+    let mut limit = free;
+    // SAFETY: `limit` is valid for both calls: one fills it, the other one reads it.
+    unsafe {
+        check(libc::getrlimit(libc::RLIMIT_CORE, &mut limit))?;
+        limit.rlim_cur = limit.rlim_max;
+        check(libc::setrlimit(libc::RLIMIT_CORE, &limit))?;
+    }
+    if limit.rlim_cur == 0 {
+        return Err(Error::from(ErrorKind::PermissionDenied));
+    }
+    Ok(())
+}
+
+/// Keeps all memory of the process, now and later, from being swapped out.
+///
+/// Call it once the large reservations are made: with the right to lock only a few
+/// megabytes it then fails, where else the reservations would.
+pub fn lock_memory() -> Result<()> {
+    // SAFETY: no pointers.
+    check(unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) })?;
+    Ok(())
+}
+
+/// Goes on in the background, in a session of its own: this returns in a new process,
+/// while the one that was called ends at once, with exit code 0.
+///
+/// `keep_directory`: stay in the working directory, else in `/`. `keep_streams`: go on
+/// using standard input, output and error, else `/dev/null`. Call it before other threads
+/// start: they would stay behind.
+pub fn daemonize(keep_directory: bool, keep_streams: bool) -> Result<()> {
+    // SAFETY: no other thread runs, so the child finds everything as it is here.
+    match unsafe { libc::fork() } {
+        -1 => return Err(Error::last_os_error()),
+        0 => {}
+        // SAFETY: ends this process; what it would do at its end is left to the child.
+        _ => unsafe { libc::_exit(0) },
+    }
+    // SAFETY: no pointers.
+    check(unsafe { libc::setsid() })?;
+    if !keep_directory {
+        std::env::set_current_dir("/")?;
+    }
+    if !keep_streams {
+        let null = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open("/dev/null")?;
+        for stream in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+            // SAFETY: no pointers. Nobody owns the numbers of the streams, and `null` has
+            // another one: they are open ever since the program began.
+            check(unsafe { libc::dup2(null.as_raw_fd(), stream) })?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is a process of that number, whoever runs it.
+pub fn is_alive(pid: i32) -> bool {
+    // SAFETY: no pointers; signal 0 is none.
+    pid > 0
+        && match check(unsafe { libc::kill(pid, 0) }) {
+            Ok(_) => true,
+            Err(e) => e.raw_os_error() == Some(libc::EPERM),
+        }
 }
 
 /// Makes writing to a closed connection an error instead of the end of the process.
@@ -364,6 +445,17 @@ mod tests {
                 assert_eq!(refused.to_string(), text);
             }
         }
+    }
+
+    #[test]
+    fn a_process_is_alive_until_it_has_been_waited_for() {
+        assert!(is_alive(pid().cast_signed()));
+        assert!(!is_alive(0) && !is_alive(-1));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let number = child.id().cast_signed();
+        assert!(is_alive(number));
+        child.wait().unwrap();
+        assert!(!is_alive(number));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt, fs, ptr};
 
 /// One end of a connection, or where a listener is bound.
@@ -171,6 +172,55 @@ fn internet(address: &SocketAddr, kind: libc::c_int) -> Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Marks what goes through a socket, for packet filters and routing.
+pub fn set_mark(socket: &OwnedFd, mark: u32) -> Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_MARK, mark)
+}
+
+/// The network queue that the last packet of a connection came by, as the kernel numbers
+/// them; none if it does not know, as of connections within one machine.
+pub fn napi_id(socket: &OwnedFd) -> Option<u32> {
+    let id = get_option(socket, libc::SOL_SOCKET, libc::SO_INCOMING_NAPI_ID);
+    id.ok().map(i32::cast_unsigned).filter(|&id| id != 0)
+}
+
+/// The descriptors that whoever started this process has left open for it: `count` of them,
+/// from the first one after standard error. Those that are not open are left out.
+///
+/// Call it once, before anything opens descriptors; a second call gives none.
+pub fn inherited(count: usize) -> Vec<OwnedFd> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Vec::new();
+    }
+    let first = libc::STDERR_FILENO + 1;
+    let numbers = first..first.saturating_add(i32::try_from(count).unwrap_or(0));
+    numbers
+        // SAFETY: no pointers. From now on they are not inherited any further.
+        .filter(|&fd| unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } == 0)
+        // SAFETY: they are open, as the call before has shown, and have been since before
+        // this process opened any; so nobody here owns them, and they are taken once.
+        .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+        .collect()
+}
+
+/// Whether it is a stream socket that clients can connect to.
+pub fn is_stream_listener(socket: &OwnedFd) -> bool {
+    let is = |name, value| get_option(socket, libc::SOL_SOCKET, name).is_ok_and(|is| is == value);
+    is(libc::SO_TYPE, libc::SOCK_STREAM) && is(libc::SO_ACCEPTCONN, 1)
+}
+
+/// Gives a listener that somebody else has made what ours have.
+pub fn adopt(socket: &OwnedFd) -> Result<()> {
+    // SAFETY: no pointers.
+    check(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) })?;
+    if !local_address(socket)?.is_unix() {
+        set_option(socket, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1)?;
+        set_option(socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
+    }
+    Ok(())
+}
+
 /// A unix stream socket.
 pub fn unix() -> Result<OwnedFd> {
     new(libc::AF_UNIX, libc::SOCK_STREAM)
@@ -183,6 +233,22 @@ fn new(family: libc::c_int, kind: libc::c_int) -> Result<OwnedFd> {
 }
 
 /// `T` is the type that the option's manual page names, `int` for a switch.
+fn get_option(socket: &OwnedFd, level: libc::c_int, name: libc::c_int) -> Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes, the size of `value`.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw mut value).cast(),
+            &raw mut len,
+        )
+    })?;
+    Ok(value)
+}
+
 fn set_option<T>(socket: &OwnedFd, level: libc::c_int, name: libc::c_int, value: T) -> Result<()> {
     // SAFETY: the kernel reads the value's own bytes, during the call.
     check(unsafe {
@@ -462,20 +528,7 @@ mod tests {
     }
 
     fn option(socket: &OwnedFd, level: libc::c_int, name: libc::c_int) -> libc::c_int {
-        let mut value: libc::c_int = -1;
-        let mut len = size_of::<libc::c_int>() as libc::socklen_t;
-        // SAFETY: the kernel writes at most `len` bytes, the size of `value`.
-        check(unsafe {
-            libc::getsockopt(
-                socket.as_raw_fd(),
-                level,
-                name,
-                (&raw mut value).cast(),
-                &raw mut len,
-            )
-        })
-        .unwrap();
-        value
+        get_option(socket, level, name).unwrap()
     }
 
     /// Accepts one client that is known to be on its way.

@@ -35,6 +35,7 @@ use constant POLL_S     => 0.005;
 my $test    = Test::Builder->new;
 my $root    = abs_path(dirname(__FILE__) . '/../..');
 my $scratch = tempdir('memcached-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+chmod 01777, $scratch;                  # a server that runs as nobody writes there, too
 my $owner   = $$;
 my $serial  = 0;
 my @running;                            # weak references, for END
@@ -117,7 +118,7 @@ sub _value_of {
 # Where to connect to reach the first address of a -l list.
 sub _host {
     my ($list) = @_;
-    return '127.0.0.1' unless defined $list;
+    return '127.0.0.1' unless defined $list && $list =~ /[^,;]/;
     my ($first) = split /[,;]/, $list;
     $first =~ s/^proto\[\w*\]://;
     return $1 if $first =~ /^\[(.*)\]/;
@@ -237,6 +238,13 @@ sub wait_exit {
     }
     $self->_judge;
     return $self->{exit};
+}
+
+# Waits for a server that is expected to fail. Returns its exit code, or 'signal N'.
+sub wait_failure {
+    my ($self) = @_;
+    $self->{judged} = 1;
+    return $self->wait_exit;
 }
 
 # Whether it has ended; if so {exit} is known.

@@ -1,0 +1,77 @@
+//! `-o idle_timeout`: the thread that has the workers look for silent clients.
+//!
+//! A worker's connections are its own, so this thread only says when to look, once a second,
+//! through the pipes that clients come by. It runs only if there is a timeout.
+//!
+//! All of this but starting and stopping runs on that thread, `mc-idletimeout`. It holds its
+//! own mutex while it waits, and no other.
+
+#![forbid(unsafe_code)]
+
+use crate::ops::Server;
+use crate::sys::handover::Giver;
+use crate::sys::process;
+use std::io::Result;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+/// How often workers are told to look.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// The running thread.
+pub struct IdleThread {
+    end: Arc<End>,
+    thread: JoinHandle<()>,
+}
+
+/// Whether the thread is to end, and the wish that it wakes up to see.
+#[derive(Default)]
+struct End {
+    is_near: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl IdleThread {
+    /// Starts the thread, if the settings ask for a timeout.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn start(server: &'static Server, workers: Arc<[Giver]>) -> Result<Option<IdleThread>> {
+        if server.settings.idle_timeout_s <= 0 {
+            return Ok(None);
+        }
+        let end = Arc::new(End::default());
+        let seen = Arc::clone(&end);
+        let thread = Builder::new().spawn(move || {
+            process::set_thread_name("mc-idletimeout");
+            run(server, &workers, &seen);
+        })?;
+        Ok(Some(IdleThread { end, thread }))
+    }
+
+    /// Ends the thread and waits until it has.
+    pub fn stop(self) {
+        *self.end.is_near.lock().unwrap() = true;
+        self.end.changed.notify_one();
+        let _ = self.thread.join();
+    }
+}
+
+fn run(server: &Server, workers: &[Giver], end: &End) {
+    let mut is_near = end.is_near.lock().unwrap();
+    while !*is_near {
+        if server.settings.verbosity.get() > 2 {
+            log!("idle timeout thread at top of connection list");
+        }
+        for worker in workers {
+            // A worker that is gone has no clients.
+            let _ = worker.sweep();
+        }
+        if server.settings.verbosity.get() > 2 {
+            let seconds = PERIOD.as_secs();
+            log!("idle timeout thread finished pass, sleeping for {seconds}s");
+        }
+        (is_near, _) = end.changed.wait_timeout(is_near, PERIOD).unwrap();
+    }
+}

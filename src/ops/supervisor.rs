@@ -1,0 +1,99 @@
+//! What a supervisor is told: `sd_notify(3)`, the protocol that systemd's services of type
+//! `notify` speak.
+//!
+//! Each message is one datagram to the unix socket that the environment names; a path, or an
+//! abstract name after an `@`. That nobody hears is no reason not to serve.
+//!
+//! All of this runs in the first thread.
+
+#![forbid(unsafe_code)]
+
+use crate::sys::process;
+use std::env;
+use std::ffi::OsStr;
+use std::io::Result;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+/// Who watches over this process, if somebody does.
+pub struct Supervisor {
+    /// Connected at the start: a sandboxed thread can open none.
+    socket: Option<UnixDatagram>,
+}
+
+impl Supervisor {
+    /// Looks into the environment for one who wants to be told.
+    pub fn find() -> Supervisor {
+        let Some(name) = env::var_os("NOTIFY_SOCKET") else {
+            return Supervisor { socket: None };
+        };
+        let socket = connect(&name).inspect_err(|e| {
+            let (name, text) = (name.display(), process::error_text(e));
+            log!("NOTIFY_SOCKET {name}: {text}");
+        });
+        Supervisor {
+            socket: socket.ok(),
+        }
+    }
+
+    /// Says that clients are served, and by which process.
+    pub fn ready(&self) {
+        let pid = process::pid();
+        self.tell(&format!("READY=1\nMAINPID={pid}\n"));
+    }
+
+    /// Says that the server is about to end.
+    pub fn stopping(&self) {
+        self.tell("STOPPING=1\n");
+    }
+
+    fn tell(&self, message: &str) {
+        if let Some(socket) = &self.socket {
+            // Whoever does not listen any more need not be told.
+            let _ = socket.send(message.as_bytes());
+        }
+    }
+}
+
+fn connect(name: &OsStr) -> Result<UnixDatagram> {
+    let address = match name.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
+        _ => SocketAddr::from_pathname(name)?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.connect_addr(&address)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_arrives_under_a_path_and_under_an_abstract_name() {
+        let name = format!("memcached-supervisor-{}", std::process::id());
+        let path = std::env::temp_dir().join(&name);
+        let abstract_name = SocketAddr::from_abstract_name(&name).unwrap();
+        for (socket, name) in [
+            (
+                UnixDatagram::bind(&path).unwrap(),
+                path.clone().into_os_string(),
+            ),
+            (
+                UnixDatagram::bind_addr(&abstract_name).unwrap(),
+                format!("@{name}").into(),
+            ),
+        ] {
+            Supervisor {
+                socket: connect(&name).ok(),
+            }
+            .tell("READY=1\n");
+            let mut buffer = [0; 64];
+            let len = socket.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..len], b"READY=1\n");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(connect(path.as_os_str()).is_err());
+    }
+}

@@ -1,0 +1,214 @@
+//! `-vv`: every command line and its reply, on standard error.
+//!
+//! ```text
+//! <27 get foo                 the line, as it came
+//! >27 sending key foo         a hit
+//! >27 END                     the reply, if it is one line that says how it went
+//! >27 NOREPLY STORED          the same, withheld from the client
+//! ```
+//!
+//! With `-vvv` each look for a key is told as well. A session takes this way, one operation at
+//! a time, only if there is something to tell: the ordinary way knows nothing of it.
+//!
+//! All of this runs on a worker's thread, which holds no lock while it writes.
+
+#![forbid(unsafe_code)]
+
+use super::context::Context;
+use super::flags::{Flags, Key, MetaVerb};
+use super::op::{Body, MetaStorage, Op, Storage};
+use super::reply::{self, Output};
+use std::io::Write;
+
+/// What is told of one connection.
+#[derive(Clone, Copy)]
+pub struct Log {
+    /// The number of its descriptor, by which its lines are known.
+    pub client: i32,
+    /// How much is told: `-v` once, twice or more.
+    pub verbosity: u32,
+}
+
+impl Log {
+    /// Whether commands and replies are told.
+    #[inline]
+    pub fn tells_commands(self) -> bool {
+        self.verbosity > 1
+    }
+
+    fn tells_looks(self) -> bool {
+        self.verbosity > 2
+    }
+
+    /// A line: a mark, the client, and bytes as they are.
+    fn line(self, mark: char, note: &str, bytes: &[u8]) {
+        let mut line = format!("{mark}{} {note}", self.client).into_bytes();
+        line.extend_from_slice(bytes);
+        tell(line);
+    }
+
+    /// What the first byte of a client has shown.
+    pub fn begins(self, protocol: &str) {
+        tell(format!("{}: Client using the {protocol} protocol", self.client).into_bytes());
+    }
+
+    /// The command line that an operation begins, if it is the line's first one.
+    pub fn request(self, input: &[u8], op: &Op) {
+        if matches!(op.body, Body::Read { first: false, .. }) {
+            return;
+        }
+        let rest = &input[op.start as usize..];
+        let end = rest.iter().position(|&byte| byte == b'\n');
+        let line = &rest[..end.unwrap_or(rest.len())];
+        self.line('<', "", line.strip_suffix(b"\r").unwrap_or(line));
+    }
+
+    /// A reply that is one line.
+    pub fn reply(self, reply: &[u8]) {
+        self.answer("", reply);
+    }
+
+    fn answer(self, note: &str, reply: &[u8]) {
+        let Some(line) = reply.strip_suffix(reply::CR_LF) else {
+            return;
+        };
+        if !line.contains(&b'\n') && !line.starts_with(b"STAT ") {
+            self.line('>', note, line);
+        }
+    }
+
+    /// What a command that is not about a key has written, or would have.
+    pub fn admin(self, made: &[u8], withheld: Option<&[u8]>) {
+        match withheld {
+            Some(reply) => self.answer("NOREPLY ", reply),
+            None => self.reply(made),
+        }
+    }
+
+    /// The reply of a command of which only faults are told.
+    fn fault(self, reply: &[u8]) {
+        if [&b"CLIENT_ERROR"[..], b"SERVER_ERROR", b"ERROR"]
+            .iter()
+            .any(|fault| reply.starts_with(fault))
+        {
+            self.reply(reply);
+        }
+    }
+
+    fn look(self, key: &[u8], is_found: bool) {
+        let mut line = if is_found {
+            b"> FOUND KEY ".to_vec()
+        } else {
+            b"> NOT FOUND ".to_vec()
+        };
+        line.extend_from_slice(key);
+        tell(line);
+    }
+}
+
+/// Writes a line in one piece, so that those of several threads do not mix.
+fn tell(mut line: Vec<u8>) {
+    line.push(b'\n');
+    // Nobody may be reading standard error any more.
+    let _ = std::io::stderr().write_all(&line);
+}
+
+impl<'s> Context<'_, 's> {
+    /// Carries out an operation that needs no more input, and tells of it.
+    #[cold]
+    pub(super) fn run_told(&mut self, input: &[u8], body: &Body, out: &mut Output<'s>) {
+        let log = self.log;
+        if log.tells_looks() {
+            self.tell_look(input, body);
+        }
+        let (mark, before) = (out.mark(), out.bytes().len());
+        let mut withheld = None;
+        match *body {
+            // The reply is made in any case, told, and taken back.
+            Body::Put {
+                storage,
+                value,
+                block,
+            } if storage.quiet => {
+                let storage = Storage {
+                    quiet: false,
+                    ..storage
+                };
+                self.run(
+                    input,
+                    &Body::Put {
+                        storage,
+                        value,
+                        block,
+                    },
+                    out,
+                );
+                withheld = Some(out.bytes()[before..].to_vec());
+                out.take_back(mark);
+            }
+            _ => self.run(input, body, out),
+        }
+        let made = &out.bytes()[before.min(out.bytes().len())..];
+        match *body {
+            _ if withheld.is_some() => {
+                log.answer("NOREPLY ", &withheld.unwrap_or_default());
+            }
+            Body::Read { key, last, .. } => {
+                if made.starts_with(b"VALUE ") {
+                    log.line('>', "sending key ", key.of(input));
+                }
+                if last {
+                    log.reply(reply::END);
+                }
+            }
+            Body::Meta {
+                verb: MetaVerb::NoOp,
+                ..
+            }
+            | Body::Put { .. }
+            | Body::Say(_) => {
+                log.reply(made);
+            }
+            _ => log.fault(made),
+        }
+    }
+
+    fn tell_look(&mut self, input: &[u8], body: &Body) {
+        let (given, hash, flags) = match *body {
+            Body::Read { key, hash, .. }
+            | Body::Delete { key, hash, .. }
+            | Body::Add { key, hash, .. }
+            | Body::Touch { key, hash, .. }
+            | Body::Put {
+                storage: Storage { key, hash, .. },
+                ..
+            }
+            | Body::Upload {
+                storage: Storage { key, hash, .. },
+            } => (key, hash, None),
+            Body::Meta {
+                verb: MetaVerb::NoOp,
+                ..
+            } => return,
+            Body::Meta {
+                key, hash, flags, ..
+            }
+            | Body::MetaPut {
+                storage: MetaStorage {
+                    key, hash, flags, ..
+                },
+                ..
+            }
+            | Body::MetaUpload {
+                storage: MetaStorage {
+                    key, hash, flags, ..
+                },
+            } => (key, hash, Some(flags)),
+            _ => return,
+        };
+        let is_binary = flags.is_some_and(|flags| Flags::read(flags.of(input)).has(b'b'));
+        let key = Key::read(given.of(input), is_binary);
+        let is_found = self.server.store.contains(key.bytes(), hash);
+        self.log.look(key.bytes(), is_found);
+    }
+}
