@@ -268,17 +268,26 @@ pub struct Counters {
     pub thread: ThreadCounters,
     /// By slab class.
     pub class: Box<[ClassCounters]>,
+    /// Linked items by accounted length, in steps of [`SIZE_STEP`] bytes, rounded up; empty if
+    /// they are not tracked. They grow and shrink, modulo 2^64.
+    pub sizes: Box<[Counter]>,
 }
 
+/// Bytes of a step of the histogram of `stats sizes`.
+pub const SIZE_STEP: usize = 32;
+
 impl Counters {
-    /// All zero, for so many slab classes.
-    pub fn new(classes: usize) -> Counters {
+    /// All zero, for so many slab classes and so many steps of lengths.
+    pub fn new(classes: usize, sizes: usize) -> Counters {
         let class = std::iter::repeat_with(ClassCounters::default)
             .take(classes)
             .collect();
         Counters {
             thread: ThreadCounters::default(),
             class,
+            sizes: std::iter::repeat_with(Counter::default)
+                .take(sizes)
+                .collect(),
         }
     }
 }
@@ -298,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_reset_moves_the_baseline_and_leaves_the_counter() {
-        let counters = Counters::new(64);
+        let counters = Counters::new(64, 0);
         counters.thread.cmd_get.add(5);
         let mut baseline = ThreadTotals::default();
         baseline.add(&counters.thread);

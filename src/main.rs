@@ -40,6 +40,7 @@ fn main() {
     ));
     life::lock_memory(&server.settings);
     print_classes(server);
+    preallocate(server);
     let listening = open_sockets(&server.settings, passed);
     check_limit(&server.settings, listening.len());
     sockets::write_port_file(&listening);
@@ -99,6 +100,21 @@ fn read_logins(settings: &Settings) -> Logins {
         log_text(&complaint);
         exit(FAILURE);
     })
+}
+
+/// `-L`: pages are taken before anyone asks for them.
+fn preallocate(server: &Server) {
+    if server.settings.large_pages
+        && let Err(needed) = server.store.preallocate()
+    {
+        let megabytes = needed >> 20;
+        log!("Error while preallocating slab memory!");
+        log!(
+            "If using -L or other prealloc options, max memory must be at least {megabytes} \
+             megabytes."
+        );
+        exit(FAILURE);
+    }
 }
 
 /// `-vv`: the table of slab classes, which operators compare.

@@ -10,6 +10,16 @@ use Server;
 
 converse_all(do { local $/; <DATA> });
 
+{
+    my $server = Server->start('-o no_lru_maintainer');
+    my $client = $server->client;
+    for my $classes ('+1', '01,2') {
+        wait_for(sub { $client->stats->{lru_crawler_running} == 0 }, 'no crawl is under way');
+        is($client->ask("lru_crawler crawl $classes"), 'OK',
+            '416: classes to crawl may have a plus sign and leading zeros');
+    }
+}
+
 my $release = Server->start('', build => 'release');
 $release->client->says("debugtime 5\r\ndebugitem ref a\r\nmisbehave\r\n", "ERROR\r\n" x 3,
     '442: a release build knows no test commands');
@@ -124,7 +134,9 @@ hot and warm may leave no more than a fifth
     > lru m seg\r\nlru t -1\r\n
     < OK\r\nOK\r\n
 
-# lru_crawler
+# lru_crawler: without the maintainer, which starts crawls of its own
+
+[-o no_lru_maintainer]
 
 413 lru_crawler wants to be told what to do
     > lru_crawler\r\nlru_crawler crawl\r\nlru_crawler wibble\r\n
@@ -135,9 +147,6 @@ hot and warm may leave no more than a fifth
 415 a class to crawl is 1 to 63
     > lru_crawler crawl 0\r\nlru_crawler crawl 64\r\nlru_crawler crawl 1,x\r\n
     < BADCLASS invalid class id\r\nBADCLASS invalid class id\r\nBADCLASS invalid class id\r\n
-416 classes to crawl may have a plus sign and leading zeros
-    > lru_crawler crawl +1\r\n{wait}lru_crawler crawl 01,2\r\n
-    < OK\r\nOK\r\n
 417 no class is nothing to crawl
     > lru_crawler crawl ,\r\n
     < NOTSTARTED no items to crawl\r\n
@@ -183,6 +192,8 @@ hot and warm may leave no more than a fifth
 436 cachedump may be shortened
     > stats c\r\n
     < CLIENT_ERROR bad command line\r\n
+
+[]
 
 # watch, stats, extstore, shutdown, certificates
 

@@ -17,7 +17,7 @@ pub mod stats;
 pub mod supervisor;
 pub mod watch;
 
-use crate::counters::{Counters, ThreadTotals};
+use crate::counters::{Counters, SIZE_STEP, ThreadTotals};
 use crate::settings::Settings;
 use crate::store::{CLASSES_MAX, ClassSizes, Config, Local, Store};
 use crate::sys::process::{self, Signal};
@@ -163,7 +163,12 @@ impl Server {
 
     /// Counters for a thread that has no business with the store.
     pub fn add_counters(&self) -> Arc<Counters> {
-        let counters = Arc::new(Counters::new(CLASSES_MAX));
+        let sizes = if self.settings.track_sizes {
+            self.settings.item_size_max as usize / SIZE_STEP + 2
+        } else {
+            0
+        };
+        let counters = Arc::new(Counters::new(CLASSES_MAX, sizes));
         self.threads.lock().unwrap().push(Arc::clone(&counters));
         counters
     }

@@ -5,11 +5,12 @@
 #![forbid(unsafe_code)]
 
 use super::Server;
-use crate::counters::{ClassTotals, ListTotals, ThreadTotals};
+use crate::counters::{ClassTotals, Counters, ListTotals, SIZE_STEP, ThreadTotals};
 use crate::settings::VERSION;
 use crate::store::{CLASSES_MAX, ListState, Usage};
 use crate::sys::process;
 use std::fmt::Display;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What the counters were at the last `stats reset`.
@@ -285,9 +286,21 @@ impl Server {
         }
     }
 
-    /// `stats sizes`: a histogram that this version does not keep.
+    /// `stats sizes`: how many items have which length, in steps of 32 bytes.
     pub fn stats_sizes(&self, mut line: impl FnMut(&str, &dyn Display)) {
-        line("sizes_status", &"disabled");
+        if !self.settings.track_sizes {
+            return line("sizes_status", &"disabled");
+        }
+        let threads = self.threads.lock().unwrap();
+        let steps = threads.first().map_or(0, |counters| counters.sizes.len());
+        for step in 0..steps {
+            let count =
+                |sum: u64, counters: &Arc<Counters>| sum.wrapping_add(counters.sizes[step].get());
+            let items = threads.iter().fold(0, count);
+            if items > 0 {
+                line(&(step * SIZE_STEP).to_string(), &items);
+            }
+        }
     }
 
     /// `stats slabs`: the classes that own pages.

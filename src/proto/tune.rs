@@ -99,7 +99,8 @@ pub fn cache_memlimit(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         return say(LIMIT_NOT_BYTES);
     }
     let bytes = u64::from(megabytes) << 20;
-    if !call.server.store.set_limit(bytes) {
+    // What was taken at the start stays.
+    if call.server.settings.large_pages || !call.server.store.set_limit(bytes) {
         return say(LIMIT_OUT_OF_BOUNDS);
     }
     let settings = &call.server.settings;

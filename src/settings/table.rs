@@ -186,7 +186,8 @@ settings! {
     /// megabytes, split among the threads; 0 is no limit.
     buffer_bytes_max: u32 = 0, BufferLimit,
         "-o read_buf_mem_limit=<num>", "read_buf_mem_limit";
-    "-o track_sizes", "track_sizes" = "no";
+    /// Count items by their size for stats sizes.
+    track_sizes: bool = false, TurnsOn, "-o track_sizes", "track_sizes";
     "", "inline_ascii_response" = "no";
     /// Give up all system calls that serving clients does not
     /// need; no_drop_privileges, the default, keeps them.

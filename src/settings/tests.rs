@@ -241,8 +241,8 @@ fn every_absent_option_is_refused_by_name() {
 fn refusals_of_absent_options_name_them_in_full() {
     let file = "memcached: option -e (--memory-file) is not available in this version\n";
     assert_eq!(refused(&["-ve1"]), (file.to_string(), 1));
-    let sizes = "memcached: option -o track_sizes is not available in this version\n";
-    assert_eq!(refused(&["-o", "track_sizes=5"]), (sizes.to_string(), 1));
+    let sizes = "memcached: option -o ext_item_age is not available in this version\n";
+    assert_eq!(refused(&["-o", "ext_item_age=5"]), (sizes.to_string(), 1));
 }
 
 #[test]

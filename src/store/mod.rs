@@ -77,7 +77,7 @@ pub use table::Usage;
 pub use verify::Census;
 pub use write::{Draft, Meta, Mode, Outcome, Refused, Stored, Terms};
 
-use crate::counters::{Counters, ListTotals};
+use crate::counters::{Counters, ListTotals, SIZE_STEP};
 use arena::Arena;
 use bumps::Bumps;
 use clock::Clock;
@@ -309,6 +309,14 @@ impl Store {
         fits
     }
 
+    /// Gives each class of the table its first page.
+    ///
+    /// # Errors
+    /// The bytes that this takes, if they are more than there may be.
+    pub fn preallocate(&self) -> std::result::Result<(), u64> {
+        self.slabs.preallocate(&self.arena)
+    }
+
     /// Turns the segments of the LRU on or off.
     pub fn set_segmented(&self, segmented: bool) {
         self.lru.set_segmented(segmented);
@@ -424,6 +432,11 @@ impl Store {
         local.counters.class[self.header(id).class()]
             .mem_requested
             .add(change);
+        if !local.counters.sizes.is_empty() {
+            let step = (bytes as usize).div_ceil(SIZE_STEP);
+            let one = if linked { 1 } else { 1u64.wrapping_neg() };
+            local.counters.sizes[step].add(one);
+        }
     }
 
     /// The slot of `key`, live or not.

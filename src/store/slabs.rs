@@ -398,6 +398,21 @@ impl Slabs {
         Some(())
     }
 
+    /// Gives each class of the table its first page.
+    ///
+    /// # Errors
+    /// The bytes that this takes, if they are more than the limit or the system has.
+    pub fn preallocate(&self, arena: &Arena) -> std::result::Result<(), u64> {
+        let needed = self.classes.last() as u64 * PAGE_LEN as u64;
+        if self.limit() != 0 && self.limit() < needed {
+            return Err(needed);
+        }
+        (1..=self.classes.last())
+            .all(|class| self.grow_from_system(arena, class))
+            .then_some(())
+            .ok_or(needed)
+    }
+
     /// One more page for `class` if the limit allows, from the system even when there are pages
     /// in the pool; false if there is none.
     pub fn grow_from_system(&self, arena: &Arena, class: usize) -> bool {

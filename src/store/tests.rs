@@ -27,7 +27,7 @@ pub(super) fn config(memory_mb: u64) -> Config {
 }
 
 fn local(store: &Store) -> Local {
-    store.join(Arc::new(Counters::new(CLASSES_MAX)))
+    store.join(Arc::new(Counters::new(CLASSES_MAX, 0)))
 }
 
 pub(super) struct Random(pub u64);
