@@ -129,7 +129,7 @@ SKIP: {
     my $file = '/sys/kernel/mm/transparent_hugepage/enabled';
     my $has = slurp($file) =~ /\[(?:always|madvise)\]/;
     SKIP: {
-        $has or skip 'no huge pages here', 3;
+        $has or skip 'no huge pages here', 7;
         my $server = Server->start('-L -vv');
         $server->client->is_silent('with -L it starts where there are huge pages');
         like($server->stderr, qr/\Ahuge page size: 2097152\nslab class   1: /, '... and says how large they are');
