@@ -4,8 +4,8 @@
 //! was linked. A flush begins a new epoch: one store of one byte, and every older item is
 //! dead. Look-ups and the search for memory remove the dead as they meet them.
 //!
-//! A byte comes round again, so each flush also removes what is still dead from a 128th of
-//! the stripes: after 128 flushes there is nothing left that is older than that, and nobody
+//! A byte comes round again, so each flush also removes what is still dead from an 85th of
+//! the stripes: after 85 flushes there is nothing left that is older than that, and nobody
 //! ever waits for a walk through all items.
 //!
 //! A delayed flush is a clock second at which the ticking thread begins the epoch. There is
@@ -16,8 +16,10 @@ use super::{Local, Store};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
-/// Parts that the stripes are walked in, one a flush; well below the number of epochs.
-const PARTS: usize = 128;
+/// Parts that the stripes are walked in, one a flush. They divide the epochs: a part that is
+/// not walked between two flushes of one epoch would show what is older again.
+const PARTS: usize = 85;
+const _: () = assert!((EPOCHS as usize).is_multiple_of(PARTS) && PARTS < EPOCHS as usize);
 
 /// The epoch, and the flush to come.
 #[derive(Default)]

@@ -447,6 +447,25 @@ fn a_flush_hides_what_was_stored_before_it_and_nothing_after_even_300_times() {
 }
 
 #[test]
+fn nothing_comes_back_when_its_epoch_does_wherever_it_lies() {
+    let store = Store::new(&config(32)).unwrap();
+    let mut client = Client::new(&store);
+    let epochs = usize::from(table::EPOCHS);
+    let key = |round: usize, n: usize| format!("key{round}.{n}").into_bytes();
+    for round in 0..2 * epochs {
+        for n in 0..300 {
+            if round < epochs {
+                client.put(&key(round, n), b"x", Mode::Set).unwrap();
+            } else {
+                assert_eq!(client.get(&key(round - epochs, n)), None, "{round}");
+            }
+        }
+        store.flush(&mut client.local, FlushTime::Now);
+    }
+    client.verify();
+}
+
+#[test]
 fn a_later_flush_replaces_the_pending_one() {
     let store = Store::new(&config(4)).unwrap();
     store.clock.pause(true);
