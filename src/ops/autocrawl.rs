@@ -9,7 +9,7 @@
 #![forbid(unsafe_code)]
 
 use super::Server;
-use super::crawler::{Budget, Job};
+use super::crawler::Job;
 use crate::store::{CLASSES_MAX, ClassSet, Histogram, Local};
 
 /// Part of a class's items that makes a crawl worth its while: one in so many.
@@ -74,10 +74,7 @@ impl Autocrawl {
         if wanted.is_empty() {
             return;
         }
-        let job = Job {
-            classes: wanted,
-            budget: Budget::Setting,
-        };
+        let job = Job { classes: wanted };
         // If it is busy, or an operator wants it, the next look will find the same.
         if server.crawler.start_auto(job, now) {
             for class in (0..CLASSES_MAX).filter(|&class| wanted.has(class)) {

@@ -23,22 +23,11 @@ const HOLD_OFF_S: u32 = 60;
 /// A dump whose client has taken nothing for so many seconds does not count any more.
 const DUMP_STALLED_S: u32 = 30;
 
-/// How many items of each class are looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Budget {
-    /// As many as `lru_crawler_tocrawl` says.
-    Setting,
-    /// All.
-    All,
-}
-
-/// What to crawl.
+/// What to crawl: of each class as many items as `lru_crawler_tocrawl` says.
 #[derive(Clone, Copy, Debug)]
 pub struct Job {
     /// The classes.
     pub classes: ClassSet,
-    /// How much of each.
-    pub budget: Budget,
 }
 
 /// What a crawl has found.
@@ -207,10 +196,7 @@ fn crawl(
     first_stripe: &mut usize,
 ) -> Box<Histograms> {
     let mut histograms = Box::new(std::array::from_fn(|_| Histogram::default()));
-    let budget = match job.budget {
-        Budget::All => 0,
-        Budget::Setting => server.settings.lru_crawler_tocrawl.get(),
-    };
+    let budget = server.settings.lru_crawler_tocrawl.get();
     let begun_at = if budget == 0 { 0 } else { *first_stripe };
     let mut crawl = Crawl::new(job.classes, begun_at);
     let (mut items, mut rows) = (0, 0);

@@ -8,7 +8,7 @@ use super::dump::{Dump, Kind};
 use super::number::{parse_i32, parse_u32};
 use super::reply;
 use crate::ops::Server;
-use crate::ops::crawler::{Budget, Job};
+use crate::ops::crawler::Job;
 use crate::ops::mover::Refused;
 use crate::settings::{Live, Number, Settings};
 use crate::store::{ClassSet, MoveRefused, Source};
@@ -285,11 +285,10 @@ fn crawl(server: &Server, classes: &[u8]) -> &'static [u8] {
         Ok(classes) => classes,
         Err(fault) => return fault,
     };
-    let job = Job {
-        classes,
-        budget: Budget::Setting,
-    };
-    if server.crawler.start(job, server.store.clock.now()) {
+    if server
+        .crawler
+        .start(Job { classes }, server.store.clock.now())
+    {
         reply::OK
     } else {
         CRAWLER_BUSY
