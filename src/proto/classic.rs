@@ -3,16 +3,16 @@
 #![forbid(unsafe_code)]
 
 use super::context::Context;
-use super::op::{Body, Keys, Storage};
+use super::op::{Body, Keys, Op, Storage};
 use super::reply::{self, Output, put_block, refusal};
 use crate::ops::prefixes::Deed;
-use crate::store::{Access, Change, Found, Meta, NoChange, Outcome, Terms};
+use crate::store::{Access, Change, Found, Hashed, Hint, Meta, NoChange, Outcome, Terms};
 
 impl<'s> Context<'_, 's> {
     /// Carries out an operation that needs no more input.
     #[inline]
-    pub(super) fn run(&mut self, input: &[u8], body: &Body, out: &mut Output<'s>) {
-        match *body {
+    pub(super) fn run(&mut self, input: &[u8], op: &Op, out: &mut Output<'s>) {
+        match op.body {
             Body::Read {
                 key,
                 hash,
@@ -20,17 +20,14 @@ impl<'s> Context<'_, 's> {
                 last,
                 ..
             } => {
-                self.read(key.of(input), hash, keys, out);
-                if last {
-                    out.put(reply::END);
-                }
+                self.read(key.of(input), op.hashed(hash), keys, last, out);
             }
             Body::Put {
                 ref storage,
                 value,
                 block,
             } => {
-                let reply = self.put(input, storage, value.of(input), block);
+                let reply = self.put(input, storage, op.hint, value.of(input), block);
                 out.put_unless(storage.quiet, reply);
             }
             Body::Delete { key, hash, quiet } => {
@@ -74,13 +71,13 @@ impl<'s> Context<'_, 's> {
                 key,
                 hash,
                 flags,
-            } => self.meta(verb, key.of(input), hash, flags.of(input), out),
+            } => self.meta(verb, key.of(input), op.hashed(hash), flags.of(input), out),
             Body::MetaPut {
                 ref storage,
                 value,
                 block,
-            } => self.meta_put(input, storage, value.of(input), block, out),
-            Body::Frame { ref frame } => self.frame(input, frame, out),
+            } => self.meta_put(input, storage, op.hint, value.of(input), block, out),
+            Body::Frame { ref frame } => self.frame(input, frame, op.hint, out),
             Body::Say(reply) => out.put(reply),
             // The session sees to these: they decide how the input goes on.
             Body::Admin { .. }
@@ -114,8 +111,16 @@ impl<'s> Context<'_, 's> {
         found.is_some()
     }
 
+    /// One key of a retrieval, the `last` of its line or not.
     #[inline]
-    fn read(&mut self, key: &[u8], hash: u64, keys: Keys, out: &mut Output<'s>) {
+    pub(super) fn read(
+        &mut self,
+        key: &[u8],
+        hash: Hashed,
+        keys: Keys,
+        last: bool,
+        out: &mut Output<'s>,
+    ) {
         let store = &self.server.store;
         let access = match keys.touch {
             None => Access::Get,
@@ -126,16 +131,30 @@ impl<'s> Context<'_, 's> {
         });
         let hit = found.is_some();
         self.count_prefix(key, Deed::Get { hit });
+        if last {
+            out.put(reply::END);
+        }
     }
 
     /// Stores a value that is here; returns the reply.
     #[inline]
-    fn put(&mut self, input: &[u8], storage: &Storage, value: &[u8], block: bool) -> &'static [u8] {
+    fn put(
+        &mut self,
+        input: &[u8],
+        storage: &Storage,
+        hint: Hint,
+        value: &[u8],
+        block: bool,
+    ) -> &'static [u8] {
         let (store, key) = (&self.server.store, storage.key.of(input));
         self.count_prefix(key, Deed::Set);
         let (meta, terms) = (self.meta_of(storage), terms_of(storage));
         if block {
-            let stored = store.put(self.local, key, storage.hash, meta, value, &terms);
+            let hash = Hashed {
+                hash: storage.hash,
+                hint,
+            };
+            let stored = store.put(self.local, key, hash, meta, value, &terms);
             return stored.map_or_else(refusal, |stored| outcome(stored.outcome));
         }
         // Memory comes before the end of the block is looked at: a value that could not be
@@ -156,18 +175,8 @@ impl<'s> Context<'_, 's> {
 
 #[inline]
 fn put_value<'s>(key: &[u8], item: &Found<'s, '_>, keys: Keys, out: &mut Output<'s>) {
-    let len = item.value_len();
-    out.put(b"VALUE ");
-    out.put(key);
-    out.put(b" ");
-    out.put_number(u64::from(item.client_flags()));
-    out.put(b" ");
-    out.put_number(len as u64);
-    if keys.with_cas {
-        out.put(b" ");
-        out.put_number(item.cas());
-    }
-    out.put(reply::CR_LF);
+    let cas = keys.with_cas.then(|| item.cas());
+    out.put_value_line(key, item.client_flags(), item.value_len(), cas);
     put_block(item, out);
 }
 

@@ -11,7 +11,9 @@ use super::flags::{Flags, Key, MetaVerb};
 use super::op::MetaStorage;
 use super::reply::{self, Output, put_block, refusal};
 use crate::ops::Server;
-use crate::store::{Ask, Change, Found, Meta, Mode, NoChange, Outcome, Removal, Stored, Terms};
+use crate::store::{
+    Ask, Change, Found, Hashed, Hint, Meta, Mode, NoChange, Outcome, Removal, Stored, Terms,
+};
 
 impl<'s> Context<'_, 's> {
     /// Carries out a meta command without a value.
@@ -20,7 +22,7 @@ impl<'s> Context<'_, 's> {
         &mut self,
         verb: MetaVerb,
         given: &[u8],
-        hash: u64,
+        hash: Hashed,
         flags: &[u8],
         out: &mut Output<'s>,
     ) {
@@ -38,7 +40,7 @@ impl<'s> Context<'_, 's> {
             MetaVerb::Get => self.meta_get(&request, out),
             MetaVerb::Delete => self.meta_delete(&request, out),
             MetaVerb::Arithmetic => self.meta_arithmetic(&request, out),
-            MetaVerb::Debug => self.meta_debug(&key, hash, out),
+            MetaVerb::Debug => self.meta_debug(&key, hash.hash, out),
             // One has a value, the other is answered when it is read.
             MetaVerb::Set | MetaVerb::NoOp => {}
         }
@@ -80,7 +82,7 @@ impl<'s> Context<'_, 's> {
             cas: flags.cas,
             told_as: Some("md"),
         };
-        match store.remove(self.local, request.key.bytes(), request.hash, &removal) {
+        match store.remove(self.local, request.key.bytes(), request.hash.hash, &removal) {
             Ok(()) if flags.has(b'q') => {}
             Ok(()) => request.refuse(b"HD", out),
             Err(fault) => request.fault(fault, out),
@@ -103,7 +105,7 @@ impl<'s> Context<'_, 's> {
         let done = server.store.change(
             self.local,
             request.key.bytes(),
-            request.hash,
+            request.hash.hash,
             &change,
             reply,
         );
@@ -149,6 +151,7 @@ impl<'s> Context<'_, 's> {
         &mut self,
         input: &[u8],
         storage: &MetaStorage,
+        hint: Hint,
         value: &[u8],
         block: bool,
         out: &mut Output<'s>,
@@ -158,6 +161,10 @@ impl<'s> Context<'_, 's> {
         let key = Key::read(given, flags.has(b'b'));
         let (meta, terms) = self.meta_terms(&flags);
         let store = &self.server.store;
+        let hash = Hashed {
+            hash: storage.hash,
+            hint,
+        };
         if !block {
             let draft = store.draft(
                 self.local,
@@ -169,7 +176,7 @@ impl<'s> Context<'_, 's> {
             );
             return out.put(draft.map_or_else(refusal, |_| reply::BAD_CHUNK));
         }
-        match store.put(self.local, key.bytes(), storage.hash, meta, value, &terms) {
+        match store.put(self.local, key.bytes(), hash, meta, value, &terms) {
             Ok(stored) => put_stored(&key, &flags, &stored, out),
             Err(refused) => out.put(refusal(refused)),
         }
@@ -208,7 +215,7 @@ impl<'s> Context<'_, 's> {
 /// What a reply needs to know of its request.
 struct Request<'r> {
     key: &'r Key<'r>,
-    hash: u64,
+    hash: Hashed,
     flags: &'r Flags<'r>,
 }
 

@@ -18,7 +18,7 @@
 //! | `watch`           | turning a connection into one that is sent events         |
 //! | `auth`            | who clients say that they are, in text                    |
 //! | `binary`          | the binary protocol, to the same batches                  |
-//! | `reply`           | the fixed replies, and where replies collect              |
+//! | `reply`           | the fixed replies, and where replies collect, in a `buffer` |
 //! | `verbose`         | what is told on standard error                            |
 //!
 //! A [`Session`] is the protocol's side of one connection. It may be given input in any
@@ -30,6 +30,7 @@ mod admin;
 mod auth;
 mod base64;
 mod binary;
+mod buffer;
 mod classic;
 mod command;
 mod context;

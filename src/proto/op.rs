@@ -6,7 +6,7 @@ use super::admin::Run;
 use super::binary::{Fault, Frame, Verb};
 use super::flags::MetaVerb;
 use crate::ops::watch::Reason;
-use crate::store::Mode;
+use crate::store::{Hashed, Hint, Mode};
 
 /// A part of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -81,8 +81,31 @@ pub struct MetaStorage {
 pub struct Op {
     /// Where in the input it begins.
     pub start: u32,
+    /// Where a look ahead has seen its item.
+    pub hint: Hint,
     /// What to do.
     pub body: Body,
+}
+
+impl Op {
+    /// Not looked ahead for yet.
+    #[inline]
+    pub fn new(start: usize, body: Body) -> Op {
+        Op {
+            start: start as u32,
+            hint: Hint::default(),
+            body,
+        }
+    }
+
+    /// The hash of its key, with what has been seen of it.
+    #[inline]
+    pub fn hashed(&self, hash: u64) -> Hashed {
+        Hashed {
+            hash,
+            hint: self.hint,
+        }
+    }
 }
 
 /// What an operation does.

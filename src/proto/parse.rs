@@ -326,10 +326,7 @@ impl Parser {
 impl<H> Fill<'_, H> {
     #[inline]
     fn push(&mut self, start: usize, body: Body) {
-        self.ops.push(Op {
-            start: start as u32,
-            body,
-        });
+        self.ops.push(Op::new(start, body));
     }
 
     fn say(&mut self, at: usize, reply: &'static [u8], next: usize) -> Step {

@@ -3,8 +3,9 @@
 
 #![forbid(unsafe_code)]
 
-use crate::store::digits::{self, U64_LEN_MAX};
-use crate::store::{Found, Pinned, Refused};
+use super::buffer::{Buffer, write, write_number};
+use crate::store::digits::U64_LEN_MAX;
+use crate::store::{Found, KEY_LEN_MAX, Pinned, Refused};
 
 pub const ERROR: &[u8] = b"ERROR\r\n";
 pub const BAD_LINE: &[u8] = b"CLIENT_ERROR bad command line format\r\n";
@@ -78,7 +79,7 @@ pub const COPY_LEN_MAX: usize = 1 << 10;
 /// pins                                       9000 bytes of b, after byte 42
 /// ```
 pub struct Output<'s> {
-    bytes: Vec<u8>,
+    bytes: Buffer,
     pins: Vec<Pin<'s>>,
     pinned_len: usize,
     /// Replies in it, if somebody counts them.
@@ -104,7 +105,7 @@ impl<'s> Output<'s> {
     /// Empty, with room for a full load of replies.
     pub fn new() -> Output<'s> {
         Output {
-            bytes: Vec::with_capacity(WRITE_BUFFER_LEN),
+            bytes: Buffer::new(WRITE_BUFFER_LEN),
             pins: Vec::new(),
             pinned_len: 0,
             replies: 0,
@@ -125,12 +126,12 @@ impl<'s> Output<'s> {
 
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.len() == 0
     }
 
     /// The copied bytes.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.bytes()
     }
 
     /// The pinned values, in order.
@@ -147,20 +148,17 @@ impl<'s> Output<'s> {
     pub fn each_piece(&self, mut give: impl FnMut(&[u8])) {
         let mut at = 0;
         for pin in &self.pins {
-            give(&self.bytes[at..pin.after]);
+            give(&self.bytes()[at..pin.after]);
             pin.value.pieces().for_each(&mut give);
             at = pin.after;
         }
-        give(&self.bytes[at..]);
+        give(&self.bytes()[at..]);
     }
 
     /// Takes out what has been written, leaving room for more; for a client that cannot
     /// take it now.
     pub fn take(&mut self) -> (Vec<u8>, Vec<Pin<'s>>) {
-        let taken = (
-            self.bytes.as_slice().to_vec(),
-            std::mem::take(&mut self.pins),
-        );
+        let taken = (self.bytes().to_vec(), std::mem::take(&mut self.pins));
         self.clear();
         taken
     }
@@ -185,7 +183,6 @@ impl<'s> Output<'s> {
     /// Forgets everything; memory taken for an unusual reply goes back.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.bytes.shrink_to(WRITE_BUFFER_LEN);
         self.pins.clear();
         self.pinned_len = 0;
         self.replies = 0;
@@ -194,7 +191,7 @@ impl<'s> Output<'s> {
     /// Appends bytes.
     #[inline]
     pub fn put(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.put(bytes);
     }
 
     /// Appends a reply, unless the client wants none.
@@ -208,27 +205,27 @@ impl<'s> Output<'s> {
     /// Appends a decimal number.
     #[inline]
     pub fn put_number(&mut self, value: u64) {
-        if value < 10_000 {
-            return self.put_small(value as u32);
-        }
-        let buffer = &mut [0; U64_LEN_MAX];
-        self.bytes.extend_from_slice(digits::format(buffer, value));
+        self.bytes.put_number(value);
     }
 
-    /// Up to four digits: always four bytes are written, which takes no call, and those
-    /// that are too many are taken back.
+    /// Appends the line that announces a value: `VALUE`, the key, client flags and length,
+    /// perhaps the cas id.
     #[inline]
-    fn put_small(&mut self, value: u32) {
-        let digit = |n: u32| b'0' + (n % 10) as u8;
-        let (text, len) = match value {
-            0..10 => ([digit(value), 0, 0, 0], 1),
-            10..100 => ([digit(value / 10), digit(value), 0, 0], 2),
-            100..1000 => ([digit(value / 100), digit(value / 10), digit(value), 0], 3),
-            _ => ([value / 1000, value / 100, value / 10, value].map(digit), 4),
-        };
-        let end = self.bytes.len() + len;
-        self.bytes.extend_from_slice(&text);
-        self.bytes.truncate(end);
+    pub fn put_value_line(&mut self, key: &[u8], client_flags: u32, len: usize, cas: Option<u64>) {
+        const LEN_MAX: usize = b"VALUE ".len() + KEY_LEN_MAX + 3 * (1 + U64_LEN_MAX) + 2;
+        let room = self.bytes.room::<LEN_MAX>();
+        let mut at = write(room, 0, b"VALUE ");
+        at = write(room, at, key);
+        at = write(room, at, b" ");
+        at = write_number(room, at, u64::from(client_flags));
+        at = write(room, at, b" ");
+        at = write_number(room, at, len as u64);
+        if let Some(cas) = cas {
+            at = write(room, at, b" ");
+            at = write_number(room, at, cas);
+        }
+        at = write(room, at, CR_LF);
+        self.bytes.claim(at);
     }
 
     /// Appends a value that is sent from where it lies.

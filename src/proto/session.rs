@@ -14,7 +14,7 @@ use super::upload::{Due, Upload};
 use super::watch::watch;
 use crate::ops::watch::{Reason, Streams};
 use crate::settings::{Protocol, Settings};
-use crate::store::Local;
+use crate::store::{Local, Peek, Store};
 
 /// What became of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -294,7 +294,12 @@ impl<'s> Session<'s> {
             BATCH.min(*turn)
         };
         let mut ended = 0;
-        let hash = |key: &[u8]| store.hash(key);
+        // All buckets are asked for before the first is looked at.
+        let hash = |key: &[u8]| {
+            let hash = store.hash(key);
+            store.prefetch_bucket(hash);
+            hash
+        };
         let (consumed, stop) = match self.language {
             Language::Binary => {
                 self.had_secret |= self.login.is_due();
@@ -303,7 +308,7 @@ impl<'s> Session<'s> {
             _ => self.parser.parse(input, room, &mut ops, hash),
         };
         self.commanded |= !ops.is_empty();
-        prefetch(cx, &ops);
+        look_ahead(store, &mut ops);
         let mut outcome = (consumed, (stop == Stop::Input).then_some(Next::Input));
         for op in &ops {
             let dumps = matches!(self.state, State::Dump(_));
@@ -311,6 +316,18 @@ impl<'s> Session<'s> {
                 self.parser.rewind(op);
                 outcome = (op.start as usize, Some(Next::Flush));
                 break;
+            }
+            if let Body::Read {
+                key,
+                hash,
+                keys,
+                last,
+                ..
+            } = op.body
+            {
+                cx.read(key.of(input), op.hashed(hash), keys, last, out);
+                ended += usize::from(last);
+                continue;
             }
             // Always the last of its batch.
             if let Body::Watch { line } = op.body {
@@ -387,8 +404,8 @@ impl<'s> Session<'s> {
                     cx.log.admin(&out.bytes()[from..], withheld);
                 }
                 Body::Admin { .. } => self.run(cx, input, op, out),
-                _ if cx.log.tells_commands() => cx.run_told(input, &op.body, out),
-                _ => cx.run(input, &op.body, out),
+                _ if cx.log.tells_commands() => cx.run_told(input, op, out),
+                _ => cx.run(input, op, out),
             }
             let is_more = out.len() > before;
             if is_more && cx.replies_max.is_some_and(|max| out.count_reply() > max) {
@@ -466,7 +483,7 @@ impl<'s> Session<'s> {
                 binary::echo_at(input, op.start).put_fault(fault, out);
                 self.skip(skip, Due::Text(b""));
             }
-            ref body => cx.run(input, body, out),
+            _ => cx.run(input, op, out),
         }
     }
 
@@ -584,29 +601,25 @@ fn swallow<'s>(len: u32, reply: &'static [u8]) -> State<'s> {
     State::Swallow { left, due }
 }
 
-/// Fetches what the batch will touch: first all buckets, then the items they point at, then
-/// those that an overflow bucket points at.
+/// Looks ahead for what the batch will touch, whose buckets have been asked for: fetches the
+/// items that they point at, then those that an overflow node points at.
 #[inline]
-fn prefetch(cx: &Context<'_, '_>, ops: &[Op]) {
-    let store = &cx.server.store;
-    let keyed = || {
-        ops.iter()
-            .filter_map(|op| op.body.hash().map(|hash| (hash, op)))
-    };
-    if ops.len() > 1 {
-        // A request that is alone would only wait for itself.
-        keyed().for_each(|(hash, _)| store.prefetch_bucket(hash));
-    }
+fn look_ahead(store: &Store, ops: &mut [Op]) {
     let mut spilled = 0u32;
-    for (index, (hash, op)) in keyed().enumerate() {
-        let again = store.prefetch_item(hash, op.body.value_len());
-        spilled |= u32::from(again) << index;
-    }
-    if spilled != 0 {
-        for (index, (hash, _)) in keyed().enumerate() {
-            if spilled >> index & 1 != 0 {
-                store.prefetch_spilled(hash);
-            }
+    for (index, op) in ops.iter_mut().enumerate() {
+        let Some(hash) = op.body.hash() else {
+            continue;
+        };
+        match store.prefetch_item(hash, op.body.value_len()) {
+            Peek::Seen(hint) => op.hint = hint,
+            Peek::Nothing => {}
+            Peek::Spilled => spilled |= 1 << index,
         }
+    }
+    while spilled != 0 {
+        if let Some(hash) = ops[spilled.trailing_zeros() as usize].body.hash() {
+            store.prefetch_spilled(hash);
+        }
+        spilled &= spilled - 1;
     }
 }

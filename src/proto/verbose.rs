@@ -116,14 +116,14 @@ fn tell(mut line: Vec<u8>) {
 impl<'s> Context<'_, 's> {
     /// Carries out an operation that needs no more input, and tells of it.
     #[cold]
-    pub(super) fn run_told(&mut self, input: &[u8], body: &Body, out: &mut Output<'s>) {
+    pub(super) fn run_told(&mut self, input: &[u8], op: &Op, out: &mut Output<'s>) {
         let log = self.log;
         if log.tells_looks() {
-            self.tell_look(input, body);
+            self.tell_look(input, &op.body);
         }
         let (mark, before) = (out.mark(), out.bytes().len());
         let mut withheld = None;
-        match *body {
+        match op.body {
             // The reply is made in any case, told, and taken back.
             Body::Put {
                 storage,
@@ -134,22 +134,19 @@ impl<'s> Context<'_, 's> {
                     quiet: false,
                     ..storage
                 };
-                self.run(
-                    input,
-                    &Body::Put {
-                        storage,
-                        value,
-                        block,
-                    },
-                    out,
-                );
+                let body = Body::Put {
+                    storage,
+                    value,
+                    block,
+                };
+                self.run(input, &Op { body, ..*op }, out);
                 withheld = Some(out.bytes()[before..].to_vec());
                 out.take_back(mark);
             }
-            _ => self.run(input, body, out),
+            _ => self.run(input, op, out),
         }
         let made = &out.bytes()[before.min(out.bytes().len())..];
-        match *body {
+        match op.body {
             _ if withheld.is_some() => {
                 log.answer("NOREPLY ", &withheld.unwrap_or_default());
             }

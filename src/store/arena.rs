@@ -176,8 +176,11 @@ impl Arena {
     #[inline]
     pub fn prefetch(&self, id: ItemId, len: usize) {
         let at = self.at(id).as_ptr();
-        for offset in (0..len).step_by(super::CACHE_LINE) {
-            super::prefetch(at.wrapping_add(offset));
+        let end = at.addr() + len;
+        let mut line = at.map_addr(|address| address & !(super::CACHE_LINE - 1));
+        while line.addr() < end {
+            super::prefetch(line);
+            line = line.wrapping_add(super::CACHE_LINE);
         }
     }
 }

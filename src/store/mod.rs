@@ -72,7 +72,7 @@ pub use mover::{Chunk, Move, MoveRefused, Moved, Pass, Source};
 pub use observe::{End, Event, Observer, Seen};
 pub use read::{Access, Ask, Found, Pinned};
 pub use slabs::ClassUsage;
-pub use table::Usage;
+pub use table::{Hint, Peek, Usage};
 #[cfg(any(test, debug_assertions))]
 pub use verify::Census;
 pub use write::{Draft, Meta, Mode, Outcome, Refused, Stored, Terms};
@@ -159,6 +159,24 @@ pub struct ListState {
     pub ages: [ListAges; 4],
     /// Seconds that the last victim had not been accessed.
     pub evicted_s: u32,
+}
+
+/// The hash of a key, and where a look ahead has seen what may be its item.
+#[derive(Clone, Copy, Debug)]
+pub struct Hashed {
+    /// What [`Store::hash`] says.
+    pub hash: u64,
+    /// What [`Store::prefetch_item`] has seen, if it was called.
+    pub hint: Hint,
+}
+
+impl From<u64> for Hashed {
+    fn from(hash: u64) -> Hashed {
+        Hashed {
+            hash,
+            hint: Hint::default(),
+        }
+    }
 }
 
 /// The cache.
@@ -254,20 +272,18 @@ impl Store {
     }
 
     /// Second step of a batch: fetches the items that the bucket's tags point at, as far as a
-    /// value of `value_len` bytes will be written there (0 if it is read). If no tag matches and
-    /// the chain goes on, it fetches that, and it is worth calling
-    /// [`prefetch_spilled`](Store::prefetch_spilled) later.
+    /// value of `value_len` bytes will be written there (0 if it is read). For a key that is
+    /// [`Peek::Spilled`], [`prefetch_spilled`](Store::prefetch_spilled) is worth calling later.
     #[inline]
-    #[must_use]
-    pub fn prefetch_item(&self, hash: u64, value_len: usize) -> bool {
+    pub fn prefetch_item(&self, hash: u64, value_len: usize) -> Peek {
         self.table
-            .peek_items(hash, false, |id| self.prefetch_chunk(id, value_len))
+            .peek(hash, |id| self.prefetch_chunk(id, value_len))
     }
 
     /// Third step, for the few whose item was not in the first bucket.
     pub fn prefetch_spilled(&self, hash: u64) {
         self.table
-            .peek_items(hash, true, |id| self.prefetch_chunk(id, 0));
+            .peek_spilled(hash, |id| self.prefetch_chunk(id, 0));
     }
 
     #[inline]
@@ -442,7 +458,7 @@ impl Store {
     /// The slot of `key`, live or not.
     #[inline]
     fn find<'t>(&self, stripe: &Stripe<'t>, hash: u64, key: &[u8]) -> Option<Slot<'t>> {
-        stripe.find(hash, |id| self.key_of(id) == key)
+        stripe.find(hash, |id| is_equal(self.key_of(id), key))
     }
 
     /// Whether an item is there for nobody any more: expired, or from before a flush.
@@ -452,16 +468,17 @@ impl Store {
     }
 
     /// The live item under `key`. A dead one is removed on the way, and counted.
-    #[inline]
+    #[inline(always)]
     fn find_live<'t>(
         &self,
         local: &mut Local,
         stripe: &Stripe<'t>,
-        hash: u64,
+        hash: impl Into<Hashed>,
         key: &[u8],
     ) -> Option<Slot<'t>> {
+        let Hashed { hash, hint } = hash.into();
         self.tell_look_up(local, stripe, hash, key);
-        let slot = self.find(stripe, hash, key)?;
+        let slot = stripe.find_at(hint, hash, |id| is_equal(self.key_of(id), key))?;
         if self.is_dead(&slot) {
             self.bury(local, stripe, hash, slot);
             return None;
@@ -572,6 +589,23 @@ impl Store {
     /// Gives a thread's free chunks back to the classes, before it rests.
     pub fn give_back(&self, local: &Local) {
         self.slabs.empty(&self.arena, &local.magazines);
+    }
+}
+
+/// Whether two keys are equal. Those of 8 to 16 bytes, the usual ones, take two comparisons
+/// of words that may overlap, and no call.
+#[inline]
+fn is_equal(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let ends = |key: &[u8]| {
+        let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+        Some((word(key.first_chunk()?), word(key.last_chunk()?)))
+    };
+    match (ends(a), ends(b), a.len()) {
+        (Some(a), Some(b), ..=16) => a == b,
+        _ => a == b,
     }
 }
 

@@ -4,8 +4,7 @@ use super::item::{Header, ItemId, state};
 use super::lru::Segment;
 use super::table::{Slot, Stripe};
 use super::write::Meta;
-use super::{Local, Store};
-use crate::counters::{Counter, ThreadCounters};
+use super::{Hashed, Local, Store};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// References above which an item is refused to further readers; far above any real use,
@@ -47,21 +46,22 @@ impl Store {
         &'s self,
         local: &mut Local,
         key: &[u8],
-        hash: u64,
+        hash: impl Into<Hashed>,
         access: Access,
         read: impl for<'k> FnOnce(Found<'s, 'k>) -> R,
     ) -> Option<R> {
+        let sought = hash.into();
+        let hash = sought.hash;
         let stripe = self.table.lock(hash);
-        let found = self.find_readable(local, &stripe, hash, key);
-        let thread = &local.counters.thread;
-        let counts = counts_of(matches!(access, Access::Touch(_)));
-        (counts.asked)(thread).add(1);
+        let found = self.find_readable(local, &stripe, sought, key);
+        let touch = matches!(access, Access::Touch(_));
+        count_look(local, touch);
         let Some(slot) = found else {
-            (counts.missed)(thread).add(1);
+            count_miss(local, touch);
             return None;
         };
         let header = self.header(slot.id);
-        counts.hit(local, header);
+        count_hit(local, header, touch);
         if let Access::Touch(expires_s) = access {
             self.retime(&stripe, slot.id, expires_s);
         }
@@ -76,27 +76,28 @@ impl Store {
         &'s self,
         local: &mut Local,
         key: &[u8],
-        hash: u64,
+        hash: impl Into<Hashed>,
         ask: &Ask,
         read: impl for<'k> FnOnce(Found<'s, 'k>, bool) -> R,
     ) -> Option<R> {
+        let sought = hash.into();
+        let hash = sought.hash;
         let stripe = self.table.lock(hash);
         let found = self
-            .find_readable(local, &stripe, hash, key)
+            .find_readable(local, &stripe, sought, key)
             .map(|slot| (slot.id, false));
         let made = || {
             self.make_empty(local, &stripe, hash, key, ask.create?)
                 .map(|id| (id, true))
         };
         let Some((id, is_new)) = found.or_else(made) else {
-            local.counters.thread.cmd_get.add(1);
-            local.counters.thread.get_misses.add(1);
+            count_look(local, false);
+            count_miss(local, false);
             return None;
         };
         let header = self.header(id);
-        let counts = counts_of(ask.touches);
-        (counts.asked)(&local.counters.thread).add(1);
-        counts.hit(local, header);
+        count_look(local, ask.touches);
+        count_hit(local, header, ask.touches);
         let outcome = read(Found::new(self, id, &stripe), is_new);
         if !ask.unmarked {
             self.mark_hit(local, header, hash, id);
@@ -130,10 +131,10 @@ impl Store {
         &self,
         local: &mut Local,
         stripe: &Stripe<'t>,
-        hash: u64,
+        sought: Hashed,
         key: &[u8],
     ) -> Option<Slot<'t>> {
-        self.find_live(local, stripe, hash, key)
+        self.find_live(local, stripe, sought, key)
             .filter(|slot| self.header(slot.id).refs.load(Relaxed) < REFS_MAX)
     }
 
@@ -177,39 +178,36 @@ impl Store {
     }
 }
 
-/// The counters of an access.
-struct Counts {
-    asked: fn(&ThreadCounters) -> &Counter,
-    missed: fn(&ThreadCounters) -> &Counter,
-    touch: bool,
-}
-
-impl Counts {
-    #[inline]
-    fn hit(&self, local: &Local, header: &Header) {
-        let class = &local.counters.class[header.class()];
-        if self.touch {
-            class.touch_hits.add(1);
-        } else {
-            class.hits_to(header.segment()).add(1);
-        }
+/// Counts that an item was asked for, to be touched or not.
+#[inline]
+fn count_look(local: &Local, touch: bool) {
+    let thread = &local.counters.thread;
+    if touch {
+        thread.cmd_touch.add(1);
+    } else {
+        thread.cmd_get.add(1);
     }
 }
 
-#[inline]
-fn counts_of(touch: bool) -> Counts {
+/// Counts that it was not there.
+#[cold]
+fn count_miss(local: &Local, touch: bool) {
+    let thread = &local.counters.thread;
     if touch {
-        Counts {
-            asked: |t| &t.cmd_touch,
-            missed: |t| &t.touch_misses,
-            touch,
-        }
+        thread.touch_misses.add(1);
     } else {
-        Counts {
-            asked: |t| &t.cmd_get,
-            missed: |t| &t.get_misses,
-            touch,
-        }
+        thread.get_misses.add(1);
+    }
+}
+
+/// Counts that it was.
+#[inline]
+fn count_hit(local: &Local, header: &Header, touch: bool) {
+    let class = &local.counters.class[header.class()];
+    if touch {
+        class.touch_hits.add(1);
+    } else {
+        class.hits_to(header.segment()).add(1);
     }
 }
 

@@ -5,8 +5,8 @@
 //!
 //! bucket [ slot │ slot │ slot │ slot │ slot │ slot │ slot │ slot or link ]   64 bytes
 //! node   [ slot │ slot │ slot │ slot or link ]                               32 bytes
-//! slot   [ epoch:8 │ tag:16 │ id:40 ]                                        0 = empty
-//! link   [ 255:8 │ number of the next node:56 ]
+//! slot   [ tag:16 │ epoch:8 │ id:40 ]                                        0 = empty
+//! link   [ 65535:16 │ number of the next node:48 ]
 //! ```
 //!
 //! A look-up reads one line here and one of the item; a tag that does not match costs no
@@ -27,6 +27,7 @@
 use super::item::ItemId;
 use super::locks::RawLock;
 use crate::sys::memory::{HUGE_PAGE_LEN, Reservation};
+use crate::sys::simd::tagged;
 use std::io::Result;
 use std::mem::size_of;
 use std::sync::Mutex;
@@ -44,11 +45,14 @@ const ROWS_STEP: usize = 32;
 /// Overflow memory is committed in steps of this many bytes.
 const OVERFLOW_STEP: usize = 1 << 20;
 
-const EPOCH_SHIFT: u32 = 56;
-const TAG_SHIFT: u32 = ItemId::BITS;
-/// Epochs are `0..EPOCHS`; in the place of the one beyond, a word says that it is a link.
+const TAG_SHIFT: u32 = 48;
+const EPOCH_SHIFT: u32 = ItemId::BITS;
+/// Epochs are `0..EPOCHS`.
 pub const EPOCHS: u8 = u8::MAX;
-const LINK: u64 = (EPOCHS as u64) << EPOCH_SHIFT;
+/// Tags of keys lie between that of an empty word and that of a link.
+const TAG_MIN: u64 = 1;
+const TAG_MAX: u64 = 0xfffe;
+const LINK: u64 = (TAG_MAX + 1) << TAG_SHIFT;
 
 /// Where a chain begins.
 #[repr(align(64))]
@@ -64,8 +68,8 @@ const _: () = assert!(size_of::<Bucket>() == 64 && size_of::<Node>() == 32);
 #[repr(align(64))]
 struct StripeState {
     lock: RawLock,
-    /// Buckets of this stripe; written under the lock, peeked at without.
-    buckets: AtomicU32,
+    /// Buckets of this stripe, as [`Rows`]; written under the lock, peeked at without.
+    rows: AtomicU64,
     /// Items linked in this stripe.
     items: AtomicU32,
     /// Source of cas ids.
@@ -193,57 +197,61 @@ impl Table {
     /// which costs only the fetch.
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {
-        super::prefetch(std::ptr::from_ref(self.peek(hash)).cast());
+        super::prefetch(std::ptr::from_ref(self.bucket_at(self.place_of(hash))).cast());
     }
 
-    /// Calls `found` with the ids whose tags match `hash`, in the bucket or else in the first
-    /// node of its chain, without a lock: a hint what to fetch. If the node had not been
-    /// `fetched` yet it is now, and the answer is that it is worth looking again.
+    /// Calls `found` with the ids whose tags match `hash` in its bucket, without a lock: they
+    /// tell what to fetch. If there is none and the chain goes on, its next node is fetched.
     #[inline]
-    pub fn peek_items(&self, hash: u64, fetched: bool, mut found: impl FnMut(ItemId)) -> bool {
-        let bucket = self.peek(hash);
-        let mut words = &bucket.0[..];
-        let mut matches = matches(&bucket.0, hash);
+    pub fn peek(&self, hash: u64, found: impl FnMut(ItemId)) -> Peek {
+        let place = self.place_of(hash);
+        let bucket = self.bucket_at(place);
+        let matches = matches_in(bucket, hash);
         if matches == 0 {
-            let Some(number) = linked(&bucket.0) else {
-                return false;
-            };
+            return self.peek_link(bucket);
+        }
+        each_match(&bucket.0, matches, found);
+        let first = matches.trailing_zeros() as usize;
+        Peek::Seen(Hint {
+            place: place * BUCKET_WORDS + first,
+            word: bucket.0[first].load(Relaxed),
+        })
+    }
+
+    fn peek_link(&self, bucket: &Bucket) -> Peek {
+        let Some(number) = linked(&bucket.0) else {
+            return Peek::Nothing;
+        };
+        super::prefetch(std::ptr::from_ref(self.node(number)).cast());
+        Peek::Spilled
+    }
+
+    /// The same for the first node of the chain.
+    pub fn peek_spilled(&self, hash: u64, found: impl FnMut(ItemId)) {
+        let bucket = self.bucket_at(self.place_of(hash));
+        if let Some(number) = linked(&bucket.0) {
             // Overflow memory stays committed, so a node that has been taken out of the chain
             // meanwhile can be looked at all the same.
-            let node = self.node(number);
-            if !fetched {
-                super::prefetch(std::ptr::from_ref(node).cast());
-                return true;
-            }
-            words = &node.0;
-            matches = self::matches(&node.0, hash);
+            let words = &self.node(number).0;
+            each_match(words, matches(words, hash), found);
         }
-        while matches != 0 {
-            let id = ItemId::from_raw(words[matches.trailing_zeros() as usize].load(Relaxed));
-            // The slot may have been emptied since the tag was compared.
-            if !id.is_none() {
-                found(id);
-            }
-            matches &= matches - 1;
-        }
-        false
     }
 
     /// Sizes, summed over the stripes without locks.
     pub fn usage(&self) -> Usage {
-        let sum = |field: fn(&StripeState) -> &AtomicU32| {
+        let sum = |count: fn(&StripeState) -> u32| {
             self.stripes
                 .iter()
-                .map(|s| u64::from(field(s).load(Relaxed)))
+                .map(|s| u64::from(count(s)))
                 .sum::<u64>()
         };
-        let buckets = sum(|s| &s.buckets);
+        let buckets = sum(StripeState::buckets);
         let pool = self.pool.lock().unwrap();
         let spilled = u64::from(pool.next - 1) - pool.free.len() as u64;
         Usage {
             power: (buckets * 8).ilog2(),
             bytes: buckets * size_of::<Bucket>() as u64 + spilled * size_of::<Node>() as u64,
-            items: sum(|s| &s.items),
+            items: sum(|s| s.items.load(Relaxed)),
         }
     }
 
@@ -258,19 +266,31 @@ impl Table {
         }
     }
 
+    /// Where the bucket of `hash` lies, as far as can be told without its lock.
     #[inline]
-    fn peek(&self, hash: u64) -> &Bucket {
+    fn place_of(&self, hash: u64) -> usize {
         let index = self.index_of(hash);
-        let buckets = self.stripes[index].buckets.load(Relaxed);
-        self.bucket(bucket_index(hash >> self.stripe_bits, buckets), index)
+        let row = self.stripes[index].rows().index(hash >> self.stripe_bits);
+        (row as usize) << self.stripe_bits | index
+    }
+
+    /// The stripe that a bucket belongs to.
+    #[inline]
+    fn stripe_at(&self, place: usize) -> usize {
+        place & (self.stripes.len() - 1)
     }
 
     #[inline]
     fn bucket(&self, row: u32, stripe: usize) -> &Bucket {
-        debug_assert!((row as usize) < self.rows.load(Relaxed));
-        let place = (row as usize) << self.stripe_bits | stripe;
-        // SAFETY: by (1) committed, because a row is below the count of its stripe; mappings
-        // are aligned for a bucket; a bucket is made of atomics, for which zero is a value.
+        self.bucket_at((row as usize) << self.stripe_bits | stripe)
+    }
+
+    #[inline]
+    fn bucket_at(&self, place: usize) -> &Bucket {
+        debug_assert!(place >> self.stripe_bits < self.rows.load(Relaxed));
+        // SAFETY: by (1) committed, because a row is below the count of its stripe, which only
+        // grows; mappings are aligned for a bucket; a bucket is made of atomics, for which
+        // zero is a value.
         unsafe { self.main.base().cast::<Bucket>().add(place).as_ref() }
     }
 
@@ -341,18 +361,33 @@ impl Table {
     }
 }
 
-/// The bucket of a stripe with `buckets` buckets: those below the split point of the round
-/// already have twins, which one more bit of the hash tells apart.
-#[inline]
-fn bucket_index(hash: u64, buckets: u32) -> u32 {
-    let mask = u32::MAX
-        .checked_shr((buckets - 1).leading_zeros())
-        .unwrap_or(0);
-    let index = hash as u32 & mask;
-    if index < buckets {
-        index
-    } else {
-        index & (mask >> 1)
+/// How many buckets a stripe has (the low half), and the mask of the hash bits that tell them
+/// apart (the high half): one word, so that who holds no lock sees both as of one moment.
+#[derive(Clone, Copy)]
+struct Rows(u64);
+
+impl Rows {
+    fn new(buckets: u32) -> Rows {
+        let mask = buckets.next_power_of_two() - 1;
+        Rows(u64::from(mask) << 32 | u64::from(buckets))
+    }
+
+    #[inline]
+    fn buckets(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The bucket of a key: those below the split point of the round already have twins, which
+    /// one more bit of the hash tells apart.
+    #[inline]
+    fn index(self, hash: u64) -> u32 {
+        let mask = (self.0 >> 32) as u32;
+        let index = hash as u32 & mask;
+        if index < self.buckets() {
+            index
+        } else {
+            index & (mask >> 1)
+        }
     }
 }
 
@@ -360,34 +395,64 @@ impl StripeState {
     fn new(buckets: u32) -> StripeState {
         StripeState {
             lock: RawLock::default(),
-            buckets: AtomicU32::new(buckets),
+            rows: AtomicU64::new(Rows::new(buckets).0),
             items: AtomicU32::new(0),
             cas: AtomicU64::new(0),
         }
     }
+
+    #[inline]
+    fn rows(&self) -> Rows {
+        Rows(self.rows.load(Relaxed))
+    }
+
+    fn buckets(&self) -> u32 {
+        self.rows().buckets()
+    }
 }
 
-/// Never 0, so that neither an empty word nor a link has the tag of any key.
+/// The tag of a key's slot, in its place in the word.
 #[inline]
 fn tag_of(hash: u64) -> u64 {
-    (hash >> 48).max(1)
+    (hash >> TAG_SHIFT).clamp(TAG_MIN, TAG_MAX) << TAG_SHIFT
 }
 
 fn slot_word(hash: u64, id: ItemId, epoch: u8) -> u64 {
     debug_assert!(epoch < EPOCHS);
-    u64::from(epoch) << EPOCH_SHIFT | tag_of(hash) << TAG_SHIFT | id.raw()
+    tag_of(hash) | u64::from(epoch) << EPOCH_SHIFT | id.raw()
 }
 
-/// A bit for every slot that has the tag of `hash`. No branch: which slot it is cannot be
-/// foreseen.
+/// A bit for every slot of a bucket that has the tag of `hash`. No branch: which slot it is
+/// cannot be foreseen.
 #[inline]
-fn matches<const WORDS: usize>(words: &[AtomicU64; WORDS], hash: u64) -> u32 {
-    let tag = tag_of(hash) as u16;
+fn matches_in(bucket: &Bucket, hash: u64) -> u32 {
+    let words = std::array::from_fn(|index| bucket.0[index].load(Relaxed));
+    tagged(&words, (tag_of(hash) >> TAG_SHIFT) as u16)
+}
+
+/// The same for a node.
+fn matches(words: &[AtomicU64; NODE_WORDS], hash: u64) -> u32 {
+    let tag = tag_of(hash);
     let mut found = 0;
-    for (index, slot) in words.iter().enumerate() {
-        found |= u32::from((slot.load(Relaxed) >> TAG_SHIFT) as u16 == tag) << index;
+    for slot in words.iter().rev() {
+        // Below the tag everything may differ.
+        let has_tag = slot.load(Relaxed) ^ tag < 1 << TAG_SHIFT;
+        found = found << 1 | u32::from(has_tag);
     }
     found
+}
+
+/// Calls `found` with the ids of the words that `matches` names.
+#[inline]
+fn each_match(words: &[AtomicU64], mut matches: u32, mut found: impl FnMut(ItemId)) {
+    while matches != 0 {
+        let id = ItemId::from_raw(words[matches.trailing_zeros() as usize].load(Relaxed));
+        // The slot may have been emptied since the tag was compared.
+        if !id.is_none() {
+            found(id);
+        }
+        matches &= matches - 1;
+    }
 }
 
 /// The number of the node that these words lead on to.
@@ -401,6 +466,27 @@ fn linked(words: &[AtomicU64]) -> Option<u32> {
 fn len(words: &[AtomicU64]) -> usize {
     let is_slot = |word: &&AtomicU64| (1..LINK).contains(&word.load(Relaxed));
     words.iter().take_while(is_slot).count()
+}
+
+/// Where a look without the lock has seen a slot with the tag of a key. Under the lock it may
+/// save the search: if the word is still the same, that item is still linked there.
+///
+/// 1. A word other than 0 was read at `place`, which counts words of `main` in committed rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hint {
+    place: usize,
+    word: u64,
+}
+
+/// What a look without the lock has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peek {
+    /// No slot with the tag of the key.
+    Nothing,
+    /// One at least.
+    Seen(Hint),
+    /// None here, but the chain goes on: it is worth looking there later.
+    Spilled,
 }
 
 /// A held stripe: the right to read and change its buckets and the items linked in them.
@@ -421,11 +507,10 @@ pub struct Slot<'s> {
 
 impl<'t> Stripe<'t> {
     /// The slot of the item for which `is_it` says yes, among those whose tag matches.
-    #[inline]
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(ItemId) -> bool) -> Option<Slot<'t>> {
         let bucket = self.bucket_of(hash);
         let mut words = &bucket.0[..];
-        let mut matches = matches(&bucket.0, hash);
+        let mut matches = matches_in(bucket, hash);
         loop {
             while matches != 0 {
                 let word = &words[matches.trailing_zeros() as usize];
@@ -444,6 +529,27 @@ impl<'t> Stripe<'t> {
             words = &node.0;
             matches = self::matches(&node.0, hash);
         }
+    }
+
+    /// The same, where `hint` says first.
+    #[inline]
+    pub fn find_at(
+        &self,
+        hint: Hint,
+        hash: u64,
+        mut is_it: impl FnMut(ItemId) -> bool,
+    ) -> Option<Slot<'t>> {
+        let is_here = self.table.stripe_at(hint.place / BUCKET_WORDS) == self.index;
+        if hint.word != 0 && is_here {
+            let bucket = self.table.bucket_at(hint.place / BUCKET_WORDS);
+            let word = &bucket.0[hint.place % BUCKET_WORDS];
+            let id = ItemId::from_raw(hint.word);
+            if word.load(Relaxed) == hint.word && is_it(id) {
+                let epoch = (hint.word >> EPOCH_SHIFT) as u8;
+                return Some(Slot { word, id, epoch });
+            }
+        }
+        self.find(hash, is_it)
     }
 
     /// Puts another item in the place of the one at `slot`; their keys are equal.
@@ -467,7 +573,7 @@ impl<'t> Stripe<'t> {
         let state = self.state();
         let items = state.items.load(Relaxed) + 1;
         state.items.store(items, Relaxed);
-        if self.table.expand && items > state.buckets.load(Relaxed) * ITEMS_PER_BUCKET {
+        if self.table.expand && items > state.buckets() * ITEMS_PER_BUCKET {
             self.split(hash_of);
         }
         true
@@ -491,7 +597,7 @@ impl<'t> Stripe<'t> {
 
     /// Calls `each` with every item of the stripe and its epoch.
     pub fn for_each(&self, mut each: impl FnMut(ItemId, u8)) {
-        for row in 0..self.state().buckets.load(Relaxed) {
+        for row in 0..self.state().buckets() {
             self.for_each_in(row, &mut each);
         }
     }
@@ -509,11 +615,8 @@ impl<'t> Stripe<'t> {
 
     #[inline]
     fn bucket_of(&self, hash: u64) -> &'t Bucket {
-        let buckets = self.state().buckets.load(Relaxed);
-        self.table.bucket(
-            bucket_index(hash >> self.table.stripe_bits, buckets),
-            self.index,
-        )
+        let row = self.state().rows().index(hash >> self.table.stripe_bits);
+        self.table.bucket(row, self.index)
     }
 
     fn append(&self, bucket: &'t Bucket, word: u64) -> bool {
@@ -560,7 +663,7 @@ impl<'t> Stripe<'t> {
     /// twin's overflow, the copies are dropped and nothing has happened.
     fn split(&self, hash_of: impl Fn(ItemId) -> u64) {
         let state = self.state();
-        let count = state.buckets.load(Relaxed);
+        let count = state.buckets();
         // A row takes memory for all stripes: one that is a little fuller than the others waits
         // for them before it begins the next.
         let is_begun = (count as usize) < self.table.rows.load(Relaxed);
@@ -586,7 +689,7 @@ impl<'t> Stripe<'t> {
             }
         }
         self.rewrite(old, &staying);
-        state.buckets.store(count + 1, Relaxed);
+        state.rows.store(Rows::new(count + 1).0, Relaxed);
     }
 
     /// Makes `slots`, at most as many as there are, the contents of a chain.
@@ -668,7 +771,7 @@ impl Table {
             return None;
         }
         let stripe = self.lock_index(walk.stripe);
-        let buckets = stripe.state().buckets.load(Relaxed);
+        let buckets = stripe.state().buckets();
         if walk.buckets == 0 {
             walk.buckets = buckets;
         }
@@ -695,194 +798,4 @@ impl Drop for Stripe<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashMap;
-
-    /// Items here have no memory: their hash is looked up in a list by id.
-    struct Twin {
-        table: Table,
-        hashes: HashMap<u64, u64>,
-        linked: HashMap<u64, u8>,
-    }
-
-    fn mix(mut x: u64) -> u64 {
-        x = (x ^ x >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        x = (x ^ x >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-        x ^ x >> 33
-    }
-
-    impl Twin {
-        fn new(stripe_power: u32, hash_power: u32, expand: bool) -> Twin {
-            let size = Size {
-                stripe_power,
-                hash_power,
-                items_max: 1 << 20,
-                expand,
-            };
-            Twin {
-                table: Table::new(&size).unwrap(),
-                hashes: HashMap::new(),
-                linked: HashMap::new(),
-            }
-        }
-
-        fn insert(&mut self, id: u64, hash: u64, epoch: u8) {
-            self.hashes.insert(id, hash);
-            let hash_of = |id: ItemId| self.hashes[&id.raw()];
-            assert!(
-                self.table
-                    .lock(hash)
-                    .insert(hash, ItemId::from_raw(id), epoch, hash_of)
-            );
-            self.linked.insert(id, epoch);
-        }
-
-        fn remove(&mut self, id: u64) {
-            let hash = self.hashes[&id];
-            let stripe = self.table.lock(hash);
-            let slot = stripe.find(hash, |found| found.raw() == id);
-            assert_eq!(slot.is_some(), self.linked.remove(&id).is_some());
-            if let Some(slot) = slot {
-                stripe.remove(hash, slot);
-            }
-        }
-
-        fn check(&self) {
-            for (id, epoch) in &self.linked {
-                let hash = self.hashes[id];
-                let slot = self.table.lock(hash).find(hash, |found| found.raw() == *id);
-                assert_eq!(slot.map(|s| s.epoch), Some(*epoch), "item {id} is lost");
-            }
-            let mut walked = 0;
-            for index in 0..self.table.stripes() {
-                self.table.lock_index(index).for_each(|id, epoch| {
-                    assert_eq!(self.linked.get(&id.raw()), Some(&epoch));
-                    walked += 1;
-                });
-            }
-            assert_eq!(walked, self.linked.len());
-            assert_eq!(self.table.usage().items, walked as u64);
-        }
-    }
-
-    #[test]
-    fn a_random_run_of_insertions_and_removals_agrees_with_a_map() {
-        for (stripe_power, hash_power, expand) in [(0, 3, true), (4, 8, true), (3, 6, false)] {
-            let mut twin = Twin::new(stripe_power, hash_power, expand);
-            let mut seed = 7;
-            for step in 0..30_000u64 {
-                seed = mix(seed + step);
-                let id = 1 + seed % 5000;
-                // Few distinct tags and many equal hashes: chains get long, tags lie.
-                let hash = mix(id / 3) & 0x0003_ffff_ffff_ffff;
-                if twin.linked.contains_key(&id) {
-                    twin.remove(id);
-                } else if seed % 7 != 0 {
-                    twin.insert(id, hash, (seed >> 20) as u8 % EPOCHS);
-                }
-                if step % 5000 == 0 {
-                    twin.check();
-                }
-            }
-            twin.check();
-            for id in 1..=5000 {
-                if twin.linked.contains_key(&id) {
-                    twin.remove(id);
-                }
-            }
-            twin.check();
-            let pool = twin.table.pool.lock().unwrap();
-            assert_eq!(
-                pool.free.len() as u32,
-                pool.next - 1,
-                "overflow nodes come back"
-            );
-        }
-    }
-
-    #[test]
-    fn growth_keeps_the_load_near_its_target() {
-        let mut twin = Twin::new(4, 7, true);
-        for id in 1..=50_000 {
-            twin.insert(id, mix(id), 0);
-        }
-        twin.check();
-        let buckets = f64::from(ITEMS_PER_BUCKET) * twin.table.usage().bytes as f64 / 64.0;
-        assert!(
-            buckets > 50_000.0 && buckets < 70_000.0,
-            "room for {buckets} items at the target load"
-        );
-    }
-
-    #[test]
-    fn a_walk_meets_everything_once_though_the_table_grows_and_shrinks_under_it() {
-        let mut twin = Twin::new(2, 6, true);
-        for id in 1..=2000 {
-            twin.insert(id, mix(id), 3);
-        }
-        let (mut walk, mut found, mut next) = (Walk::default(), Vec::new(), 2001);
-        let mut met = HashMap::new();
-        while twin.table.next_row(&mut walk, &mut found).is_some() {
-            for (id, epoch) in &found {
-                assert_eq!(*epoch, 3);
-                *met.entry(id.raw()).or_insert(0) += 1;
-            }
-            // Others come, so that buckets are split before and behind the walk, and some go.
-            for _ in 0..40 {
-                twin.insert(next, mix(next), 3);
-                next += 1;
-            }
-            twin.remove(next - 7);
-        }
-        twin.check();
-        for id in 1..=2000 {
-            assert_eq!(met.get(&id), Some(&1), "item {id}");
-        }
-        assert!(met.values().all(|&times| times == 1));
-        assert!(next > 20_000, "it has grown meanwhile");
-    }
-
-    #[test]
-    fn a_bucket_index_is_below_the_count_and_changes_only_by_splitting() {
-        for buckets in 1..200u32 {
-            for hash in 0..1000u64 {
-                let (before, after) =
-                    (bucket_index(hash, buckets), bucket_index(hash, buckets + 1));
-                assert!(before < buckets);
-                assert!(
-                    after == before
-                        || after == buckets && before == buckets - (1 << buckets.ilog2())
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn cas_ids_are_unique_across_stripes_and_grow_within_one() {
-        let twin = Twin::new(2, 6, true);
-        let mut seen = std::collections::HashSet::new();
-        for hash in 0..4 {
-            let mut last = 0;
-            for _ in 0..100 {
-                let cas = twin.table.lock(hash).next_cas();
-                assert!(cas > last && seen.insert(cas));
-                last = cas;
-            }
-        }
-    }
-
-    #[test]
-    fn a_stripe_that_is_held_is_refused_to_those_who_only_try() {
-        let twin = Twin::new(1, 6, true);
-        let held = twin.table.lock(4);
-        assert!(twin.table.try_lock(6).is_none(), "the same stripe");
-        assert!(
-            twin.table.try_lock(6).is_none(),
-            "a refusal must not free it"
-        );
-        assert!(twin.table.try_lock(5).is_some(), "another one");
-        drop(held);
-        assert!(twin.table.try_lock(6).is_some());
-    }
-}
+mod tests;

@@ -13,7 +13,7 @@ use super::item::{HEADER_LEN, ItemId, state};
 use super::lru::Segment;
 use super::observe::End;
 use super::table::{Slot, Stripe};
-use super::{KEY_LEN_MAX, Local, Store};
+use super::{Hashed, KEY_LEN_MAX, Local, Store, is_equal};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// What a client gives besides key and value.
@@ -192,16 +192,18 @@ impl Store {
         &self,
         local: &mut Local,
         key: &[u8],
-        hash: u64,
+        hash: impl Into<Hashed>,
         meta: Meta,
         value: &[u8],
         terms: &Terms,
     ) -> Result<Stored, Refused> {
+        let sought = hash.into();
         if self.fits(key.len(), meta.client_flags, value.len())
-            && let Some(stored) = self.put_in_place(local, key, hash, meta, value, terms)
+            && let Some(stored) = self.put_in_place(local, key, sought, meta, value, terms)
         {
             return Ok(stored);
         }
+        let hash = sought.hash;
         let mut draft = self.draft(local, key, hash, meta, value.len(), terms)?;
         if let Err(refused) = draft.write(local, value) {
             draft.tell_refused(local, terms, refused);
@@ -280,7 +282,7 @@ impl Store {
         &self,
         local: &mut Local,
         key: &[u8],
-        hash: u64,
+        sought: Hashed,
         meta: Meta,
         value: &[u8],
         terms: &Terms,
@@ -291,9 +293,10 @@ impl Store {
         let len = self.key_offset + key.len() + value.len();
         let classes = &self.slabs.classes;
         let (home, finer) = (classes.class_for(len)?, classes.finer_for(len));
+        let hash = sought.hash;
         let stripe = self.table.lock(hash);
-        let slot = self
-            .find(&stripe, hash, key)
+        let slot = stripe
+            .find_at(sought.hint, hash, |id| is_equal(self.key_of(id), key))
             .filter(|slot| !self.is_dead(slot))?;
         let header = self.header(slot.id);
         // Acquires: who read the value last is done with it before it is written over.

@@ -6,6 +6,7 @@
 //! memory    address space              process  user, limits, signals, thread names
 //! wake      waking who waits there     seccomp  giving up system calls
 //! socket    listeners, accept          datagram UDP in and out
+//! simd      comparing many bytes
 //! ```
 //!
 //! Everything here is a thin safe face over one or a few calls; nothing here knows what
@@ -19,6 +20,7 @@ pub mod io;
 pub mod memory;
 pub mod process;
 pub mod seccomp;
+pub mod simd;
 pub mod socket;
 pub mod wake;
 

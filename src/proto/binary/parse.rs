@@ -120,8 +120,7 @@ fn frame(
 
 #[inline]
 fn push(ops: &mut Vec<Op>, at: usize, body: Body, step: Step) -> Step {
-    let start = at as u32;
-    ops.push(Op { start, body });
+    ops.push(Op::new(at, body));
     step
 }
 

@@ -12,7 +12,8 @@ use super::sasl;
 use crate::ops::prefixes::Deed;
 use crate::settings::VERSION;
 use crate::store::{
-    Access, Change, Found, Meta, Mode, NoChange, Outcome, Refused, Removal, Stored, Terms,
+    Access, Change, Found, Hashed, Hint, Meta, Mode, NoChange, Outcome, Refused, Removal, Stored,
+    Terms,
 };
 
 /// An increment with this expiry makes no item where there is none.
@@ -22,10 +23,11 @@ impl<'s> Context<'_, 's> {
     /// Carries out a frame that is all here. Kept out of the loop that carries out text, which
     /// is the better for being short.
     #[inline(never)]
-    pub fn frame(&mut self, input: &[u8], frame: &Frame, out: &mut Output<'s>) {
+    pub fn frame(&mut self, input: &[u8], frame: &Frame, hint: Hint, out: &mut Output<'s>) {
         let parts = frame.parts(input);
         let quiet = frame.opcode.quiet;
-        match (frame.opcode.verb, frame.hash) {
+        let hash = frame.hash.map(|hash| Hashed { hash, hint });
+        match (frame.opcode.verb, hash) {
             (Verb::Get { with_key }, Some(hash)) => {
                 let asked = Asked {
                     access: Access::Get,
@@ -52,11 +54,11 @@ impl<'s> Context<'_, 's> {
                 put_stored(parts.echo, mode, quiet, stored, out);
             }
             (Verb::Delete, Some(hash)) => {
-                let removed = self.frame_delete(&parts, hash);
+                let removed = self.frame_delete(&parts, hash.hash);
                 put_done(parts.echo, quiet, removed, out);
             }
             (Verb::Add { increment }, Some(hash)) => {
-                match self.frame_add(&parts, hash, increment) {
+                match self.frame_add(&parts, hash.hash, increment) {
                     Ok(_) if quiet => {}
                     Ok((sum, cas)) => parts.echo.put_value(0, &sum.to_be_bytes(), cas, out),
                     Err(why) => parts.echo.put_fault(why.into(), out),
@@ -97,7 +99,7 @@ impl<'s> Context<'_, 's> {
     }
 
     #[inline]
-    fn frame_read(&mut self, parts: &Parts<'_>, hash: u64, asked: &Asked, out: &mut Output<'s>) {
+    fn frame_read(&mut self, parts: &Parts<'_>, hash: Hashed, asked: &Asked, out: &mut Output<'s>) {
         let shown = if asked.with_key { parts.key } else { b"" };
         let store = &self.server.store;
         let found = store.read(self.local, parts.key, hash, asked.access, |item| {
