@@ -25,5 +25,5 @@ pub mod listener;
 pub mod logger;
 pub mod sockets;
 mod stash;
-mod udp;
+pub mod udp;
 pub mod worker;

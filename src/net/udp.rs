@@ -26,7 +26,7 @@ use crate::proto::{Context, NO_MEMORY, Next, Op, Output, Session};
 use crate::settings::Protocol;
 use crate::store::Local;
 use crate::sys::datagram::{self, Peer};
-use std::io::{ErrorKind, IoSlice};
+use std::io::{ErrorKind, IoSlice, Result};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// Bytes of the header of a frame.
@@ -45,7 +45,7 @@ pub struct Datagrams<'s> {
     /// What others are told about it; it goes before the socket.
     seat: Seat<'s>,
     socket: OwnedFd,
-    message: Message,
+    replies: Replies,
 }
 
 /// What a worker lends it.
@@ -62,9 +62,9 @@ pub struct Tools<'c, 's> {
     pub buffer: &'c mut [u8],
 }
 
-/// A message that is being made.
+/// What answers datagrams, wherever they come from: memory for the message that is being made.
 #[derive(Default)]
-struct Message {
+pub struct Replies {
     bytes: Vec<u8>,
     /// Whether it cannot be sent, as there are not so many datagrams in a message.
     is_too_long: bool,
@@ -76,7 +76,7 @@ impl<'s> Datagrams<'s> {
         Datagrams {
             seat,
             socket,
-            message: Message::default(),
+            replies: Replies::default(),
         }
     }
 
@@ -100,43 +100,16 @@ impl<'s> Datagrams<'s> {
         }
     }
 
-    /// Carries out the commands of one datagram, `len` bytes of the buffer.
+    /// Answers one datagram, `len` bytes of the buffer.
     fn answer(&mut self, tools: &mut Tools<'_, 's>, len: usize, peer: &Peer) {
-        let Some((id, input)) = request(&tools.buffer[..len]) else {
-            return;
-        };
+        let fd = self.socket.as_raw_fd();
         let from = peer.address();
         let asker = Asker {
-            fd: self.socket.as_raw_fd(),
+            fd,
             from: Some(&from),
         };
-        // No reply waits for the client to take it, so their number is not limited.
-        let mut cx = Context::new(tools.server, tools.local, tools.ops, asker, None);
-        // Its first byte tells what it speaks, whatever connections speak.
-        let mut session = Session::new(&tools.server.settings, Protocol::Auto);
-        let mut at = 0;
-        loop {
-            let mut turn = 1; // a command at a time, for the messages
-            let handled = session.handle(&mut cx, &input[at..], tools.out, &mut turn);
-            at += handled.consumed;
-            if handled.next == Next::Input {
-                session.end(&cx, tools.out);
-            }
-            self.message.take(tools.out);
-            let is_over = match handled.next {
-                Next::Flush => continue,
-                Next::Turn if session.is_in_reply() => continue,
-                Next::Turn => false,
-                // Nobody watches by datagrams: that has been refused.
-                Next::Input | Next::Close(_) | Next::Watch(_) => true,
-            };
-            let sent = self.message.send(self.socket.as_raw_fd(), peer, id);
-            cx.count_written(sent);
-            if is_over {
-                break;
-            }
-        }
-        if session.take_commanded() {
+        let send = |pieces: &[IoSlice<'_>; 2]| datagram::send_to(fd, peer, pieces);
+        if self.replies.answer(tools, len, asker, send) {
             self.seat.set_commanded(tools.server.store.clock.now());
         }
     }
@@ -151,7 +124,47 @@ fn request(frame: &[u8]) -> Option<([u8; 2], &[u8])> {
     (is_alone && !payload.is_empty()).then_some(([id_high, id_low], payload))
 }
 
-impl Message {
+impl Replies {
+    /// Carries out the commands of one datagram, `len` bytes of the buffer, and gives `send`
+    /// each datagram of their replies, a header and a payload. Returns whether there was a
+    /// command.
+    pub fn answer<'s>(
+        &mut self,
+        tools: &mut Tools<'_, 's>,
+        len: usize,
+        asker: Asker<'_>,
+        mut send: impl FnMut(&[IoSlice<'_>; 2]) -> Result<usize>,
+    ) -> bool {
+        let Some((id, input)) = request(&tools.buffer[..len]) else {
+            return false;
+        };
+        // No reply waits for the client to take it, so their number is not limited.
+        let mut cx = Context::new(tools.server, tools.local, tools.ops, asker, None);
+        // Its first byte tells what it speaks, whatever connections speak.
+        let mut session = Session::new(&tools.server.settings, Protocol::Auto);
+        let mut at = 0;
+        loop {
+            let mut turn = 1; // a command at a time, for the messages
+            let handled = session.handle(&mut cx, &input[at..], tools.out, &mut turn);
+            at += handled.consumed;
+            if handled.next == Next::Input {
+                session.end(&cx, tools.out);
+            }
+            self.take(tools.out);
+            let is_over = match handled.next {
+                Next::Flush => continue,
+                Next::Turn if session.is_in_reply() => continue,
+                Next::Turn => false,
+                // Nobody watches by datagrams: that has been refused.
+                Next::Input | Next::Close(_) | Next::Watch(_) => true,
+            };
+            cx.count_written(self.send(id, &mut send));
+            if is_over {
+                return session.take_commanded();
+            }
+        }
+    }
+
     /// Appends what `out` holds, and empties that.
     fn take(&mut self, out: &mut Output<'_>) {
         self.is_too_long |= self.bytes.len() + out.len() > MESSAGE_LEN_MAX;
@@ -163,7 +176,11 @@ impl Message {
 
     /// Sends it in numbered datagrams, and is empty after that; returns how many bytes went
     /// out. When the socket takes no more, the rest is lost, as any datagram may be.
-    fn send(&mut self, fd: RawFd, peer: &Peer, id: [u8; 2]) -> usize {
+    fn send(
+        &mut self,
+        id: [u8; 2],
+        mut send: impl FnMut(&[IoSlice<'_>; 2]) -> Result<usize>,
+    ) -> usize {
         if std::mem::take(&mut self.is_too_long) {
             self.bytes.clear();
             self.bytes.extend_from_slice(NO_MEMORY);
@@ -173,7 +190,7 @@ impl Message {
         for (sequence, payload) in (0u16..).zip(self.bytes.chunks(PAYLOAD_LEN_MAX)) {
             let header = header(id, sequence, total);
             let pieces = [IoSlice::new(&header), IoSlice::new(payload)];
-            match datagram::send_to(fd, peer, &pieces) {
+            match send(&pieces) {
                 Ok(len) => sent += len,
                 Err(_) => break,
             }
@@ -213,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_message_that_cannot_be_numbered_is_not_kept() {
-        let mut message = Message::default();
+        let mut message = Replies::default();
         let mut out = Output::new();
         let piece = vec![b'x'; 1 << 20];
         for _ in 0..100 {
