@@ -235,3 +235,9 @@ an incr that grows forgets it as well, one in place does not
 md with x forgets it as well, touch does not
     > ms Zm9v 1 b\r\n1\r\ntouch foo 9\r\nmg foo k\r\nmd foo x\r\nmg foo k\r\n
     < HD\r\nTOUCHED\r\nHD kZm9v b\r\nHD\r\nHD kfoo\r\n
+a key that is no word of a line is shown in base64 all the same
+    > mg YSBi b N30 k v\r\nmg YSBi b k\r\nma Cg== b N0 k\r\nmg Cg== b k v\r\nme Cg== b v\r\n
+    < VA 0 kYSBi b W\r\n\r\nHD kYSBi b Z\r\nHD kCg== b\r\nVA 1 kCg== b\r\n0\r\nME Cg== exp=-1 la=0 cas={#} fetch=yes cls=1 size=61\r\n
+and after an append
+    > ms YQpi 1 b\r\nx\r\nms YQpi 1 b MA\r\ny\r\nmg YQpi b k v\r\n
+    < HD\r\nHD\r\nVA 2 kYQpi b\r\nxy\r\n

@@ -5,6 +5,7 @@ use warnings;
 use Test::More;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
+use Binary;
 use Server;
 
 my ($server, $client);
@@ -100,6 +101,9 @@ my $busy = "BUSY currently processing crawler request";
     my $binary = 'YmluYXJ5AA==';
     $client->says("ms $binary 2 b\r\nhi\r\n", "HD\r\n", 'a key in base64');
     is_deeply([sort(dumped('mgdump', 'all'))], [sort 'plain', "$binary b", 'with%and/ü'], '... is listed in base64');
+    Binary->new($server->client)->set("two\nlines", 'v');
+    $client->says("mn\r\n", "MN\r\n", 'a key that is no word of a line, from a frame');
+    is((grep { /^dHdv/ } dumped('mgdump', 'all'))[0], 'dHdvCmxpbmVz b', '... is listed in base64, too');
     $client->ask('flush_all');
     is_deeply([dumped()], [], 'what is flushed is not listed');
     $client->verifies;

@@ -5,6 +5,7 @@ use warnings;
 use Test::More;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
+use Binary;
 use Server;
 
 my $USAGE = "CLIENT_ERROR usage: stats detail on|off|dump\r\n";
@@ -83,6 +84,9 @@ for my $threads (1, 4) {
     dump_is($client, '', '... leave nothing');
     $client->says("stats detail on\r\nget :2\r\nstats detail dump\r\n",
         "OK\r\nEND\r\nPREFIX  get 1 hit 0 set 0 del 0\r\nEND\r\n", 'an empty prefix shows as nothing between two blanks');
+    $client->ask('stats reset');
+    Binary->new($server->client)->get("two\nlines:x");
+    dump_is($client, 'dHdvCmxpbmVz get 1 hit 0 set 0 del 0', 'a prefix that is no word of a line shows in base64');
 }
 
 {

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::base64;
 use super::context::Context;
 use super::dump::{self, Dump};
 use super::number::parse_u32;
@@ -217,7 +218,11 @@ fn detail(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
 pub(super) fn write_prefixes(server: &Server, to: &mut impl Write) {
     server.prefixes.each(|prefix, counts| {
         let _ = to.write_all(b"PREFIX ");
-        let _ = to.write_all(prefix);
+        if base64::is_needed(prefix) {
+            base64::encode(prefix, |group| drop(to.write_all(group)));
+        } else {
+            let _ = to.write_all(prefix);
+        }
         let _ = write!(to, " {counts}\r\n");
     });
     let _ = to.write_all(reply::END);

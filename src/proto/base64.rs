@@ -31,6 +31,12 @@ fn value_of(byte: u8) -> Option<u32> {
     }))
 }
 
+/// Whether `key` cannot stand in a line of text as it is: it would be several words of it, or
+/// several lines.
+pub fn is_needed(key: &[u8]) -> bool {
+    key.iter().any(|&byte| byte == b' ' || byte == b'\n')
+}
+
 /// Decodes `text`, at most 250 bytes of it. `None`: not groups of four, wrong padding, or
 /// nothing in it. What follows the first padded group must still make groups of four.
 pub fn decode(text: &[u8]) -> Option<Decoded> {

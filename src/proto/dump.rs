@@ -105,7 +105,7 @@ fn put_meta(item: &Found<'_, '_>, epoch_s: i64, out: &mut Output<'_>) {
 /// `mg <key>[ b]`
 fn put_get(item: &Found<'_, '_>, out: &mut Output<'_>) {
     out.put(b"mg ");
-    if item.is_key_binary() {
+    if item.is_key_binary() || base64::is_needed(item.key()) {
         base64::encode(item.key(), |text| out.put(text));
         out.put(b" b");
     } else {
@@ -149,8 +149,8 @@ pub fn cachedump(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         if is_over || (limit != 0 && lines == limit) {
             return false;
         }
-        // A key that came in base64 need not be text.
-        if !item.is_key_binary {
+        // A key that came in base64, or in a frame, need not be text.
+        if !item.is_key_binary && !base64::is_needed(item.key) {
             let expiry = match item.expires_s {
                 0 => 0,
                 second => epoch_s + i64::from(second),

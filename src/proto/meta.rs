@@ -121,7 +121,7 @@ impl<'s> Context<'_, 's> {
             .store
             .peek(self.local, key.bytes(), hash, |item| {
                 out.put(b"ME ");
-                put_key(item.key(), item.is_key_binary(), out);
+                put_key(item.key(), is_encoded(&item), out);
                 out.put(b" exp=");
                 put_ttl(item.ttl_s(), out);
                 for (name, value) in [
@@ -288,8 +288,9 @@ fn put_item<'s>(
             }
             b'k' => {
                 out.put(b" k");
-                put_key(item.key(), item.is_key_binary(), out);
-                if item.is_key_binary() {
+                let encoded = is_encoded(item);
+                put_key(item.key(), encoded, out);
+                if encoded {
                     out.put(b" b");
                 }
             }
@@ -399,6 +400,12 @@ fn put_ttl(seconds: Option<u32>, out: &mut Output<'_>) {
         Some(seconds) => out.put_number(u64::from(seconds)),
         None => out.put(b"-1"),
     }
+}
+
+/// Whether an item's key is shown in base64: it was stored under one, or cannot stand in a
+/// line. The latter comes from the binary protocol, and from `b` of commands that set no mark.
+fn is_encoded(item: &Found<'_, '_>) -> bool {
+    item.is_key_binary() || base64::is_needed(item.key())
 }
 
 fn put_key(key: &[u8], is_binary: bool, out: &mut Output<'_>) {
