@@ -94,21 +94,23 @@ fn frame(
     };
     let (value_start, end) = (value.start as usize, at + value_at + header.value_len());
     match (is_whole, opcode.verb) {
+        // Too long a proof is none, however much of it is here.
+        (_, Verb::SaslAuth | Verb::SaslStep) if value.len > sasl::PAYLOAD_LEN_MAX => {
+            let body = Body::FrameLogin {
+                frame,
+                is_whole: false,
+            };
+            push(ops, at, body, Step::Halt(value_start))
+        }
         (true, Verb::SaslAuth | Verb::SaslStep) => push(
             ops,
             at,
             Body::FrameLogin { frame, is_whole },
             Step::Halt(end),
         ),
+        (false, Verb::SaslAuth | Verb::SaslStep) => Step::Wait,
         (true, Verb::Quit) => push(ops, at, Body::Frame { frame }, Step::Halt(end)),
         (true, _) => push(ops, at, Body::Frame { frame }, Step::Next(end)),
-        (false, Verb::SaslAuth | Verb::SaslStep) if value.len <= sasl::PAYLOAD_LEN_MAX => {
-            Step::Wait
-        }
-        (false, Verb::SaslAuth | Verb::SaslStep) => {
-            let body = Body::FrameLogin { frame, is_whole };
-            push(ops, at, body, Step::Halt(value_start))
-        }
         (false, _) => push(
             ops,
             at,
