@@ -22,7 +22,7 @@ run: all
 
 test: all
 	$(CARGO) build --locked
-	$(CARGO) test --locked --lib
+	$(CARGO) test --locked --lib --test replay
 	prove -j 2 t/
 
 # Compares with another memcached: $PEER, else Debian's. PEER=optional: if there is one.
@@ -35,6 +35,23 @@ test-peer:
 test-clients:
 	$(CARGO) build --locked
 	prove -v t/clients/
+
+# Looks for input that breaks something, each target for so many seconds; doc/testing.txt tells
+# what to do with a finding. Wants `cargo install cargo-fuzz` and a C++ compiler.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= text meta binary udp
+FUZZ         := $(TARGET)/fuzz
+fuzz:
+	$(CARGO) build --manifest-path t/fuzz/Cargo.toml --target-dir $(FUZZ) --locked --example seeds
+	$(CARGO) fuzz build --fuzz-dir t/fuzz --target-dir $(FUZZ) --sanitizer none
+	mkdir -p $(FUZZ)/found
+	set -e; for target in $(FUZZ_TARGETS); do \
+		$(FUZZ)/debug/examples/seeds t/fuzz/corpus/$$target $(FUZZ)/corpus/$$target; \
+		$(FUZZ)/*/release/$$target $(FUZZ)/corpus/$$target -max_total_time=$(FUZZ_SECONDS) \
+			-dict=t/fuzz/dict/$$target.dict -artifact_prefix=$(FUZZ)/found/$$target- \
+			-timeout=20 -max_len=4096 -entropic_scale_per_exec_time=1 -close_fd_mask=2 \
+			-print_final_stats=1; \
+	done
 
 bench:
 	@echo "doc/performance.txt tells how its figures were measured."
@@ -62,4 +79,4 @@ $(BINARY):
 clean:
 	$(CARGO) clean --locked
 
-.PHONY: all run test test-peer test-clients bench doc check install clean
+.PHONY: all run test test-peer test-clients fuzz bench doc check install clean
