@@ -58,6 +58,10 @@ pub struct Removal {
     pub told_as: Option<&'static str>,
 }
 
+/// Marks that a number keeps when it is written over.
+const OF_NUMBER: u16 =
+    state::FETCHED | state::ACTIVE | state::STALE | state::WON | state::KEY_BINARY;
+
 impl Store {
     /// Adds to the number under `key`, or takes off. A number that is not longer than the old
     /// one is written over it and filled with blanks. `done` is called with the item, the
@@ -179,30 +183,43 @@ impl Store {
         let header = self.header(slot.id);
         let text = &mut [0; U64_LEN_MAX];
         let text = digits::format(text, number);
+        let fits = text.len() <= header.value_len();
         // Acquires: who read the value last is done with it before it is written over.
-        if text.len() <= header.value_len() && header.refs.load(Acquire) == 1 {
+        if fits && header.refs.load(Acquire) == 1 {
             self.overwrite_number(slot.id, text);
             return Ok(slot.id);
         }
-        // A reader holds the old value, or it is too short: it gets its exact length.
         let meta = Meta {
             client_flags: header.client_flags.load(Relaxed),
             expires_s: header.expires_s.load(Relaxed),
         };
+        // A number that has outgrown the old value gets its exact length. Where a reader holds
+        // the value, a copy is written over instead: who adds need not know of readers.
+        let (len, marks) = if fits {
+            (header.value_len(), header.state() & OF_NUMBER)
+        } else {
+            (text.len(), 0)
+        };
         let id = self
-            .allocate_item(local, key, meta, text.len())
+            .allocate_item(local, key, meta, len)
             .ok_or(NoChange::NoMemory)?;
-        // SAFETY: the item is ours, and was allocated for this length.
-        unsafe { self.write_value(id, 0, text) };
+        if self.header(id).has(state::CHUNKED) {
+            // In pieces it would be a number no more.
+            self.release(Some(local), id);
+            return Err(NoChange::NoMemory);
+        }
+        self.overwrite_number(id, text);
         self.replace(local, stripe, hash, slot, id);
+        self.header(id).add_state(marks);
         Ok(id)
     }
 
-    /// The caller holds the stripe, and nobody else has a reference.
+    /// Writes a number, filled up with blanks. The item is the caller's alone: it is not linked, or
+    /// its stripe is held and nobody else has a reference.
     fn overwrite_number(&self, id: ItemId, text: &[u8]) {
         let header = self.header(id);
         let blanks = [b' '; 64];
-        // SAFETY: by the caller's word; within the value.
+        // SAFETY: the item is the caller's alone, by its word; within the value.
         unsafe {
             self.write_value(id, 0, text);
             let mut at = text.len();

@@ -314,6 +314,50 @@ fn increments_from_several_threads_add_up() {
 }
 
 #[test]
+fn a_number_keeps_its_length_and_marks_whoever_reads_it() {
+    let store = Store::new(&config(8)).unwrap();
+    let mut client = Client::new(&store);
+    let (key, hash) = (b"n", store.hash(b"n"));
+    let text = format!("10{}", " ".repeat(2000)).into_bytes();
+    client.put(key, &text, Mode::Set).unwrap();
+    let marked = |found: Found<'_, '_>| {
+        (
+            found.value_len(),
+            found.is_fetched(),
+            found.is_stale(),
+            found.is_won(),
+        )
+    };
+    let stale = Removal {
+        stale: true,
+        ..Removal::default()
+    };
+    store.remove(&mut client.local, key, hash, &stale).unwrap();
+    let pin = store.read(&mut client.local, key, hash, Access::Get, |found| {
+        found.set_won();
+        found.pin()
+    });
+    let down = Change {
+        delta: 1,
+        increment: false,
+        compare: None,
+        cas: 0,
+        create: None,
+    };
+    let left = store.change(&mut client.local, key, hash, &down, |found, sum, _| {
+        (sum, marked(found))
+    });
+    assert_eq!(left, Ok((9, (2002, true, true, true))));
+    let held: Vec<u8> = pin.unwrap().pieces().flatten().copied().collect();
+    assert_eq!(held, text, "the reader has what it asked for");
+    assert_eq!(
+        client.get(key).unwrap().0,
+        format!("9{}", " ".repeat(2001)).into_bytes()
+    );
+    assert_eq!(client.verify().held, 0);
+}
+
+#[test]
 fn a_cas_id_is_spent_by_exactly_one_of_those_who_hold_it() {
     let store = Store::new(&config(8)).unwrap();
     let mut first = Client::new(&store);
