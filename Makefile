@@ -25,6 +25,11 @@ test: all
 	$(CARGO) test --locked --lib --test replay
 	prove -j 2 t/
 
+# Libc calls fail as plans say: doc/testing.txt, "Faults". A build of its own.
+test-faults:
+	$(CARGO) build --locked --features faults --target-dir $(TARGET)/faults
+	MEMCACHED_DEBUG=$(TARGET)/faults/debug/memcached prove -j 2 t/faults/
+
 # Compares with another memcached: $PEER, else Debian's. PEER=optional: if there is one.
 PEER_SECONDS ?= 60
 test-peer:
@@ -62,6 +67,7 @@ doc:
 check:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --features faults -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	@if command -v groff >/dev/null; then \
 		echo "groff memcached.1"; \
@@ -79,4 +85,4 @@ $(BINARY):
 clean:
 	$(CARGO) clean --locked
 
-.PHONY: all run test test-peer test-clients fuzz bench doc check install clean
+.PHONY: all run test test-faults test-peer test-clients fuzz bench doc check install clean

@@ -36,7 +36,7 @@ fn main() {
     // It lives until the process ends, and every thread may borrow it.
     let logins = read_logins(&settings);
     let server: &'static Server = Box::leak(Box::new(
-        Server::new(settings, logins).unwrap_or_else(|e| fail("memory", &e)),
+        Server::new(settings, logins).unwrap_or_else(|e| fail("failed to make the cache", &e)),
     ));
     life::lock_memory(&server.settings);
     print_classes(server);
@@ -135,12 +135,7 @@ fn print_classes(server: &Server) {
 /// The logger ends with the process: what nobody has been sent by then is lost.
 fn start_logger(server: &'static Server) {
     let logger = Logger::new(server).unwrap_or_else(|e| fail("logger", &e));
-    let run = move || {
-        process::set_thread_name("mc-log");
-        logger.run()
-    };
-    std::thread::Builder::new()
-        .spawn(run)
+    process::spawn("mc-log", move || logger.run())
         .unwrap_or_else(|e| fail("failed to start a thread", &e));
 }
 
@@ -162,12 +157,10 @@ fn start_workers(
             }
         }
         let run = move || {
-            process::set_thread_name("mc-worker");
             restrict(&server.settings, Role::Worker);
             worker.run();
         };
-        let thread = std::thread::Builder::new()
-            .spawn(run)
+        let thread = process::spawn("mc-worker", run)
             .unwrap_or_else(|e| fail("failed to start a thread", &e));
         (giver, thread)
     };

@@ -13,7 +13,7 @@ use crate::sys::handover::Giver;
 use crate::sys::process;
 use std::io::Result;
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How often workers are told to look.
@@ -43,8 +43,7 @@ impl IdleThread {
         }
         let end = Arc::new(End::default());
         let seen = Arc::clone(&end);
-        let thread = Builder::new().spawn(move || {
-            process::set_thread_name("mc-idletimeout");
+        let thread = process::spawn("mc-idletimeout", move || {
             run(server, &workers, &seen);
         })?;
         Ok(Some(IdleThread { end, thread }))

@@ -140,11 +140,7 @@ impl Server {
     /// The system has no more threads.
     pub fn start_upkeep(&'static self) -> Result<()> {
         let start = |name: &'static str, run: fn(&Server)| {
-            let body = move || {
-                process::set_thread_name(name);
-                run(self);
-            };
-            std::thread::Builder::new().spawn(body).map(drop)
+            process::spawn(name, move || run(self)).map(drop)
         };
         if self.settings.lru_maintainer {
             start("mc-lrumaint", maintainer::run)?;

@@ -110,6 +110,7 @@ commands! {
     #[cfg(debug_assertions)] DEBUGTIME: b"debugtime", 1, Verb::Admin(debug::time);
     #[cfg(debug_assertions)] DEBUGITEM: b"debugitem", 1, Verb::Admin(debug::item);
     #[cfg(debug_assertions)] DEBUGVERIFY: b"debugverify", 1, Verb::Admin(debug::verify);
+    #[cfg(all(debug_assertions, feature = "faults"))] DEBUGFAULTS: b"debugfaults", 1, Verb::Admin(debug::faults);
     #[cfg(debug_assertions)] MISBEHAVE: b"misbehave", 1, Verb::Admin(debug::misbehave);
 }
 

@@ -66,6 +66,27 @@ pub fn verify(call: &mut Call<'_, '_>, _: &[&[u8]]) -> Answer {
     Answer::Written
 }
 
+/// `debugfaults [plan]`: which libc calls fail from now on; without a plan, how often each was
+/// made under the present one, and with a fault. `none` is a plan, too.
+#[cfg(feature = "faults")]
+pub fn faults(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
+    use crate::sys::faults;
+    if words.len() == 1 {
+        faults::counts(|name, made, faulty| call.stat(name, &format!("{made} {faulty}")));
+        call.out.put(reply::END);
+        return Answer::Written;
+    }
+    let plan = String::from_utf8_lossy(&words[1..].join(&b' ')).into_owned();
+    match faults::set_plan(&plan) {
+        Ok(()) => Answer::Say(reply::OK),
+        Err(complaint) => {
+            // Writing to memory cannot fail.
+            let _ = write!(call.out, "CLIENT_ERROR {complaint}\r\n");
+            Answer::Written
+        }
+    }
+}
+
 /// `misbehave`: tries what a sandboxed worker must not be able to do.
 pub fn misbehave(_: &mut Call<'_, '_>, _: &[&[u8]]) -> Answer {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").is_ok();

@@ -23,14 +23,14 @@ pub fn recv_from(fd: RawFd, buffer: &mut [u8]) -> Result<(usize, Peer)> {
         // SAFETY: the buffer is valid for its length; `peer` has room for any address and
         // tells how much.
         let received = check_len(unsafe {
-            libc::recvfrom(
+            call!(recvfrom(
                 fd,
                 buffer.as_mut_ptr().cast(),
                 buffer.len(),
                 0,
                 storage,
                 storage_len,
-            )
+            ))
         });
         match received {
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -51,7 +51,7 @@ pub fn send_to(fd: RawFd, peer: &Peer, pieces: &[IoSlice<'_>; 2]) -> Result<usiz
     loop {
         // SAFETY: `IoSlice` has the layout of `iovec`, and sendmsg only reads what it names;
         // the address is valid for its length.
-        let sent = check_len(unsafe { libc::sendmsg(fd, &raw const message, libc::MSG_NOSIGNAL) });
+        let sent = check_len(unsafe { call!(sendmsg(fd, &raw const message, libc::MSG_NOSIGNAL)) });
         match sent {
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             outcome => return outcome,

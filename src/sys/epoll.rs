@@ -42,7 +42,7 @@ impl Epoll {
     /// An empty set.
     pub fn new() -> Result<Epoll> {
         // SAFETY: no pointers. `epoll_create1(2)` ensures the descriptor is valid and ours.
-        let fd = unsafe { OwnedFd::from_raw_fd(check(libc::epoll_create1(libc::EPOLL_CLOEXEC))?) };
+        let fd = unsafe { OwnedFd::from_raw_fd(check(call!(epoll_create1(libc::EPOLL_CLOEXEC)))?) };
         Ok(Epoll { fd })
     }
 
@@ -59,7 +59,12 @@ impl Epoll {
         };
         // SAFETY: `event` is valid for the call, which does not keep it.
         check(unsafe {
-            libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event)
+            call!(epoll_ctl(
+                self.fd.as_raw_fd(),
+                libc::EPOLL_CTL_ADD,
+                fd,
+                &raw mut event
+            ))
         })?;
         Ok(())
     }
@@ -68,12 +73,12 @@ impl Epoll {
     pub fn remove(&self, fd: RawFd) -> Result<()> {
         // SAFETY: EPOLL_CTL_DEL ignores the event pointer.
         check(unsafe {
-            libc::epoll_ctl(
+            call!(epoll_ctl(
                 self.fd.as_raw_fd(),
                 libc::EPOLL_CTL_DEL,
                 fd,
                 std::ptr::null_mut(),
-            )
+            ))
         })?;
         Ok(())
     }
@@ -84,12 +89,12 @@ impl Epoll {
         let room = i32::try_from(events.list.capacity()).unwrap_or(i32::MAX);
         // SAFETY: the vector has room for `room` events, and the kernel fills the `n` that it reports.
         let n = unsafe {
-            libc::epoll_wait(
+            call!(epoll_wait(
                 self.fd.as_raw_fd(),
                 events.list.as_mut_ptr(),
                 room,
                 timeout_ms,
-            )
+            ))
         };
         match usize::try_from(n) {
             Ok(n) => {

@@ -7,13 +7,13 @@ pub fn wait(word: &AtomicU32, expected: u32) {
     // SAFETY: `word` outlives the call; a null timeout means no time limit. The outcome
     // is of no interest: callers look at the word again.
     unsafe {
-        libc::syscall(
+        call!(syscall(
             libc::SYS_futex,
             word.as_ptr(),
             libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
             expected,
             std::ptr::null::<libc::timespec>(),
-        );
+        ));
     }
 }
 

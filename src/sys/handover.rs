@@ -40,12 +40,12 @@ pub enum Message {
 pub fn pair() -> Result<(Giver, Taker)> {
     let mut ends = [0; 2];
     // SAFETY: `ends` has room for two descriptors.
-    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    check(unsafe { call!(pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC)) })?;
     // SAFETY: `pipe2(2)` ensures that both are valid and ours.
     let (reader, writer) =
         unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) };
     // SAFETY: no pointers.
-    check(unsafe { libc::fcntl(reader.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) })?;
+    check(unsafe { call!(fcntl(reader.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK)) })?;
     Ok((Giver(writer), Taker(reader)))
 }
 
@@ -83,7 +83,11 @@ impl Giver {
         loop {
             // SAFETY: the buffer is valid for its length, which is below PIPE_BUF.
             match check_len(unsafe {
-                libc::write(self.0.as_raw_fd(), message.as_ptr().cast(), message.len())
+                call!(write(
+                    self.0.as_raw_fd(),
+                    message.as_ptr().cast(),
+                    message.len()
+                ))
             }) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 outcome => return outcome.map(|_| ()),
@@ -98,11 +102,11 @@ impl Taker {
         let mut messages = [[0u8; MESSAGE_LEN]; MESSAGES_MAX];
         // SAFETY: the buffer is valid for its size.
         let read = unsafe {
-            libc::read(
+            call!(read(
                 self.0.as_raw_fd(),
                 messages.as_mut_ptr().cast(),
                 size_of_val(&messages),
-            )
+            ))
         };
         let count = usize::try_from(read).unwrap_or(0) / MESSAGE_LEN;
         for &[a, b, c, d, note @ ..] in &messages[..count] {

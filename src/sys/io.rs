@@ -11,7 +11,7 @@ pub const SLICES_MAX: usize = 1024;
 pub fn recv(fd: RawFd, buffer: &mut [u8]) -> Result<usize> {
     retry(|| {
         // SAFETY: the buffer is valid for its length.
-        check_len(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), 0) })
+        check_len(unsafe { call!(recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), 0)) })
     })
 }
 
@@ -20,7 +20,7 @@ pub fn recv_vectored(fd: RawFd, buffers: &mut [IoSliceMut<'_>]) -> Result<usize>
     let count = buffers.len().min(SLICES_MAX) as libc::c_int;
     retry(|| {
         // SAFETY: `IoSliceMut` has the layout of `iovec`; each names memory that is ours to write.
-        check_len(unsafe { libc::readv(fd, buffers.as_mut_ptr().cast(), count) })
+        check_len(unsafe { call!(readv(fd, buffers.as_mut_ptr().cast(), count)) })
     })
 }
 
@@ -29,7 +29,12 @@ pub fn send(fd: RawFd, buffer: &[u8]) -> Result<usize> {
     retry(|| {
         // SAFETY: the buffer is valid for its length.
         check_len(unsafe {
-            libc::send(fd, buffer.as_ptr().cast(), buffer.len(), libc::MSG_NOSIGNAL)
+            call!(send(
+                fd,
+                buffer.as_ptr().cast(),
+                buffer.len(),
+                libc::MSG_NOSIGNAL
+            ))
         })
     })
 }
@@ -42,7 +47,7 @@ pub fn send_vectored(fd: RawFd, buffers: &[IoSlice<'_>]) -> Result<usize> {
     message.msg_iovlen = buffers.len().min(SLICES_MAX);
     retry(|| {
         // SAFETY: `IoSlice` has the layout of `iovec`, and sendmsg only reads what it names.
-        check_len(unsafe { libc::sendmsg(fd, &raw const message, libc::MSG_NOSIGNAL) })
+        check_len(unsafe { call!(sendmsg(fd, &raw const message, libc::MSG_NOSIGNAL)) })
     })
 }
 

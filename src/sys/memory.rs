@@ -33,14 +33,14 @@ impl Reservation {
             .ok_or_else(|| Error::from_raw_os_error(libc::ENOMEM))?;
         // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing of ours.
         let mapped = unsafe {
-            libc::mmap(
+            call!(mmap(
                 std::ptr::null_mut(),
                 mapped_len,
                 libc::PROT_NONE,
                 flags,
                 -1,
                 0,
-            )
+            ))
         };
         if mapped == libc::MAP_FAILED {
             return Err(Error::last_os_error());
@@ -75,11 +75,11 @@ impl Reservation {
         self.assert_inside(offset, len);
         // SAFETY: inside the mapping by (1) and the assertion; only widens access.
         check(unsafe {
-            libc::mprotect(
+            call!(mprotect(
                 self.base.as_ptr().add(offset).cast(),
                 len,
                 libc::PROT_READ | libc::PROT_WRITE,
-            )
+            ))
         })?;
         Ok(())
     }
@@ -89,11 +89,11 @@ impl Reservation {
         self.assert_inside(offset, len);
         // SAFETY: inside the mapping; MADV_HUGEPAGE does not alter what memory holds.
         unsafe {
-            libc::madvise(
+            call!(madvise(
                 self.base.as_ptr().add(offset).cast(),
                 len,
                 libc::MADV_HUGEPAGE,
-            )
+            ))
         };
     }
 
@@ -106,11 +106,11 @@ impl Reservation {
         self.assert_inside(offset, len);
         // SAFETY: inside the mapping, which is private and anonymous; (1).
         unsafe {
-            libc::madvise(
+            call!(madvise(
                 self.base.as_ptr().add(offset).cast(),
                 len,
                 libc::MADV_DONTNEED,
-            )
+            ))
         };
     }
 

@@ -11,6 +11,20 @@
 //!
 //! Everything here is a thin safe face over one or a few calls; nothing here knows what
 //! a cache is. A number from the kernel becomes an owned type in the same statement.
+//!
+//! A libc call that can fail is written `call!(name(arguments))`. That is the call and nothing
+//! else, unless the crate is built with the feature `faults` (see its module): then a test can
+//! have it fail.
+
+#[cfg(feature = "faults")]
+#[macro_use]
+pub mod faults;
+
+/// Calls a libc function.
+#[cfg(not(feature = "faults"))]
+macro_rules! call {
+    ($name:ident($($argument:expr),* $(,)?)) => { libc::$name($($argument),*) };
+}
 
 pub mod datagram;
 pub mod epoll;
@@ -38,4 +52,95 @@ pub fn check(ret: libc::c_int) -> Result<libc::c_int> {
 /// [`check`] for the calls that return a size.
 pub fn check_len(ret: libc::ssize_t) -> Result<usize> {
     usize::try_from(ret).map_err(|_| Error::last_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    /// Calls that are made as they are, and why no test has them fail.
+    const WITHOUT_FAULTS: &[(&str, &str, &str)] = &[
+        (
+            "futex.rs",
+            "syscall",
+            "waking fails only for an address that is not mapped",
+        ),
+        (
+            "memory.rs",
+            "munmap",
+            "an unmapping of all of a mapping does not fail",
+        ),
+        ("process.rs", "_exit", "does not return"),
+        ("process.rs", "geteuid", "cannot fail"),
+        ("process.rs", "getpid", "cannot fail"),
+        (
+            "process.rs",
+            "getrusage",
+            "fails only for an unknown argument",
+        ),
+        ("process.rs", "getuid", "cannot fail"),
+        ("process.rs", "kill", "a signal to ourselves: `shutdown`"),
+        (
+            "process.rs",
+            "sigaddset",
+            "fails only for an unknown signal",
+        ),
+        ("process.rs", "sigemptyset", "cannot fail"),
+        ("process.rs", "signal", "fails only for an unknown signal"),
+        ("seccomp.rs", "_exit", "does not return"),
+        (
+            "seccomp.rs",
+            "sigaction",
+            "fails only for an unknown signal",
+        ),
+        (
+            "seccomp.rs",
+            "write",
+            "made in a signal handler, where no mutex may be taken",
+        ),
+        ("socket.rs", "freeaddrinfo", "cannot fail"),
+        ("socket.rs", "gai_strerror", "cannot fail"),
+        ("socket.rs", "umask", "cannot fail"),
+        ("wake.rs", "read", "fails only if nobody woke"),
+        (
+            "wake.rs",
+            "write",
+            "fails only if the reader is awake anyway",
+        ),
+    ];
+
+    #[test]
+    fn every_libc_call_can_have_a_fault_or_has_a_reason_not_to() {
+        let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sys");
+        let mut found = Vec::new();
+        for entry in fs::read_dir(room).unwrap() {
+            let path = entry.unwrap().path();
+            let file = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if file == "faults.rs" {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let mut rest = code;
+            while let Some((_, after)) = rest.split_once("libc::") {
+                let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                let len = after.find(|c| !is_part(c)).unwrap_or(after.len());
+                if after[len..].starts_with('(') {
+                    found.push((file.clone(), after[..len].to_owned()));
+                }
+                rest = &after[len..];
+            }
+        }
+        found.sort();
+        found.dedup();
+        let listed = WITHOUT_FAULTS
+            .iter()
+            .map(|(file, name, _)| (file.to_string(), name.to_string()));
+        assert_eq!(
+            found,
+            listed.collect::<Vec<_>>(),
+            "left: in the source, right: with a reason"
+        );
+    }
 }

@@ -6,6 +6,7 @@ use std::fs::OpenOptions;
 use std::io::{Error, ErrorKind, Result};
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::thread::{Builder, JoinHandle};
 use std::{fmt, ptr};
 
 /// Why a process that was started as root could not become somebody else.
@@ -72,14 +73,14 @@ pub fn drop_privileges(
     let (uid, gid) = look_up(user).ok_or_else(|| PrivilegeError::UnknownUser(user.into()))?;
 
     // SAFETY: a count of zero means that nothing is read through the pointer.
-    let groups = match check(unsafe { libc::setgroups(0, ptr::null()) }) {
+    let groups = match check(unsafe { call!(setgroups(0, ptr::null())) }) {
         Ok(_) => None,
         Err(e) if e.raw_os_error() == Some(libc::EPERM) => Some(PrivilegeError::Groups(e)),
         Err(e) => return Err(PrivilegeError::Groups(e)),
     };
     // The group first: afterwards the right to change it is gone.
     // SAFETY: no pointers.
-    if unsafe { libc::setgid(gid) < 0 || libc::setuid(uid) < 0 } {
+    if unsafe { call!(setgid(gid)) < 0 || call!(setuid(uid)) < 0 } {
         return Err(PrivilegeError::Identity(user.into()));
     }
     Ok(groups)
@@ -97,13 +98,13 @@ fn look_up(user: &str) -> Option<(libc::uid_t, libc::gid_t)> {
         // SAFETY: `user` ends with NUL, the buffer is writable for its length, and the
         // three outlive both the call and all use of what it stores in them.
         let code = unsafe {
-            libc::getpwnam_r(
+            call!(getpwnam_r(
                 user.as_ptr(),
                 &mut entry,
                 buffer.as_mut_ptr(),
                 buffer.len(),
                 &mut found,
-            )
+            ))
         };
         match code {
             libc::ERANGE if buffer.len() < BUFFER_MAX => buffer.resize(buffer.len() * 4, 0),
@@ -121,7 +122,7 @@ pub fn raise_nofile(limit: u64) -> Result<()> {
         rlim_max: limit,
     };
     // SAFETY: `limit` is valid for the call, which only reads it.
-    check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) })?;
+    check(unsafe { call!(setrlimit(libc::RLIMIT_NOFILE, &limit)) })?;
     Ok(())
 }
 
@@ -136,15 +137,15 @@ pub fn allow_core() -> Result<()> {
         rlim_max: libc::RLIM_INFINITY,
     };
     // SAFETY: `free` is valid for the call, which only reads it.
-    if check(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &free) }).is_ok() {
+    if check(unsafe { call!(setrlimit(libc::RLIMIT_CORE, &free)) }).is_ok() {
         return Ok(());
     }
     let mut limit = free;
     // SAFETY: `limit` is valid for both calls: one fills it, the other one reads it.
     unsafe {
-        check(libc::getrlimit(libc::RLIMIT_CORE, &mut limit))?;
+        check(call!(getrlimit(libc::RLIMIT_CORE, &mut limit)))?;
         limit.rlim_cur = limit.rlim_max;
-        check(libc::setrlimit(libc::RLIMIT_CORE, &limit))?;
+        check(call!(setrlimit(libc::RLIMIT_CORE, &limit)))?;
     }
     if limit.rlim_cur == 0 {
         return Err(Error::from(ErrorKind::PermissionDenied));
@@ -158,7 +159,7 @@ pub fn allow_core() -> Result<()> {
 /// megabytes it then fails, where else the reservations would.
 pub fn lock_memory() -> Result<()> {
     // SAFETY: no pointers.
-    check(unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) })?;
+    check(unsafe { call!(mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE)) })?;
     Ok(())
 }
 
@@ -170,14 +171,14 @@ pub fn lock_memory() -> Result<()> {
 /// start: they would stay behind.
 pub fn daemonize(keep_directory: bool, keep_streams: bool) -> Result<()> {
     // SAFETY: no other thread runs, so the child finds everything as it is here.
-    match unsafe { libc::fork() } {
+    match unsafe { call!(fork()) } {
         -1 => return Err(Error::last_os_error()),
         0 => {}
         // SAFETY: ends this process; what it would do at its end is left to the child.
         _ => unsafe { libc::_exit(0) },
     }
     // SAFETY: no pointers.
-    check(unsafe { libc::setsid() })?;
+    check(unsafe { call!(setsid()) })?;
     if !keep_directory {
         std::env::set_current_dir("/")?;
     }
@@ -189,7 +190,7 @@ pub fn daemonize(keep_directory: bool, keep_streams: bool) -> Result<()> {
         for stream in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
             // SAFETY: no pointers. Nobody owns the numbers of the streams, and `null` has
             // another one: they are open ever since the program began.
-            check(unsafe { libc::dup2(null.as_raw_fd(), stream) })?;
+            check(unsafe { call!(dup2(null.as_raw_fd(), stream)) })?;
         }
     }
     Ok(())
@@ -199,7 +200,7 @@ pub fn daemonize(keep_directory: bool, keep_streams: bool) -> Result<()> {
 pub fn is_alive(pid: i32) -> bool {
     // SAFETY: no pointers; signal 0 is none.
     pid > 0
-        && match check(unsafe { libc::kill(pid, 0) }) {
+        && match check(unsafe { call!(kill(pid, 0)) }) {
             Ok(_) => true,
             Err(e) => e.raw_os_error() == Some(libc::EPERM),
         }
@@ -270,13 +271,13 @@ impl SignalFd {
             }
         }
         // SAFETY: `set` is initialised; the old mask is not asked for.
-        match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, ptr::null_mut()) } {
+        match unsafe { call!(pthread_sigmask(libc::SIG_BLOCK, &set, ptr::null_mut())) } {
             0 => {}
             code => return Err(Error::from_raw_os_error(code)),
         }
         let flags = libc::SFD_NONBLOCK | libc::SFD_CLOEXEC;
         // SAFETY: `set` is initialised. `signalfd(2)` ensures the descriptor is valid and ours.
-        let fd = unsafe { OwnedFd::from_raw_fd(check(libc::signalfd(-1, &set, flags))?) };
+        let fd = unsafe { OwnedFd::from_raw_fd(check(call!(signalfd(-1, &set, flags)))?) };
         Ok(SignalFd { fd })
     }
 
@@ -288,7 +289,7 @@ impl SignalFd {
             let len = size_of::<libc::signalfd_siginfo>();
             // SAFETY: the kernel writes at most `len` bytes, the size of `info`, whose
             // fields are integers.
-            let read = unsafe { libc::read(self.fd.as_raw_fd(), (&raw mut info).cast(), len) };
+            let read = unsafe { call!(read(self.fd.as_raw_fd(), (&raw mut info).cast(), len)) };
             if read < 0 {
                 match Error::last_os_error() {
                     e if e.kind() == ErrorKind::Interrupted => continue,
@@ -319,7 +320,7 @@ impl AsFd for SignalFd {
 }
 
 /// Names the calling thread for `ps` and debuggers, which see the first 15 bytes.
-pub fn set_thread_name(name: &str) {
+fn set_thread_name(name: &str) {
     const NAME_LEN_MAX: usize = 15;
     let mut buffer = [0_u8; NAME_LEN_MAX + 1];
     for (to, from) in buffer[..NAME_LEN_MAX].iter_mut().zip(name.bytes()) {
@@ -327,7 +328,23 @@ pub fn set_thread_name(name: &str) {
     }
     // SAFETY: the last byte stays zero, so the name ends inside the buffer, which lives
     // through the call.
-    unsafe { libc::prctl(libc::PR_SET_NAME, buffer.as_ptr()) };
+    unsafe { call!(prctl(libc::PR_SET_NAME, buffer.as_ptr())) };
+}
+
+/// Starts a thread with that name, see [`set_thread_name`].
+///
+/// # Errors
+/// The system has no more threads, or no memory for one.
+pub fn spawn<T: Send + 'static>(
+    name: &'static str,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>> {
+    #[cfg(feature = "faults")]
+    super::faults::thread()?;
+    Builder::new().spawn(move || {
+        set_thread_name(name);
+        body()
+    })
 }
 
 /// The name of this machine; empty if it has none that can be shown.
@@ -335,7 +352,7 @@ pub fn host_name() -> String {
     const NAME_LEN_MAX: usize = 256;
     let mut buffer: [libc::c_char; NAME_LEN_MAX] = [0; NAME_LEN_MAX];
     // SAFETY: the buffer is writable for the length given, and its last byte stays zero.
-    let failed = unsafe { libc::gethostname(buffer.as_mut_ptr(), NAME_LEN_MAX - 1) } < 0;
+    let failed = unsafe { call!(gethostname(buffer.as_mut_ptr(), NAME_LEN_MAX - 1)) } < 0;
     let bytes = buffer.map(libc::c_char::cast_unsigned);
     match CStr::from_bytes_until_nul(&bytes) {
         Ok(name) if !failed => name.to_string_lossy().into_owned(),
@@ -371,7 +388,7 @@ pub fn error_text(error: &Error) -> String {
     };
     let mut buffer = [0; 128];
     // SAFETY: the buffer is writable for its length.
-    let failed = unsafe { libc::strerror_r(code, buffer.as_mut_ptr(), buffer.len()) } != 0;
+    let failed = unsafe { call!(strerror_r(code, buffer.as_mut_ptr(), buffer.len())) } != 0;
     let bytes = buffer.map(libc::c_char::cast_unsigned);
     match CStr::from_bytes_until_nul(&bytes) {
         Ok(text) if !failed => text.to_string_lossy().into_owned(),

@@ -161,15 +161,15 @@ pub fn restrict(role: Role) -> Result<()> {
         filter: program.as_mut_ptr(),
     };
     // SAFETY: no pointers. Without new privileges nobody needs any to give some up.
-    check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
+    check(unsafe { call!(prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) })?;
     // SAFETY: `filter` names the instructions of `program`, and both outlive the call, which
     // copies them.
     check(unsafe {
-        libc::prctl(
+        call!(prctl(
             libc::PR_SET_SECCOMP,
             libc::SECCOMP_MODE_FILTER,
             &raw const filter,
-        )
+        ))
     })?;
     Ok(())
 }

@@ -76,7 +76,7 @@ pub fn resolve(host: Option<&str>, port: u16) -> Result<Vec<SocketAddr>> {
 
     let mut found = AddressList(ptr::null_mut());
     // SAFETY: the strings end with NUL, `hints` is initialised, all live through the call.
-    let code = unsafe { libc::getaddrinfo(host, service.as_ptr(), &hints, &mut found.0) };
+    let code = unsafe { call!(getaddrinfo(host, service.as_ptr(), &hints, &mut found.0)) };
     match code {
         0 => Ok(found.to_vec()),
         libc::EAI_SYSTEM => Err(Error::last_os_error()),
@@ -197,7 +197,7 @@ pub fn inherited(count: usize) -> Vec<OwnedFd> {
     let numbers = first..first.saturating_add(i32::try_from(count).unwrap_or(0));
     numbers
         // SAFETY: no pointers. From now on they are not inherited any further.
-        .filter(|&fd| unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } == 0)
+        .filter(|&fd| unsafe { call!(fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC)) } == 0)
         // SAFETY: they are open, as the call before has shown, and have been since before
         // this process opened any; so nobody here owns them, and they are taken once.
         .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
@@ -213,7 +213,7 @@ pub fn is_stream_listener(socket: &OwnedFd) -> bool {
 /// Gives a listener that somebody else has made what ours have.
 pub fn adopt(socket: &OwnedFd) -> Result<()> {
     // SAFETY: no pointers.
-    check(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) })?;
+    check(unsafe { call!(fcntl(socket.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK)) })?;
     if !local_address(socket)?.is_unix() {
         set_option(socket, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1)?;
         set_option(socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
@@ -229,7 +229,7 @@ pub fn unix() -> Result<OwnedFd> {
 fn new(family: libc::c_int, kind: libc::c_int) -> Result<OwnedFd> {
     let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: no pointers. `socket(2)` ensures the descriptor is valid and ours.
-    Ok(unsafe { OwnedFd::from_raw_fd(check(libc::socket(family, kind, 0))?) })
+    Ok(unsafe { OwnedFd::from_raw_fd(check(call!(socket(family, kind, 0)))?) })
 }
 
 /// `T` is the type that the option's manual page names, `int` for a switch.
@@ -238,13 +238,13 @@ fn get_option(socket: &OwnedFd, level: libc::c_int, name: libc::c_int) -> Result
     let mut len = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `len` bytes, the size of `value`.
     check(unsafe {
-        libc::getsockopt(
+        call!(getsockopt(
             socket.as_raw_fd(),
             level,
             name,
             (&raw mut value).cast(),
             &raw mut len,
-        )
+        ))
     })?;
     Ok(value)
 }
@@ -252,13 +252,13 @@ fn get_option(socket: &OwnedFd, level: libc::c_int, name: libc::c_int) -> Result
 fn set_option<T>(socket: &OwnedFd, level: libc::c_int, name: libc::c_int, value: T) -> Result<()> {
     // SAFETY: the kernel reads the value's own bytes, during the call.
     check(unsafe {
-        libc::setsockopt(
+        call!(setsockopt(
             socket.as_raw_fd(),
             level,
             name,
             (&raw const value).cast(),
             size_of::<T>() as libc::socklen_t,
-        )
+        ))
     })?;
     Ok(())
 }
@@ -324,7 +324,7 @@ impl Drop for Umask {
 /// which the kernel caps; 0 is how a listener is all but closed.
 pub fn listen(socket: &OwnedFd, backlog: i32) -> Result<()> {
     // SAFETY: no pointers.
-    check(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
+    check(unsafe { call!(listen(socket.as_raw_fd(), backlog)) })?;
     Ok(())
 }
 
@@ -338,7 +338,7 @@ pub fn accept(listener: &OwnedFd) -> Result<(OwnedFd, Address)> {
         // `accept4(2)` ensures the descriptor is valid and ours.
         let accepted = unsafe {
             let (storage, len) = peer.parts();
-            check(libc::accept4(listener.as_raw_fd(), storage, len, flags))
+            check(call!(accept4(listener.as_raw_fd(), storage, len, flags)))
                 .map(|fd| OwnedFd::from_raw_fd(fd))
         };
         match accepted {
@@ -364,7 +364,7 @@ pub fn local_address_of(socket: RawFd) -> Result<Address> {
     let mut address = RawAddress::empty();
     let (storage, len) = address.parts();
     // SAFETY: `address` has room for any address and tells how much.
-    check(unsafe { libc::getsockname(socket, storage, len) })?;
+    check(unsafe { call!(getsockname(socket, storage, len)) })?;
     Ok(address.decode())
 }
 
@@ -373,7 +373,7 @@ pub fn peer_address(socket: impl AsFd) -> Result<Address> {
     let mut address = RawAddress::empty();
     let (storage, len) = address.parts();
     // SAFETY: `address` has room for any address and tells how much.
-    check(unsafe { libc::getpeername(socket.as_fd().as_raw_fd(), storage, len) })?;
+    check(unsafe { call!(getpeername(socket.as_fd().as_raw_fd(), storage, len)) })?;
     Ok(address.decode())
 }
 
@@ -461,7 +461,7 @@ impl RawAddress {
     fn bind(&self, socket: &OwnedFd) -> Result<()> {
         let storage = (&raw const self.storage).cast();
         // SAFETY: by (1) there are `len` bytes to read: only `of` makes what is bound.
-        check(unsafe { libc::bind(socket.as_raw_fd(), storage, self.len) })?;
+        check(unsafe { call!(bind(socket.as_raw_fd(), storage, self.len)) })?;
         Ok(())
     }
 

@@ -15,7 +15,7 @@ impl Waker {
     pub fn new() -> Result<Waker> {
         let flags = libc::EFD_CLOEXEC | libc::EFD_NONBLOCK;
         // SAFETY: no pointers. `eventfd(2)` ensures the descriptor is valid and ours.
-        let fd = unsafe { OwnedFd::from_raw_fd(check(libc::eventfd(0, flags))?) };
+        let fd = unsafe { OwnedFd::from_raw_fd(check(call!(eventfd(0, flags)))?) };
         Ok(Waker(fd))
     }
 

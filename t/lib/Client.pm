@@ -331,7 +331,12 @@ sub _retrieve {
 # The lines of a `stats` reply as [name, value] pairs, in order.
 sub stats_list {
     my ($self, $sub) = @_;
-    $self->send(defined $sub ? "stats $sub\r\n" : "stats\r\n");
+    return $self->_stat_lines(defined $sub ? "stats $sub" : 'stats');
+}
+
+sub _stat_lines {
+    my ($self, $command) = @_;
+    $self->send("$command\r\n");
     my @pairs;
     while ((my $line = $self->_reply) ne 'END') {
         my ($name, $value) = $line =~ /\ASTAT (\S+)(?: (.*))?\z/
@@ -371,6 +376,27 @@ sub _debugtime {
     my $reply = $self->ask("debugtime $argument");
     $reply eq 'OK' or croak "debugtime $argument: $reply (is this a debug build?)";
     return;
+}
+
+# --- the faults of a build that has them ---------------------------------------------
+
+# From here on libc calls of the server fail as the plan says (src/sys/faults.rs), or none.
+sub faults {
+    my ($self, @rules) = @_;
+    my $reply = $self->ask('debugfaults ' . (join('; ', @rules) || 'none'));
+    $reply eq 'OK' or croak "debugfaults: $reply (is this a build with faults?)";
+    return;
+}
+
+# How often each call was made since the plan was set, and how often it had a fault.
+sub fault_counts {
+    my ($self) = @_;
+    my %counts;
+    for my $pair ($self->_stat_lines('debugfaults')) {
+        my ($call, $numbers) = @$pair;
+        @{ $counts{$call} }{qw(made faulty)} = split ' ', $numbers;
+    }
+    return \%counts;
 }
 
 # --- showing bytes -----------------------------------------------------------------
