@@ -124,10 +124,10 @@ impl<'s> Listener<'s> {
                             return Ok(signal);
                         }
                     }
-                    listener => self.accept(listener as usize)?,
+                    listener => self.accept(listener as usize),
                 }
             }
-            self.resume_if_possible()?;
+            self.resume_if_possible();
         }
     }
 
@@ -159,9 +159,9 @@ impl<'s> Listener<'s> {
 
     /// Accepts one client. Not more at a time: `accept4(2)` wants a descriptor before it
     /// looks whether anyone waits, so asking once too often fails when the last one is taken.
-    fn accept(&mut self, index: usize) -> Result<()> {
+    fn accept(&mut self, index: usize) {
         if self.paused.is_some() {
-            return Ok(());
+            return;
         }
         // Counted before the attempt: a client that goes after it has failed must be seen.
         let open = self.server.connections.open.load(Relaxed);
@@ -180,10 +180,9 @@ impl<'s> Listener<'s> {
                 }
                 log!("accept(): {text}");
                 // Memory of the system, or a fault of the network: soon again, not at once.
-                return self.pause(u64::MAX);
+                self.pause(u64::MAX);
             }
         }
-        Ok(())
     }
 
     fn admit(&mut self, client: OwnedFd, protocol: Option<Protocol>) {
@@ -233,34 +232,52 @@ impl<'s> Listener<'s> {
 
     /// Stops accepting until fewer than `open` connections are left: clients wait in the
     /// kernel's queue, or are refused by it.
-    fn pause(&mut self, open: u64) -> Result<()> {
-        for listening in &self.listening {
-            self.epoll.remove(listening.fd.as_raw_fd())?;
-            socket::listen(&listening.fd, 0)?;
-        }
+    fn pause(&mut self, open: u64) {
+        self.look_away();
         self.local.counters.thread.listen_disabled_num.add(1);
         self.server.connections.paused.store(true, Relaxed);
         self.paused = Some(Pause {
             since: Instant::now(),
             open,
         });
-        Ok(())
     }
 
-    fn resume_if_possible(&mut self) -> Result<()> {
+    fn look_away(&self) {
+        for listening in &self.listening {
+            // One that stays watched or keeps its queue is no harm: nobody is accepted.
+            let _ = self.epoll.remove(listening.fd.as_raw_fd());
+            let _ = socket::listen(&listening.fd, 0);
+        }
+    }
+
+    fn resume_if_possible(&mut self) {
         let open = self.server.connections.open.load(Relaxed);
         let is_over = |pause: &mut Pause| {
             let elapsed = pause.since.elapsed();
             elapsed >= RETRY && open < pause.open || elapsed >= RETRY_ANYWAY
         };
         let Some(pause) = self.paused.take_if(is_over) else {
-            return Ok(());
+            return;
         };
         let thread = &self.local.counters.thread;
         thread
             .time_in_listen_disabled_us
             .add(pause.since.elapsed().as_micros() as u64);
+        if let Err(e) = self.look_again() {
+            let text = process::error_text(&e);
+            log!("failed to listen again: {text}");
+            // Whatever the system lacks, clients that are served have nothing to do with it.
+            self.look_away();
+            self.paused = Some(Pause {
+                since: Instant::now(),
+                open: 0,
+            });
+            return;
+        }
         self.server.connections.paused.store(false, Relaxed);
+    }
+
+    fn look_again(&self) -> Result<()> {
         for listening in &self.listening {
             socket::listen(&listening.fd, self.server.settings.backlog)?;
         }
