@@ -3,6 +3,7 @@
 use super::check;
 use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 /// A set of watched descriptors; each is known by the token it was added with.
 pub struct Epoll {
@@ -104,6 +105,45 @@ impl Epoll {
             }
             Err(_) => match Error::last_os_error() {
                 e if e.kind() == ErrorKind::Interrupted => Ok(()),
+                e => Err(e),
+            },
+        }
+    }
+
+    /// As [`Epoll::wait`], for as long as `timeout` to the nanosecond. Where the kernel cannot
+    /// (before Linux 5.11) it returns up to a millisecond too early.
+    pub fn wait_for(&self, events: &mut Events, timeout: Duration) -> Result<()> {
+        events.list.clear();
+        let room = i32::try_from(events.list.capacity()).unwrap_or(i32::MAX);
+        let timeout_spec = libc::timespec {
+            tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        // SAFETY: the vector has room for `room` events, and the kernel fills the `n` that it
+        // reports; `timeout_spec` is valid for the call, and there is no signal mask.
+        let n = unsafe {
+            libc::syscall(
+                libc::SYS_epoll_pwait2,
+                self.fd.as_raw_fd(),
+                events.list.as_mut_ptr(),
+                room,
+                &raw const timeout_spec,
+                std::ptr::null::<libc::sigset_t>(),
+                0_usize,
+            )
+        };
+        match usize::try_from(n) {
+            Ok(n) => {
+                // SAFETY: the kernel has written `n` events, at most the capacity.
+                unsafe { events.list.set_len(n) };
+                Ok(())
+            }
+            Err(_) => match Error::last_os_error() {
+                e if e.kind() == ErrorKind::Interrupted => Ok(()),
+                e if e.raw_os_error() == Some(libc::ENOSYS) => {
+                    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+                    self.wait(events, timeout_ms)
+                }
                 e => Err(e),
             },
         }
