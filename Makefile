@@ -7,6 +7,7 @@ CARGO   ?= cargo
 
 TARGET  := $(abspath $(or $(CARGO_TARGET_DIR),target))
 BINARY  := $(TARGET)/release/memcached
+BENCH   := $(TARGET)/release/memcached-bench
 # Root has to name the user to run as; a -u in ARGS comes later and wins.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),-u root)
 
@@ -22,7 +23,7 @@ run: all
 
 test: all
 	$(CARGO) build --locked
-	$(CARGO) test --locked --lib --test replay
+	$(CARGO) test --locked --lib --bin memcached-bench --test replay
 	prove -j 2 t/
 
 # Libc calls fail as plans say: doc/testing.txt, "Faults". A build of its own.
@@ -58,8 +59,12 @@ fuzz:
 			-print_final_stats=1; \
 	done
 
-bench:
-	@echo "doc/performance.txt tells how its figures were measured."
+# What a key costs here and in another memcached: $PEER, else the one in PATH, if there is one.
+ROUNDS  ?= 3
+SECONDS ?= 2
+bench: all
+	$(BENCH) compare --rounds $(ROUNDS) --seconds $(SECONDS) \
+		--text doc/bench.txt --svg doc/bench.svg
 
 doc:
 	$(CARGO) doc --locked --no-deps
@@ -70,16 +75,18 @@ check:
 	$(CARGO) clippy --locked --features faults -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	@if command -v groff >/dev/null; then \
-		echo "groff memcached.1"; \
-		! groff -man -Tutf8 -ww memcached.1 2>&1 >/dev/null | grep .; \
-	else echo "no groff: memcached.1 is not checked"; fi
+		for page in memcached.1 doc/memcached-bench.1; do echo "groff $$page"; \
+			! groff -man -Tutf8 -ww $$page 2>&1 >/dev/null | grep . || exit 1; done; \
+	else echo "no groff: the man pages are not checked"; fi
 
 # Builds only if there is no binary, so that it needs no cargo under sudo.
-install: $(BINARY)
+install: $(BINARY) $(BENCH)
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/memcached
+	install -D -m 755 $(BENCH) $(DESTDIR)$(PREFIX)/bin/memcached-bench
 	install -D -m 644 memcached.1 $(DESTDIR)$(PREFIX)/share/man/man1/memcached.1
+	install -D -m 644 doc/memcached-bench.1 $(DESTDIR)$(PREFIX)/share/man/man1/memcached-bench.1
 
-$(BINARY):
+$(BINARY) $(BENCH):
 	$(CARGO) build --release --locked
 
 clean:

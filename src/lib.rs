@@ -36,6 +36,8 @@
 //! | `counters` | every counter, once                                          |
 //! | `store`    | the cache engine, no protocol                                |
 //! | `sys`      | the only place that calls libc                               |
+//!
+//! `src/bench` is another program, the load generator `memcached-bench`: it uses `sys`.
 
 #[macro_use]
 mod macros;

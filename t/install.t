@@ -12,7 +12,8 @@ for my $tool ('make', 'install') {
     plan skip_all => "no $tool" if !grep { -x "$_/$tool" } split /:/, $ENV{PATH};
 }
 my $release = Server::program('release');
-plan skip_all => 'no release build' if !-x $release;
+my $bench = "$release-bench";
+plan skip_all => 'no release build' if !-x $release || !-x $bench;
 
 for my $row (
     # variables          where
@@ -23,13 +24,16 @@ for my $row (
     my ($variables, $prefix) = @$row;
     my $stage = scratch_path('stage');
     # As a packager has it: what is built is installed, and nothing is built.
-    my $out = `make -C '$root' install DESTDIR='$stage' $variables CARGO=false BINARY='$release' 2>&1`;
+    my $out = `make -C '$root' install DESTDIR='$stage' $variables CARGO=false BINARY='$release' BENCH='$bench' 2>&1`;
     is($?, 0, "make install $variables") or diag $out;
     my @files = sort map { s{^\Q$stage\E/}{}r } grep { -f } split /\n/, `find '$stage'`;
-    is("@files", "$prefix/bin/memcached $prefix/share/man/man1/memcached.1", '... installs two files');
-    is(sprintf('%04o', (stat "$stage/$prefix/bin/memcached")[2] & 07777), '0755', '... one that can be run');
-    is(sprintf('%04o', (stat "$stage/$prefix/share/man/man1/memcached.1")[2] & 07777), '0644', '... one that can be read');
+    my @programs = map { "$prefix/bin/$_" } 'memcached', 'memcached-bench';
+    my @pages = map { "$prefix/share/man/man1/$_.1" } 'memcached-bench', 'memcached';
+    is("@files", "@programs @pages", '... installs two programs and their pages');
+    is(sprintf('%04o', (stat "$stage/$_")[2] & 07777), '0755', '... one that can be run') for @programs;
+    is(sprintf('%04o', (stat "$stage/$_")[2] & 07777), '0644', '... one that can be read') for @pages;
     is(`'$stage/$prefix/bin/memcached' -V`, "memcached 1.6.45\n", '... and it runs');
+    is(`'$stage/$prefix/bin/memcached-bench' --version`, "memcached-bench 1.6.45\n", '... and so does the other');
 }
 
 # The man page.
