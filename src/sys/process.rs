@@ -331,7 +331,7 @@ fn set_thread_name(name: &str) {
     unsafe { call!(prctl(libc::PR_SET_NAME, buffer.as_ptr())) };
 }
 
-/// Starts a thread with that name, see [`set_thread_name`].
+/// Starts a thread with that name, see `set_thread_name`.
 ///
 /// # Errors
 /// The system has no more threads, or no memory for one.
