@@ -17,6 +17,8 @@
 //! changes, and a number each that the progress line shows.
 
 #![forbid(unsafe_code)]
+// Help texts are doc comments, too, and they show values as <words>.
+#![allow(rustdoc::invalid_html_tags)]
 
 #[macro_use]
 mod options;
