@@ -186,7 +186,9 @@ impl InFlight {
             self.pass_misses(request.keys, tally, missed);
         }
         self.requests.pop_front();
-        self.keys.drain(..request.keys as usize);
+        for _ in 0..request.keys {
+            self.keys.pop_front();
+        }
         (self.passed, self.failed) = (0, false);
         tally.keys += u64::from(request.keys);
         Done {

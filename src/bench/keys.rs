@@ -5,6 +5,9 @@ use crate::kinds::Distribution;
 /// Longest key of the protocols.
 pub const KEY_LEN_MAX: usize = 250;
 
+/// So many digits are a number of 64 bits, and more than any key's number has.
+const DIGITS_MAX: usize = 18;
+
 /// The names of all keys: a prefix, and the key's number with leading zeros.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -63,15 +66,17 @@ impl Keys {
         if name.len() != self.zero.len() || !name.starts_with(&self.zero[..self.prefix_len]) {
             return None;
         }
+        // More digits than these are zeros, since there are not that many keys.
+        let digits = &name[self.prefix_len..];
+        let (zeros, digits) = digits.split_at(digits.len().saturating_sub(DIGITS_MAX));
+        let mut is_number = zeros.iter().all(|&zero| zero == b'0');
         let mut id = 0u64;
-        for byte in &name[self.prefix_len..] {
+        for byte in digits {
             let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                return None;
-            }
-            id = id.checked_mul(10)?.checked_add(digit.into())?;
+            is_number &= digit <= 9;
+            id = id.wrapping_mul(10).wrapping_add(digit.into());
         }
-        (id < self.count).then_some(id)
+        (is_number && id < self.count).then_some(id)
     }
 }
 
@@ -270,6 +275,10 @@ mod tests {
         ] {
             assert_eq!(keys.id_of(name), None);
         }
+        let long = Keys::new("", 250, 10).unwrap();
+        let name = long.name(7, &mut room).to_vec();
+        assert_eq!(long.id_of(&name), Some(7));
+        assert_eq!(long.id_of(&[&b"1"[..], &name[1..]].concat()), None);
         let few = Keys::new("k:", 7, 100).unwrap();
         assert_eq!(few.id_of(b"k:00100"), None);
     }

@@ -73,6 +73,7 @@ fn request(opcode: u8, key: &[u8], extras: &[u8], value_len: usize, opaque: u32,
     to.extend_from_slice(key);
 }
 
+#[inline(always)]
 pub(super) fn front(bytes: &[u8]) -> Front<'_> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() else {
         return Front::Part(HEADER_LEN);

@@ -1,6 +1,8 @@
 //! The meta commands: `mg` and `ms`; quiet ones, ended by `mn`, for several keys.
 
-use super::{Front, Piece, Which, block, decimal, garbage, is_error, length, line, shown};
+use super::{
+    Front, Piece, Which, block, decimal, frequent, garbage, is_error, length, line, shown,
+};
 
 pub(super) fn get(place: u32, count: u32, key: &[u8], to: &mut Vec<u8>) {
     to.extend_from_slice(b"mg ");
@@ -27,25 +29,31 @@ pub(super) fn set(key: &[u8], ttl: u32, len: usize, to: &mut Vec<u8>) {
     to.extend_from_slice(b"\r\n");
 }
 
+#[inline(always)]
 pub(super) fn front(bytes: &[u8]) -> Front<'_> {
+    let words = [
+        (&b"HD\r\n"[..], Piece::Stored),
+        (b"EN\r\n", Piece::Miss),
+        (b"MN\r\n", Piece::End),
+    ];
+    if let Some(front) = frequent(bytes, words) {
+        return front;
+    }
     let (line, line_len) = match line(bytes) {
         Ok(found) => found,
         Err(front) => return front,
     };
-    let piece = match line {
-        b"EN" => Piece::Miss,
-        b"MN" => Piece::End,
-        b"HD" => Piece::Stored,
-        _ => match line.strip_prefix(b"VA ") {
-            Some(words) => return value(bytes, line, line_len, words),
-            None if is_error(line) || line == b"NS" => Piece::Refused(shown(line)),
-            None => return garbage(line),
-        },
-    };
-    Front::Piece(piece, line_len)
+    match line.strip_prefix(b"VA ") {
+        Some(words) => value(bytes, line, line_len, words),
+        None if is_error(line) || line == b"NS" => {
+            Front::Piece(Piece::Refused(shown(line)), line_len)
+        }
+        None => garbage(line),
+    }
 }
 
 /// `words` is what follows VA: the length, and the key if it was asked for.
+#[inline(always)]
 fn value<'a>(bytes: &'a [u8], line: &[u8], line_len: usize, words: &'a [u8]) -> Front<'a> {
     let mut words = words.split(|&byte| byte == b' ');
     let Some(len) = words.next().and_then(length) else {

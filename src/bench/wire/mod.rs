@@ -4,6 +4,9 @@
 //! A reply is taken from the front of the bytes that have arrived, as one or several pieces.
 //! If a piece is not there yet as a whole nothing is taken, so it does not matter where the
 //! stream was cut.
+//!
+//! What looks at the front is inlined into the loop that takes pieces: a piece that went
+//! through memory cost a fifth of the generator's own time.
 
 mod binary;
 mod meta;
@@ -100,6 +103,7 @@ impl Protocol {
     }
 
     /// Looks at the front of `bytes`.
+    #[inline(always)]
     pub fn front(self, bytes: &[u8]) -> Front<'_> {
         match self {
             Protocol::Text => text::front(bytes),
@@ -135,7 +139,20 @@ impl Value for Protocol {
     }
 }
 
+/// The piece that a reply of one word is, of those that come all the time: found without a
+/// search for the end of the line.
+#[inline(always)]
+fn frequent<'a, const N: usize>(
+    bytes: &[u8],
+    words: [(&'static [u8], Piece<'a>); N],
+) -> Option<Front<'a>> {
+    let is_first = |(line, _): &(&[u8], _)| bytes.starts_with(line);
+    let (line, piece) = words.into_iter().find(is_first)?;
+    Some(Front::Piece(piece, line.len()))
+}
+
 /// The first line, without its end, and the bytes it takes with it.
+#[inline(always)]
 fn line(bytes: &[u8]) -> Result<(&[u8], usize), Front<'static>> {
     let head = &bytes[..bytes.len().min(LINE_MAX)];
     match head.iter().position(|&byte| byte == b'\n') {
@@ -147,6 +164,7 @@ fn line(bytes: &[u8]) -> Result<(&[u8], usize), Front<'static>> {
 }
 
 /// The data block that follows a line of `line_len` bytes, and the bytes up to its end.
+#[inline(always)]
 fn block(bytes: &[u8], line_len: usize, len: usize) -> Result<(&[u8], usize), Front<'static>> {
     let end = line_len + len;
     match bytes.get(end..end + 2) {
@@ -159,6 +177,7 @@ fn block(bytes: &[u8], line_len: usize, len: usize) -> Result<(&[u8], usize), Fr
 }
 
 /// A number of bytes; none if it is not one, or beyond all reason.
+#[inline(always)]
 fn length(digits: &[u8]) -> Option<usize> {
     let is_number = (1..=10).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
     let value = |sum, digit: &u8| sum * 10 + usize::from(digit - b'0');

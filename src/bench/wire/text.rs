@@ -1,6 +1,8 @@
 //! The classic text protocol: `get` and `set`.
 
-use super::{Front, Piece, Which, block, decimal, garbage, is_error, length, line, shown};
+use super::{
+    Front, Piece, Which, block, decimal, frequent, garbage, is_error, length, line, shown,
+};
 
 pub(super) fn get(place: u32, count: u32, key: &[u8], to: &mut Vec<u8>) {
     to.extend_from_slice(if place == 0 { b"get " } else { b" " });
@@ -20,24 +22,30 @@ pub(super) fn set(key: &[u8], ttl: u32, len: usize, to: &mut Vec<u8>) {
     to.extend_from_slice(b"\r\n");
 }
 
+#[inline(always)]
 pub(super) fn front(bytes: &[u8]) -> Front<'_> {
+    let words = [
+        (&b"END\r\n"[..], Piece::End),
+        (b"STORED\r\n", Piece::Stored),
+    ];
+    if let Some(front) = frequent(bytes, words) {
+        return front;
+    }
     let (line, line_len) = match line(bytes) {
         Ok(found) => found,
         Err(front) => return front,
     };
-    let piece = match line {
-        b"END" => Piece::End,
-        b"STORED" => Piece::Stored,
-        _ => match line.strip_prefix(b"VALUE ") {
-            Some(words) => return value(bytes, line, line_len, words),
-            None if is_error(line) || line == b"NOT_STORED" => Piece::Refused(shown(line)),
-            None => return garbage(line),
-        },
-    };
-    Front::Piece(piece, line_len)
+    match line.strip_prefix(b"VALUE ") {
+        Some(words) => value(bytes, line, line_len, words),
+        None if is_error(line) || line == b"NOT_STORED" => {
+            Front::Piece(Piece::Refused(shown(line)), line_len)
+        }
+        None => garbage(line),
+    }
 }
 
 /// `words` is what follows VALUE: the key, its flags, the length, perhaps a version.
+#[inline(always)]
 fn value<'a>(bytes: &'a [u8], line: &[u8], line_len: usize, words: &'a [u8]) -> Front<'a> {
     let mut words = words.split(|&byte| byte == b' ');
     let key = words.next().unwrap_or_default();
