@@ -55,7 +55,7 @@ fuzz:
 		$(FUZZ)/debug/examples/seeds t/fuzz/corpus/$$target $(FUZZ)/corpus/$$target; \
 		$(FUZZ)/*/release/$$target $(FUZZ)/corpus/$$target -max_total_time=$(FUZZ_SECONDS) \
 			-dict=t/fuzz/dict/$$target.dict -artifact_prefix=$(FUZZ)/found/$$target- \
-			-timeout=20 -max_len=4096 -entropic_scale_per_exec_time=1 -close_fd_mask=2 \
+			-timeout=60 -max_len=4096 -entropic_scale_per_exec_time=1 -close_fd_mask=2 \
 			-print_final_stats=1; \
 	done
 

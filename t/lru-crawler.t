@@ -88,9 +88,8 @@ my $busy = "BUSY currently processing crawler request";
     $client->set('gone', 'v', exptime => -1);
     $client->set('soon', 'v', exptime => 5);
     $client->advance(20);
-    $client->send("lru_crawler metadump all\r\n");
+    is(dump_begun('metadump all'), 'OK', 'a dump begins with OK');
     my @lines = split /(?<=\n)/, $client->read_until("END\r\n");
-    is(shift @lines, "OK\r\n", 'a dump begins with OK');
     is(pop @lines, "END\r\n", '... and ends with END');
     my $late = $now + 500;
     my $version = $client->gets('plain')->{cas};
@@ -107,6 +106,14 @@ my $busy = "BUSY currently processing crawler request";
     $client->ask('flush_all');
     is_deeply([dumped()], [], 'what is flushed is not listed');
     $client->verifies;
+}
+
+# A list of one class has only what can stand in a line.
+{
+    start('-o no_modern');
+    $client->set('plain', 'v');
+    Binary->new($server->client)->set("two\nlines", 'v');
+    $client->says("stats cachedump 1 0\r\n", "ITEM plain [1 b; 0 s]\r\nEND\r\n", 'stats cachedump leaves out what is no word of a line');
 }
 
 # One at a time.
@@ -258,14 +265,20 @@ sub store {
     return $client->is_silent("$count items of $len bytes");
 }
 
-# The keys of a dump. It may have to wait for a crawl that the server has started by itself.
+# Asks for a dump; it may have to wait for a crawl that the server has started by itself.
+sub dump_begun {
+    my ($what) = @_;
+    my $first;
+    do { $first = $client->ask("lru_crawler $what") } while $first eq $busy;
+    return $first;
+}
+
+# The keys of a dump.
 sub dumped {
     my ($command, $classes) = @_ ? @_ : ('metadump', 'all');
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $end = $command eq 'mgdump' ? "EN\r\n" : "END\r\n";
-    my $first;
-    do { $first = $client->ask("lru_crawler $command $classes") } while $first eq $busy;
-    is($first, 'OK', "$command $classes begins");
+    is(dump_begun("$command $classes"), 'OK', "$command $classes begins");
     my $text = $client->read_until($end);
     ok($text =~ s/\Q$end\E\z//, '... and ends');
     my $line = $command eq 'mgdump' ? qr/^mg (.*)\r$/m : qr/^key=(\S+) /m;
