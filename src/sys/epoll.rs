@@ -122,7 +122,7 @@ impl Epoll {
         // SAFETY: the vector has room for `room` events, and the kernel fills the `n` that it
         // reports; `timeout_spec` is valid for the call, and there is no signal mask.
         let n = unsafe {
-            libc::syscall(
+            call!(syscall(
                 libc::SYS_epoll_pwait2,
                 self.fd.as_raw_fd(),
                 events.list.as_mut_ptr(),
@@ -130,7 +130,7 @@ impl Epoll {
                 &raw const timeout_spec,
                 std::ptr::null::<libc::sigset_t>(),
                 0_usize,
-            )
+            ))
         };
         match usize::try_from(n) {
             Ok(n) => {

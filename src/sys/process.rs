@@ -383,7 +383,7 @@ fn microseconds(time: libc::timeval) -> u64 {
 pub fn wait_exactly() {
     const SLACK_NS: libc::c_ulong = 1;
     // SAFETY: no pointers. It cannot fail, and if it did, waits would only be longer.
-    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0) };
+    unsafe { call!(prctl(libc::PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0)) };
 }
 
 /// What the system calls an error: `Address already in use`, and nothing around it.
