@@ -6,6 +6,7 @@ use Test::More;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
 use Server;
+use Socket qw(MSG_OOB);
 
 use constant TOO_MANY => "ERROR Too many open connections\r\n";
 
@@ -71,6 +72,22 @@ use constant TOO_MANY => "ERROR Too many open connections\r\n";
     wait_for(sub { $first->stats->{curr_connections} == $before->{curr_connections} },
         'five hundred clients have come and gone');
     is($first->stats->{total_connections}, $before->{total_connections} + 500, '... and are counted');
+}
+
+# A client may mark a byte as urgent, as telnet does when it is interrupted. The byte is no part
+# of the stream, and reading stops where it was.
+{
+    my $server = Server->start('-t 1');
+    my $client = $server->client;
+    for my $round (1 .. 10) {
+        $client->is_silent('a client');
+        kill 'STOP', $server->pid;              # all of it is there when it is read
+        send $client->{socket}, "version\r\nvers", 0;
+        send $client->{socket}, '!', MSG_OOB;
+        send $client->{socket}, "ion\r\nversion\r\n", 0;
+        kill 'CONT', $server->pid;
+        $client->expects(Client::VERSION_LINE x 3, '... is answered beyond what is urgent');
+    }
 }
 
 done_testing;

@@ -35,7 +35,8 @@ pub struct Event {
     pub token: u64,
     /// There may be input.
     pub readable: bool,
-    /// The peer has closed its sending side, or the connection is gone.
+    /// The peer has closed its sending side, the connection is gone, or urgent data is among the
+    /// input, where a read stops: a short read does not mean that nothing is left.
     pub hung_up: bool,
 }
 
@@ -52,7 +53,10 @@ impl Epoll {
         let flags = match watch {
             Watch::Readable => libc::EPOLLIN,
             Watch::Shared => libc::EPOLLIN | libc::EPOLLEXCLUSIVE,
-            Watch::Edges => libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET,
+            Watch::Edges => {
+                let input = libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLRDHUP;
+                input | libc::EPOLLOUT | libc::EPOLLET
+            }
         };
         let mut event = libc::epoll_event {
             events: flags as u32,
@@ -175,7 +179,7 @@ impl Events {
         Event {
             token: event.u64,
             readable: has(libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
-            hung_up: has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
+            hung_up: has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR | libc::EPOLLPRI),
         }
     }
 }
