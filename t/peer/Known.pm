@@ -11,6 +11,7 @@ package Known;
 use strict;
 use warnings;
 use Exporter qw(import);
+use MIME::Base64 qw(decode_base64);
 
 use Reply;
 
@@ -256,10 +257,24 @@ my @ENTRIES = (
         name => 'deliberate: an item that expired by a negative or old time shows t-1',
         when => sub {
             my ($request, $ours, $peers, $pairs) = @_;
-            return $peers =~ s/ t429496[0-9]{4}(?=[ \r])/ t-1/ && same_reply($ours, $peers, $pairs);
+            return level_expired($peers) && same_reply($ours, $peers, $pairs);
+        },
+    },
+    {
+        name => 'deliberate: a key that cannot stand in a line of text is shown in base64',
+        when => sub {
+            my ($request, $ours, $peers, $pairs) = @_;
+            my $raw;
+            my $shown = $ours =~ s{ k([A-Za-z0-9+/=]+) b(?=[ \r])}{ ' k' . ($raw = decode_base64($1)) }er;
+            $shown =~ s{\AME ([A-Za-z0-9+/=]+)(?= exp=)}{ 'ME ' . ($raw = decode_base64($1)) }e;
+            level_expired($peers);
+            return defined $raw && $raw =~ /[ \n]/ && same_reply($shown, $peers, $pairs);
         },
     },
 );
+
+# Writes the time left of a peer's item that expired in the past as here; whether there is one.
+sub level_expired { return $_[0] =~ s/ t429496[0-9]{4}(?=[ \r])/ t-1/ }
 
 sub known_entries { return @ENTRIES }
 
