@@ -109,9 +109,9 @@ pub fn parse(
 impl Settings {
     /// Buffers that a worker may hold for partial requests and for unsent replies, if there
     /// is a limit.
-    pub fn buffers_max(&self) -> Option<usize> {
+    pub fn buffers_max(&self) -> Option<u32> {
         let each = self.buffer_bytes_max / self.threads / BUFFER_BYTES;
-        (self.buffer_bytes_max != 0).then_some(each.max(1) as usize)
+        (self.buffer_bytes_max != 0).then_some(each.max(1))
     }
 
     /// Gives `stats settings` row by row: key, value.

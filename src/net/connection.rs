@@ -35,7 +35,7 @@ pub struct Connection<'s> {
     /// Why it is to be closed once its replies are sent, if it is.
     pub closing: Option<Reason>,
     /// Buffers that its stash counts as, if there is a limit.
-    pub held: usize,
+    pub held: u32,
     /// The clock second of its last command, or of its arrival.
     pub active_s: u32,
     /// Whether the client sends no more: what it has sent is read to the end.

@@ -14,9 +14,12 @@ use std::io::Result;
 /// A stash above this length is read into and parsed where it is.
 const LONG_LEN: usize = READ_BUFFER_LEN / 2;
 
-/// The bytes `start..end` of `memory`.
+/// Input that waits. Without any it is a null pointer: most clients never have some.
 #[derive(Default)]
-pub struct Stash {
+pub struct Stash(Option<Box<Held>>);
+
+/// The bytes `start..end` of `memory`; never empty.
+struct Held {
     memory: Vec<u8>,
     start: usize,
     end: usize,
@@ -25,58 +28,73 @@ pub struct Stash {
 impl Stash {
     /// A stash of these bytes, and no more memory than that.
     pub fn of(bytes: &[u8]) -> Stash {
-        Stash {
+        if bytes.is_empty() {
+            return Stash(None);
+        }
+        Stash(Some(Box::new(Held {
             memory: bytes.to_vec(),
             start: 0,
             end: bytes.len(),
-        }
+        })))
     }
 
     /// What it holds.
     pub fn bytes(&self) -> &[u8] {
-        &self.memory[self.start..self.end]
+        self.0.as_ref().map_or(&[], |held| held.bytes())
     }
 
     /// Whether it is to be used where it is.
     pub fn is_long(&self) -> bool {
-        self.end - self.start > LONG_LEN
+        self.bytes().len() > LONG_LEN
     }
 
-    /// Reads once, behind what there is; how many bytes, and whether there was room for more.
+    /// Reads once, behind what there is, into a stash that is long; how many bytes, and whether
+    /// there was room for more.
     ///
     /// # Errors
     /// Those of `recv(2)`.
     pub fn receive(&mut self, fd: i32) -> Result<(usize, bool)> {
-        if self.memory.len() - self.end < LONG_LEN {
+        let held = self.0.as_mut().expect("a long stash holds something");
+        if held.memory.len() - held.end < LONG_LEN {
             // What has been taken makes room before memory grows.
-            self.memory.drain(..self.start);
-            self.end -= self.start;
-            self.start = 0;
-            self.memory.resize(self.memory.len().max(self.end) * 2, 0);
+            held.memory.drain(..held.start);
+            held.end -= held.start;
+            held.start = 0;
+            held.memory.resize(held.memory.len().max(held.end) * 2, 0);
         }
-        let room = &mut self.memory[self.end..];
+        let room = &mut held.memory[held.end..];
         let len = io::recv(fd, room)?;
         let drained = len < room.len();
-        self.end += len;
+        held.end += len;
         Ok((len, drained))
     }
 
     /// Overwrites the first `len` bytes, which may have been a password.
     pub fn wipe(&mut self, len: usize) {
-        let bytes = &mut self.memory[self.start..self.start + len];
-        bytes.fill(0);
-        std::hint::black_box(bytes);
+        if let Some(held) = &mut self.0 {
+            let bytes = &mut held.memory[held.start..held.start + len];
+            bytes.fill(0);
+            std::hint::black_box(bytes);
+        }
     }
 
     /// Takes `len` bytes from the front; a rest that is short gives the memory back.
     #[must_use]
     pub fn without(mut self, len: usize) -> Stash {
-        self.start += len;
+        if let Some(held) = &mut self.0 {
+            held.start += len;
+        }
         if self.is_long() {
             self
         } else {
             Stash::of(self.bytes())
         }
+    }
+}
+
+impl Held {
+    fn bytes(&self) -> &[u8] {
+        &self.memory[self.start..self.end]
     }
 }
 
@@ -108,7 +126,7 @@ mod tests {
             }
         }
         stash = stash.without(given - taken - 5);
-        assert!(!stash.is_long() && stash.memory.len() == 5);
+        assert!(!stash.is_long() && stash.0.as_ref().unwrap().memory.len() == 5);
         assert_eq!(stash.bytes(), &text[given - 5..given]);
     }
 }

@@ -43,7 +43,7 @@ const TURNS_ALONE: usize = 8;
 const REQUESTS_DEFAULT: usize = 20;
 
 /// Replies that one buffer of `-o read_buf_mem_limit` has room for, as C memcached has it.
-const REPLIES_PER_BUFFER: usize = 18;
+const REPLIES_PER_BUFFER: u32 = 18;
 
 /// The token of the pipe.
 const PIPE: u64 = u64::MAX;
@@ -64,11 +64,11 @@ pub struct Worker<'s> {
     ops: Vec<Op>,
     turn: usize,
     /// Replies of one client that may wait to be sent, if `-o read_buf_mem_limit` says so.
-    replies_max: Option<usize>,
+    replies_max: Option<u32>,
     /// Buffers that partial requests may be kept in, if it does.
-    buffers_max: Option<usize>,
+    buffers_max: Option<u32>,
     /// Buffers that they are kept in, if there is a limit.
-    held: usize,
+    held: u32,
     /// No client can have been silent for too long before this clock second.
     idle_due_s: u32,
 }
@@ -116,7 +116,7 @@ impl<'s> Worker<'s> {
             replies_max: server
                 .settings
                 .buffers_max()
-                .map(|buffers| (buffers - 1).max(1) * REPLIES_PER_BUFFER),
+                .map(|buffers| (buffers - 1).max(1).saturating_mul(REPLIES_PER_BUFFER)),
             buffers_max: server.settings.buffers_max(),
             held: 0,
             idle_due_s: 0,
@@ -421,7 +421,7 @@ impl<'s> Worker<'s> {
         }
         if let Some(buffers_max) = self.buffers_max {
             self.held -= std::mem::take(&mut client.held);
-            client.held = client.stash.bytes().len().div_ceil(BUFFER_BYTES as usize);
+            client.held = client.stash.bytes().len().div_ceil(BUFFER_BYTES as usize) as u32;
             self.held += client.held;
             if self.held > buffers_max {
                 self.local.counters.thread.read_buf_oom.add(1);
@@ -511,12 +511,19 @@ fn send<'s>(client: &mut Connection<'s>, cx: &Context<'_, 's>, out: &mut Output<
 
 /// The connections of a worker. A token names a place and how often it has been filled, so
 /// that an event for one that is gone does not reach its successor.
+///
+/// Places come in blocks that never move: a list that grows by copying has room for as many
+/// again, and leaves its old memory behind.
 #[derive(Default)]
 struct Clients<'s> {
-    places: Vec<Place<'s>>,
+    blocks: Vec<Box<[Place<'s>]>>,
     free: Vec<u32>,
 }
 
+/// Places in a block.
+const BLOCK_LEN: usize = 64;
+
+#[repr(align(64))] // of its own cache lines, and those are few
 struct Place<'s> {
     generation: u32,
     client: Option<Connection<'s>>,
@@ -524,44 +531,66 @@ struct Place<'s> {
 
 impl<'s> Clients<'s> {
     fn insert(&mut self, client: Connection<'s>) -> u64 {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place {
-                generation: 0,
-                client: None,
-            });
-            self.places.len() as u32 - 1
-        });
-        let place = &mut self.places[index as usize];
+        if self.free.is_empty() {
+            self.add_block();
+        }
+        let index = self.free.pop().expect("a block has places");
+        let place = &mut self.blocks[index as usize / BLOCK_LEN][index as usize % BLOCK_LEN];
         place.client = Some(client);
         u64::from(place.generation) << 32 | u64::from(index)
     }
 
+    fn add_block(&mut self) {
+        let first = self.blocks.len() * BLOCK_LEN;
+        let empty = || Place {
+            generation: 0,
+            client: None,
+        };
+        let block = std::iter::repeat_with(empty).take(BLOCK_LEN);
+        self.blocks.push(block.collect());
+        self.free
+            .extend((first..first + BLOCK_LEN).rev().map(|index| index as u32));
+    }
+
     /// All of them, with their tokens.
     fn iter(&self) -> impl Iterator<Item = (u64, &Connection<'s>)> {
-        let numbered = self.places.iter().enumerate();
+        let numbered = self.blocks.iter().flatten().enumerate();
         numbered.filter_map(|(index, place)| {
             let token = u64::from(place.generation) << 32 | index as u64;
             Some((token, place.client.as_ref()?))
         })
     }
 
+    /// The place that a token names, as long as its client is there.
+    #[inline]
+    fn place(&mut self, token: u64) -> Option<&mut Place<'s>> {
+        let index = token as u32 as usize;
+        let place = self.blocks.get_mut(index / BLOCK_LEN)?;
+        let place = &mut place[index % BLOCK_LEN];
+        (place.generation == (token >> 32) as u32).then_some(place)
+    }
+
     #[inline]
     fn get(&mut self, token: u64) -> Option<&mut Connection<'s>> {
-        let place = self.places.get_mut(token as u32 as usize)?;
-        if place.generation == (token >> 32) as u32 {
-            place.client.as_mut()
-        } else {
-            None
-        }
+        self.place(token)?.client.as_mut()
     }
 
     /// Takes a connection out; none if it is gone already.
     fn take(&mut self, token: u64) -> Option<Connection<'s>> {
-        self.get(token)?;
-        let place = &mut self.places[token as u32 as usize];
-        let client = place.client.take();
+        let place = self.place(token)?;
+        let client = place.client.take()?;
         place.generation = place.generation.wrapping_add(1);
         self.free.push(token as u32);
-        client
+        Some(client)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_client_takes_two_cache_lines() {
+        assert_eq!(size_of::<Place<'_>>(), 128);
     }
 }

@@ -25,7 +25,7 @@ pub struct Context<'c, 's> {
     /// What is told on standard error.
     pub(super) log: Log,
     /// Replies of one client that may wait to be sent, if memory for them is limited.
-    pub(super) replies_max: Option<usize>,
+    pub(super) replies_max: Option<u32>,
 }
 
 impl<'c, 's> Context<'c, 's> {
@@ -35,7 +35,7 @@ impl<'c, 's> Context<'c, 's> {
         local: &'c mut Local,
         ops: &'c mut Vec<Op>,
         asker: Asker<'c>,
-        replies_max: Option<usize>,
+        replies_max: Option<u32>,
     ) -> Context<'c, 's> {
         Context {
             server,

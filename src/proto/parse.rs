@@ -57,7 +57,7 @@ enum Step {
 struct List {
     keys: Keys,
     /// Where the line begins, as long as no key has been taken from it.
-    line: Option<usize>,
+    line: Option<u32>,
 }
 
 /// Takes input apart. Between calls it knows only how far an unfinished line has been
@@ -65,7 +65,7 @@ struct List {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parser {
     /// Bytes at the start of the next input that hold no line feed.
-    searched: usize,
+    searched: u32,
     list: Option<List>,
 }
 
@@ -86,7 +86,7 @@ impl Parser {
         ops: &mut Vec<Op>,
         hash: impl Fn(&[u8]) -> u64,
     ) -> (usize, Stop) {
-        let searched = std::mem::take(&mut self.searched);
+        let searched = std::mem::take(&mut self.searched) as usize;
         let mut fill = Fill { input, ops, hash };
         let mut at = 0;
         while fill.ops.len() < room {
@@ -136,7 +136,7 @@ impl Parser {
     /// The line at `at` has no end yet: is that bearable?
     fn unfinished<H>(&mut self, fill: &mut Fill<'_, H>, at: usize) -> Stop {
         let rest = &fill.input[at..];
-        self.searched = rest.len();
+        self.searched = rest.len() as u32; // as positions in input are everywhere here
         if rest.len() <= LINE_LEN_MAX {
             return Stop::Input;
         }
@@ -247,7 +247,7 @@ impl Parser {
                 with_cas: false,
                 touch: None,
             },
-            line: Some(at),
+            line: Some(at as u32),
         });
         true
     }
@@ -267,7 +267,7 @@ impl Parser {
         }
         self.list = Some(List {
             keys,
-            line: Some(at),
+            line: Some(at as u32),
         });
         Step::Next(at + first)
     }
@@ -302,7 +302,7 @@ impl Parser {
             let key = Span::new(at, if ends_here { end - 1 } else { end });
             let hash = (fill.hash)(key.of(input));
             let first = line.is_some();
-            let start = line.take().unwrap_or(at);
+            let start = line.take().map_or(at, |start| start as usize);
             fill.push(
                 start,
                 Body::Read {

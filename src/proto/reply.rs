@@ -83,14 +83,14 @@ pub struct Output<'s> {
     pins: Vec<Pin<'s>>,
     pinned_len: usize,
     /// Replies in it, if somebody counts them.
-    replies: usize,
+    replies: u32,
 }
 
 /// Where an output stood.
 #[derive(Clone, Copy)]
 pub struct Mark {
-    len: usize,
-    replies: usize,
+    len: u32,
+    replies: u32,
 }
 
 /// A value that is sent from the item's memory.
@@ -113,7 +113,7 @@ impl<'s> Output<'s> {
     }
 
     /// Counts one more reply; says how many there are.
-    pub fn count_reply(&mut self) -> usize {
+    pub fn count_reply(&mut self) -> u32 {
         self.replies += 1;
         self.replies
     }
@@ -166,16 +166,17 @@ impl<'s> Output<'s> {
     /// What there is now, to come back to.
     pub fn mark(&self) -> Mark {
         Mark {
-            len: self.bytes.len(),
+            len: self.bytes.len() as u32, // a flush is due long before 4 GiB
             replies: self.replies,
         }
     }
 
     /// Takes back what has been added since; nothing may have been sent in between.
     pub fn take_back(&mut self, mark: Mark) {
-        self.bytes.truncate(mark.len);
+        let len = mark.len as usize;
+        self.bytes.truncate(len);
         self.replies = mark.replies;
-        while let Some(pin) = self.pins.pop_if(|pin| pin.after > mark.len) {
+        while let Some(pin) = self.pins.pop_if(|pin| pin.after > len) {
             self.pinned_len -= pin.value.value_len();
         }
     }

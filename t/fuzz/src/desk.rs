@@ -17,7 +17,7 @@ const USER: &[u8] = b"bob:secret\n";
 /// Operations in a turn: not a whole batch, so that turns end in odd places.
 pub const TURN: usize = 7;
 /// Replies that may wait where memory for them is limited.
-const REPLIES_MAX: usize = 18;
+const REPLIES_MAX: u32 = 18;
 /// Bytes that are received into item memory at least: all, for every value comes in this way
 /// or the other.
 const WINDOW_MIN: usize = 64;
@@ -120,7 +120,7 @@ pub struct Desk<'s> {
     local: Local,
     ops: Vec<Op>,
     out: Output<'s>,
-    replies_max: Option<usize>,
+    replies_max: Option<u32>,
     turn: usize,
     next_class: usize,
 }
