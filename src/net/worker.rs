@@ -21,7 +21,9 @@ use super::udp::{Datagrams, Tools};
 use crate::ops::Server;
 use crate::ops::conns::{Asker, Kind};
 use crate::ops::watch::{Admission, Reason, Recorder};
-use crate::proto::{Context, GREETING, Next, Op, Output, READ_BUFFER_LEN, Session, no_place};
+use crate::proto::{
+    Awaits, Context, GREETING, Next, Op, Output, READ_BUFFER_LEN, Session, no_place,
+};
 use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
@@ -32,6 +34,7 @@ use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Events that one wait reports at most.
 const EVENTS_MAX: usize = 256;
@@ -56,7 +59,10 @@ pub struct Worker<'s> {
     pipe: Taker,
     clients: Clients<'s>,
     datagrams: Vec<Datagrams<'s>>,
+    /// Who has more to do.
     queue: VecDeque<u64>,
+    /// Who will have, and when.
+    resting: VecDeque<(Instant, u64)>,
     local: Local,
     recorder: Arc<Recorder>,
     read_buffer: Vec<u8>,
@@ -79,6 +85,8 @@ enum Outcome {
     Waiting,
     /// It has more to do.
     Queued,
+    /// It has more to do after a rest.
+    Resting,
     /// It is to be closed.
     Closed(Reason),
     /// It is to be given to the logger.
@@ -102,6 +110,7 @@ impl<'s> Worker<'s> {
             clients: Clients::default(),
             datagrams: Vec::new(),
             queue: VecDeque::new(),
+            resting: VecDeque::new(),
             local: server.add_thread(),
             recorder: server.log.recorder(),
             read_buffer: vec![0; READ_BUFFER_LEN],
@@ -151,8 +160,7 @@ impl<'s> Worker<'s> {
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
-            let timeout_ms = if self.queue.is_empty() { -1 } else { 0 };
-            if let Err(e) = self.epoll.wait(&mut events, timeout_ms) {
+            if let Err(e) = self.wait(&mut events) {
                 panic!("epoll_wait: {e}");
             }
             for index in 0..events.len() {
@@ -190,6 +198,22 @@ impl<'s> Worker<'s> {
                     self.serve(token, true, others);
                 }
             }
+        }
+    }
+
+    /// Waits for events, but not if somebody has something to do, or has rested by then.
+    fn wait(&mut self, events: &mut Events) -> Result<()> {
+        if self.resting.is_empty() {
+            let timeout_ms = if self.queue.is_empty() { -1 } else { 0 };
+            return self.epoll.wait(events, timeout_ms);
+        }
+        let now = Instant::now();
+        while let Some((_, token)) = self.resting.pop_front_if(|(due, _)| *due <= now) {
+            self.queue.push_back(token);
+        }
+        match self.resting.front() {
+            Some((due, _)) if self.queue.is_empty() => self.epoll.wait_for(events, *due - now),
+            _ => self.epoll.wait(events, 0),
         }
     }
 
@@ -306,6 +330,14 @@ impl<'s> Worker<'s> {
                 if let Some(client) = self.clients.get(token) {
                     client.queued = true;
                     self.queue.push_back(token);
+                }
+            }
+            Ok(Outcome::Resting) => {
+                if let Some(client) = self.clients.get(token) {
+                    client.queued = true;
+                    let rest_us = self.server.settings.lru_crawler_sleep.get();
+                    let due = Instant::now() + Duration::from_micros(rest_us.into());
+                    self.resting.push_back((due, token));
                 }
             }
             Ok(Outcome::Watching(place)) => self.hand_over(token, place),
@@ -451,6 +483,7 @@ impl<'s> Worker<'s> {
                 }
             },
             Next::Input if drained => Outcome::Waiting,
+            Next::Turn if client.session.take_rest() => Outcome::Resting,
             _ => Outcome::Queued,
         })
     }
@@ -486,6 +519,8 @@ fn converse<'s>(
                     break Next::Flush;
                 }
             }
+            // Whoever may have come since waits for no more of a dump.
+            Next::Turn if client.session.awaits() == Awaits::Dump => break Next::Turn,
             Next::Turn => {
                 cx.local.counters.thread.conn_yields.add(1);
                 turns -= 1;

@@ -1,9 +1,11 @@
 //! Listing items: `lru_crawler metadump` and `mgdump`, as the client takes them, and
 //! `stats cachedump`.
 //!
-//! For a dump the worker itself walks the table, a few rows in each of the connection's turns, and stops
-//! while the output is full. So a client that reads slowly, or not at all, holds up nobody and
-//! nothing but its own output. Nothing is written to a socket under a lock.
+//! For a dump the worker itself walks the table, a few rows in each of the connection's turns,
+//! and stops while the output is full. So a client that reads slowly, or not at all, holds up
+//! nobody and nothing but its own output; and one that reads fast does not get all of a
+//! processor, for a dump rests now and then, as the crawler does. Nothing is written to a
+//! socket under a lock.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +24,10 @@ const BAD_CLASS: &[u8] = b"CLIENT_ERROR Illegal slab id\r\n";
 
 /// What a row of the table, a handful of items, takes of a connection's turn.
 const ROW_COST: usize = 4;
+/// Work between two rests: 250 items or a thousand empty rows. The crawler looks at a thousand
+/// items in that time.
+const WORK_PER_REST: usize = 1000;
+const ITEM_WORK: usize = 4;
 
 /// Bytes that `stats cachedump` lists at most.
 const CACHEDUMP_LEN_MAX: usize = 2 << 20;
@@ -40,6 +46,8 @@ pub struct Dump<'s> {
     kind: Kind,
     crawl: Crawl,
     entry: DumpEntry<'s>,
+    /// Work since the last rest.
+    unrested: usize,
 }
 
 impl<'s> Dump<'s> {
@@ -49,6 +57,7 @@ impl<'s> Dump<'s> {
             kind,
             crawl: Crawl::new(classes, 0),
             entry,
+            unrested: 0,
         }
     }
 
@@ -68,15 +77,25 @@ impl<'s> Dump<'s> {
                 Kind::Meta => put_meta(&item, store.clock.wall(0), out),
                 Kind::Get => put_get(&item, out),
             });
-            if listed.is_none() {
+            let Some(listed) = listed else {
                 out.put(match self.kind {
                     Kind::Meta => reply::END,
                     Kind::Get => reply::EN,
                 });
                 return true;
-            }
+            };
+            self.unrested += (listed * ITEM_WORK).max(1);
         }
         false
+    }
+
+    /// Whether it is to rest now for as long as `lru_crawler_sleep` says; said once.
+    pub fn take_rest(&mut self) -> bool {
+        let is_due = self.unrested >= WORK_PER_REST;
+        if is_due {
+            self.unrested = 0;
+        }
+        is_due
     }
 }
 

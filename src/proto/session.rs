@@ -534,6 +534,15 @@ impl<'s> Session<'s> {
         }
     }
 
+    /// After a turn that was used up: whether the next one is to wait for as long as
+    /// `lru_crawler_sleep` says. Said once.
+    pub fn take_rest(&mut self) -> bool {
+        match &mut self.state {
+            State::Dump(dump) => dump.take_rest(),
+            _ => false,
+        }
+    }
+
     /// Whether a command has come since the last call.
     #[inline]
     pub fn take_commanded(&mut self) -> bool {

@@ -106,6 +106,34 @@ fn conversation() -> Vec<u8> {
 }
 
 #[test]
+fn a_dump_rests_now_and_then_and_nothing_else_does() {
+    let server = server();
+    let mut talk = Talk::new(&server);
+    for n in 0..2000 {
+        talk.feed(format!("set key{n} 0 0 1\r\nx\r\n").as_bytes());
+    }
+    assert!(!talk.session.take_rest());
+    talk.rest.extend_from_slice(b"lru_crawler metadump all\r\n");
+    let (mut rests, mut next) = (0, Next::Turn);
+    while next != Next::Input {
+        let mut cx = Context::new(&server, &mut talk.local, &mut talk.ops, NOBODY, None);
+        let handled = talk
+            .session
+            .handle(&mut cx, &talk.rest, &mut talk.out, &mut 32);
+        talk.rest.drain(..handled.consumed);
+        talk.collect();
+        next = handled.next;
+        rests += usize::from(next == Next::Turn && talk.session.take_rest());
+        assert!(!talk.session.take_rest(), "said once");
+    }
+    // 250 items between two, and a thousand rows where there are none.
+    assert!((8..=16).contains(&rests), "{rests} rests for 2000 items");
+    let lines = talk.replies.split(|&byte| byte == b'\n');
+    let listed = lines.filter(|line| line.starts_with(b"key=key")).count();
+    assert_eq!(listed, 2000);
+}
+
+#[test]
 fn a_conversation_gets_the_same_replies_wherever_it_is_cut() {
     let text = conversation();
     let whole = {

@@ -69,6 +69,7 @@ static WORKER: &[Rule] = &[
     // without if it may not.
     Fails(libc::SYS_openat, libc::EACCES),
     Any(libc::SYS_epoll_pwait),
+    Any(libc::SYS_epoll_pwait2),
     #[cfg(target_arch = "x86_64")]
     Any(libc::SYS_epoll_wait),
     Any(libc::SYS_recvfrom),
