@@ -23,7 +23,7 @@ run: all
 
 test: all
 	$(CARGO) build --locked
-	$(CARGO) test --locked --lib --bin memcached-bench --test replay
+	$(CARGO) test --locked --lib --bin memcached-bench --test replay --test model
 	prove -j 2 t/
 
 # Libc calls fail as plans say: doc/testing.txt, "Faults". A build of its own.
@@ -41,6 +41,12 @@ test-peer:
 test-clients:
 	$(CARGO) build --locked
 	prove -v t/clients/
+
+# Long runs of tests that `make test` has short ones of (doc/testing.txt), in a build that is fast
+# and checks itself.
+CHECKED := $(CARGO) test --locked --profile checked
+model:
+	MODEL_SEED=$(SEED) MODEL_OPS=$(or $(OPS),1000000) $(CHECKED) --test model -- --nocapture
 
 # Looks for input that breaks something, each target for so many seconds; doc/testing.txt tells
 # what to do with a finding. Wants `cargo install cargo-fuzz` and a C++ compiler.
@@ -92,4 +98,4 @@ $(BINARY) $(BENCH):
 clean:
 	$(CARGO) clean --locked
 
-.PHONY: all run test test-faults test-peer test-clients fuzz bench doc check install clean
+.PHONY: all run test test-faults test-peer test-clients model fuzz bench doc check install clean
