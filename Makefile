@@ -23,7 +23,7 @@ run: all
 
 test: all
 	$(CARGO) build --locked
-	$(CARGO) test --locked --lib --bin memcached-bench --test replay --test model
+	$(CARGO) test --locked --lib --bin memcached-bench --test replay --test model --test stress
 	prove -j 2 t/
 
 # Libc calls fail as plans say: doc/testing.txt, "Faults". A build of its own.
@@ -47,6 +47,11 @@ test-clients:
 CHECKED := $(CARGO) test --locked --profile checked
 model:
 	MODEL_SEED=$(SEED) MODEL_OPS=$(or $(OPS),1000000) $(CHECKED) --test model -- --nocapture
+stress:
+	STRESS_SEED=$(SEED) STRESS_SECONDS=$(or $(STRESS_SECONDS),60) \
+		$(CHECKED) --test stress -- --nocapture --test-threads 1 --skip soak
+soak:
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),60) $(CHECKED) --test stress -- --nocapture soak
 
 # Looks for input that breaks something, each target for so many seconds; doc/testing.txt tells
 # what to do with a finding. Wants `cargo install cargo-fuzz` and a C++ compiler.
@@ -98,4 +103,4 @@ $(BINARY) $(BENCH):
 clean:
 	$(CARGO) clean --locked
 
-.PHONY: all run test test-faults test-peer test-clients model fuzz bench doc check install clean
+.PHONY: all run test test-faults test-peer test-clients model stress soak fuzz bench doc check install clean
