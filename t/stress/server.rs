@@ -18,6 +18,13 @@ pub struct Memory {
     pub all_kib: u64,
 }
 
+impl Memory {
+    /// What is not the heap: items, the hash table, stacks, the program.
+    pub fn others_kib(&self) -> u64 {
+        self.all_kib - self.heap_kib
+    }
+}
+
 /// A server that runs.
 pub struct Server {
     child: Child,
