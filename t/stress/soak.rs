@@ -27,7 +27,7 @@ const SHAPES: &[Shape] = &[
             expiries: &[0],
             guests: 0,
         },
-        heap_growth_max_kib: 256,
+        heap_growth_max_kib: 512,
     },
     Shape {
         name: "values of all lengths, clients that leave in mid-request",
@@ -58,6 +58,8 @@ const SHAPES: &[Shape] = &[
 const OTHERS_GROWTH_MAX_KIB: u64 = 4 << 10;
 /// Requests at least after the warm-up, however slow the machine is: enough for a leak to show.
 const REQUESTS_MIN: u64 = 50_000;
+/// Clients that come and go after it, so that what is lost with a connection shows, too.
+const PASSERS_BY: u64 = 1000;
 const THREADS: u64 = 4;
 
 #[test]
@@ -83,6 +85,7 @@ fn a_full_cache_serves_right_values_in_flat_memory() {
             });
             let warm = server.memory();
             let enough = seen.requests.load(Relaxed) + REQUESTS_MIN;
+            come_and_go(server);
             wait_for("enough requests", || {
                 seen.stop.load(Relaxed) || seen.requests.load(Relaxed) >= enough
             });
@@ -105,5 +108,17 @@ fn a_full_cache_serves_right_values_in_flat_memory() {
             shape.name
         );
         server.stop(operator);
+    }
+}
+
+/// Many clients, one after another: each other one goes in the middle of a value.
+fn come_and_go(server: &Server) {
+    for number in 0..PASSERS_BY {
+        let mut client = server.client();
+        if number % 2 == 0 {
+            assert_eq!(client.ask("mn"), "MN");
+        } else {
+            client.push(b"set half 0 0 500\r\nha");
+        }
     }
 }
