@@ -115,6 +115,7 @@ fn sums_are_exact_while_pages_move_and_lists_change() {
         "-t 4 -m 128 -f 3 -o slab_chunk_max=16,slab_automove=2,slab_automove_window=3",
         "-t 8 -m 128 -o temporary_ttl=61",
     ];
+    let seed = given("STRESS_SEED", 4711);
     let time = Duration::from_secs(given("STRESS_SECONDS", 4)) / shapes.len() as u32;
     for options in shapes {
         let server = Server::start(options);
@@ -127,11 +128,11 @@ fn sums_are_exact_while_pages_move_and_lists_change() {
                 .map(|me| {
                     scope.spawn(move || {
                         let _stop = StopOnPanic(stop);
-                        sums::add_up(server, me, stop)
+                        sums::add_up(server, me, seed, stop)
                     })
                 })
                 .collect();
-            scope.spawn(|| operator::operate(server, Care::Keeps, stop, 1));
+            scope.spawn(|| operator::operate(server, Care::Keeps, stop, seed));
             pass(time, stop);
             let outcomes: Vec<_> = clients.into_iter().map(|client| client.join()).collect();
             let mut operator = server.client();

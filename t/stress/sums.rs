@@ -89,8 +89,8 @@ fn number_of(key: &str, value: &[u8]) -> u64 {
 }
 
 /// One client, until it is told to stop.
-pub fn add_up(server: &Server, me: u64, stop: &AtomicBool) -> Done {
-    let mut random = Random::new(me);
+pub fn add_up(server: &Server, me: u64, seed: u64, stop: &AtomicBool) -> Done {
+    let mut random = Random::new(seed * 100 + me);
     let (mut text, mut binary) = (server.client(), server.client());
     let mut done = Done::default();
     while !stop.load(Relaxed) {
