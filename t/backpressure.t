@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use Test::More;
 use FindBin qw($Bin);
+use IO::Select;
 use lib "$Bin/lib";
 use Server;
 
@@ -38,6 +39,7 @@ $stalled->is_silent('... and nothing is left over');
 # The value changes hands while replies with the old one are still to be sent.
 $stalled = $server->client;
 $sent = $stalled->push_blindly($requests);
+wait_for(sub { IO::Select->new($stalled->{socket})->can_read(0) }, 'a reply has come');
 is($other->set('large', 'new'), 'STORED', 'a value is replaced while a client is slow to read it');
 is($other->set("other$_", 'z' x VALUE_LEN), 'STORED', '... and others beside it') for 1 .. 10;
 my $old = count_whole($stalled, $reply);
