@@ -180,6 +180,7 @@ fn open_sockets(settings: &Settings, passed: Vec<OwnedFd>) -> Vec<sockets::Liste
         mark: settings.socket_mark,
         ascii_only: settings.auth_file.is_some(),
         binary_only: settings.sasl && settings.auth_file.is_none(),
+        is_verbose: settings.verbosity.get() > 1,
     };
     let opened = if passed.is_empty() {
         sockets::open(&request)

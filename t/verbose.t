@@ -161,6 +161,8 @@ for my $options ('', '-v') {
     my $frames = Frames->new($server->ports('UDP'));
     my ($fd) = $server->stderr =~ /^<([0-9]+) server listening \(udp\)$/m;
     ok($fd, 'a worker says that it reads datagrams') or diag($server->stderr);
+    my ($before, $after) = $server->stderr =~ /^<[0-9]+ send buffer was ([0-9]+), now ([0-9]+)\n(?:.*\n)*<[0-9]+ server listening \(udp\)$/m;
+    cmp_ok($after // 0, '>=', $before // 1, '... and before, how long the buffer for replies has become');
     is($frames->ask("set a 0 0 1\r\n1"), "STORED\r\n", '... one comes');
     is($frames->ask('get a'), "VALUE a 0 1\r\n1\r\nEND\r\n", '... and another one');
     is($frames->ask("set a 0 0 9\r\n1"), "CLIENT_ERROR bad data chunk\r\n", '... and half of one');

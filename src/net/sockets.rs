@@ -21,7 +21,7 @@ use crate::sys::socket::{self, Address};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 /// The operating system refused something (`EX_OSERR` of `sysexits.h`).
@@ -49,6 +49,8 @@ pub struct Request<'a> {
     pub ascii_only: bool,
     /// Clients log in by SASL, so no listener may speak text. `ascii_only` has precedence.
     pub binary_only: bool,
+    /// Whether it is told what was made of a socket: `-vv`.
+    pub is_verbose: bool,
 }
 
 /// A socket that clients can reach.
@@ -82,6 +84,7 @@ pub fn open(request: &Request<'_>) -> Result<Vec<Listening>, Refusal> {
         backlog: request.backlog,
         is_udp: false,
         mark: request.mark,
+        is_verbose: request.is_verbose,
         listening: Vec::new(),
         messages: String::new(),
     };
@@ -128,6 +131,7 @@ struct Opening {
     /// Whether sockets for datagrams are opened now.
     is_udp: bool,
     mark: u32,
+    is_verbose: bool,
     listening: Vec<Listening>,
     messages: String,
 }
@@ -191,6 +195,9 @@ impl Opening {
                     continue;
                 }
             };
+            if self.is_udp {
+                self.grow_send_buffer(&fd);
+            }
             if self.mark != 0 {
                 // Not everybody may; it is told, and the socket goes without.
                 let marked = socket::set_mark(&fd, self.mark);
@@ -210,6 +217,18 @@ impl Opening {
         match passed_over {
             Some(error) if !any => Err(Failure::Because(error_text(&error))),
             _ => Ok(()),
+        }
+    }
+
+    /// Room for the replies of many clients; without it there is less.
+    fn grow_send_buffer(&self, fd: &OwnedFd) {
+        match socket::grow_send_buffer(fd) {
+            Ok((before, after)) if self.is_verbose => {
+                let fd = fd.as_raw_fd();
+                warn(&format!("<{fd} send buffer was {before}, now {after}"));
+            }
+            Ok(_) => {}
+            Err(e) => warn(&format!("setsockopt: {}", error_text(&e))),
         }
     }
 
@@ -478,6 +497,7 @@ mod tests {
         mark: 0,
         ascii_only: false,
         binary_only: false,
+        is_verbose: false,
     };
 
     fn open_listed(list: &str) -> Result<Vec<Listening>, Refusal> {

@@ -146,13 +146,18 @@ pub fn tcp(address: &SocketAddr) -> Result<OwnedFd> {
     Ok(socket)
 }
 
-/// A UDP socket of the address' family, ready to be bound, with as large a buffer for what is
-/// sent as the kernel allows.
+/// A UDP socket of the address' family, ready to be bound.
 pub fn udp(address: &SocketAddr) -> Result<OwnedFd> {
-    let socket = internet(address, libc::SOCK_DGRAM)?;
+    internet(address, libc::SOCK_DGRAM)
+}
+
+/// Makes the buffer for what is sent as large as the kernel allows; its bytes before and after.
+pub fn grow_send_buffer(socket: &OwnedFd) -> Result<(i32, i32)> {
+    let len = || get_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUF);
+    let before = len()?;
     // The kernel cuts it to what the system's settings allow.
-    set_option(&socket, libc::SOL_SOCKET, libc::SO_SNDBUF, SEND_BUFFER_MAX)?;
-    Ok(socket)
+    set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUF, SEND_BUFFER_MAX)?;
+    Ok((before, len()?))
 }
 
 /// What is asked for to hold the replies of a UDP socket.

@@ -65,6 +65,7 @@ for my $refusal (@refusals, $> == 0 ? @as_root : ()) {
 # What is not needed is done without.
 for my $tolerated (
     ['setrlimit EPERM times 1', '-r', ''],
+    ['setsockopt ENOMEM after 5 times 1', '-U -1', 'setsockopt: Cannot allocate memory\n'],
     ['setrlimit EPERM', '', ''],              # a debug build goes on; t/daemon.t has the other
     ['mlockall ENOMEM', '-k', 'warning: -k invalid, mlockall\(\) failed: Cannot allocate memory\n'],
     ['mmap ENOMEM times 1', '', ''],
