@@ -159,8 +159,9 @@ for my $options ('', '-v') {
 {
     my $server = Server->start('-vv -t 1 -U -1');
     my $frames = Frames->new($server->ports('UDP'));
-    my ($fd) = $server->stderr =~ /^<([0-9]+) server listening \(udp\)$/m;
-    ok($fd, 'a worker says that it reads datagrams') or diag($server->stderr);
+    my $fd;
+    wait_for(sub { ($fd) = $server->stderr =~ /^<([0-9]+) server listening \(udp\)$/m },
+        'a worker says that it reads datagrams');
     my ($before, $after) = $server->stderr =~ /^<[0-9]+ send buffer was ([0-9]+), now ([0-9]+)\n(?:.*\n)*<[0-9]+ server listening \(udp\)$/m;
     cmp_ok($after // 0, '>=', $before // 1, '... and before, how long the buffer for replies has become');
     is($frames->ask("set a 0 0 1\r\n1"), "STORED\r\n", '... one comes');
