@@ -30,11 +30,12 @@ const FAILURE: i32 = 1;
 fn main() {
     let passed = activation::passed();
     let settings = read_settings();
+    let environment = Environment::of_process();
     life::prepare(&settings).unwrap_or_else(|refusal| refuse(&refusal));
     // Signals are blocked before the first thread starts, so that none of them takes one.
     let signals = SignalFd::new().unwrap_or_else(|e| fail("signalfd", &e));
     // It lives until the process ends, and every thread may borrow it.
-    let logins = read_logins(&settings);
+    let logins = read_logins(&settings, &environment);
     let server: &'static Server = Box::leak(Box::new(
         Server::new(settings, logins).unwrap_or_else(|e| fail("failed to make the cache", &e)),
     ));
@@ -94,8 +95,8 @@ fn read_settings() -> Settings {
 }
 
 /// Who may log in, read by the user that the server runs as.
-fn read_logins(settings: &Settings) -> Logins {
-    let logins = Logins::read(settings, &Environment::of_process());
+fn read_logins(settings: &Settings, environment: &Environment) -> Logins {
+    let logins = Logins::read(settings, environment);
     logins.unwrap_or_else(|complaint| {
         log_text(&complaint);
         exit(FAILURE);

@@ -5,8 +5,10 @@ use warnings;
 use Test::More;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
+use Binary;
 use Cwd qw(getcwd);
 use Client;
+use File::Basename qw(basename dirname);
 use IO::Socket::IP;
 use Server;
 
@@ -80,6 +82,34 @@ for my $row (
     is($code, $expect, "-d $options is refused by the process that was called");
     is($err, $text, '... in words');
     ok(!-e $pid_file, '... and leaves no pid file');
+}
+
+# Files of users are looked for where it was started, though it goes elsewhere.
+{
+    my $here = getcwd();
+    my $users = scratch_path('users');
+    open my $file, '>', $users or die "$users: $!";
+    print $file "bob:secret\n";
+    close $file;
+    chdir dirname($users);
+    local $ENV{MEMCACHED_SASL_PWDB} = basename($users);
+    for my $options ('-Y ' . basename($users), '-S') {
+        my $pid_file = scratch_path('pid');
+        my $daemon = daemon("$options -P $pid_file");
+        my $pid = pid_of($pid_file);
+        is(readlink "/proc/$pid/cwd", '/', "-d $options by a relative path: a daemon is in /");
+        my $client = connect_to($daemon);
+        if ($options eq '-S') {
+            is(Binary->new($client)->call('SASL_AUTH', key => 'PLAIN', val => "\0bob\0secret")->{status}, 0,
+                '... and lets in whom the file names');
+        }
+        else {
+            $client->says("set auth 0 0 10\r\nbob secret\r\n", "STORED\r\n", '... and lets in whom the file names');
+        }
+        kill 'TERM', $pid;
+        wait_for(sub { !kill 0, $pid }, '... until it ends');
+    }
+    chdir $here;
 }
 
 # What is found out later only the daemon knows.

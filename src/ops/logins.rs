@@ -25,22 +25,33 @@ pub struct Environment {
     pub config_directory: Option<OsString>,
     /// The name of this machine, the realm of names that have none.
     pub host: String,
+    /// Where paths begin that are relative: a daemon goes elsewhere before it reads them.
+    pub directory: PathBuf,
 }
 
 impl Environment {
-    /// That of this process.
+    /// That of this process. Call it before the working directory is left.
     pub fn of_process() -> Environment {
         Environment {
             password_file: env::var_os("MEMCACHED_SASL_PWDB"),
             config_directory: env::var_os("SASL_CONF_PATH"),
             host: process::host_name(),
+            directory: env::current_dir().unwrap_or_default(),
         }
+    }
+
+    /// Where a file is that was named at the start. What has no name is nowhere.
+    fn locate(&self, path: &Path) -> PathBuf {
+        if path.as_os_str().is_empty() {
+            return PathBuf::new();
+        }
+        self.directory.join(path)
     }
 
     /// The configuration of SASL for this server, if there is one.
     fn config_file(&self) -> Option<PathBuf> {
         if let Some(directory) = &self.config_directory {
-            return Some(Path::new(directory).join(CONFIG_NAME));
+            return Some(self.directory.join(directory).join(CONFIG_NAME));
         }
         CONFIG_DIRECTORIES
             .map(|directory| Path::new(directory).join(CONFIG_NAME))
@@ -73,7 +84,8 @@ impl Logins {
     /// # Errors
     /// Text for standard error, as it is; the server must not start.
     pub fn read(settings: &Settings, environment: &Environment) -> Result<Logins, String> {
-        let text = settings.auth_file.as_deref().map(TextUsers::read);
+        let text = settings.auth_file.as_deref();
+        let text = text.map(|path| TextUsers::read(path, environment.locate(path)));
         // With both it is the text protocol that clients log in by.
         let sasl = (settings.sasl && text.is_none()).then(|| SaslUsers::read(environment));
         Ok(Logins {
@@ -113,23 +125,27 @@ impl Logins {
 
 /// The file of `-Y`.
 struct TextUsers {
+    /// As it was given, which is how it is shown.
+    shown: PathBuf,
     path: PathBuf,
     table: Mutex<Table>,
 }
 
 impl TextUsers {
-    fn read(path: &Path) -> Result<TextUsers, String> {
-        let table = TextUsers::table(path)?;
-        Ok(TextUsers {
-            // Whoever changes the working directory later means the same file.
-            path: std::path::absolute(path).unwrap_or_else(|_| path.into()),
-            table: Mutex::new(table),
-        })
+    fn read(shown: &Path, path: PathBuf) -> Result<TextUsers, String> {
+        let users = TextUsers {
+            shown: shown.into(),
+            path,
+            table: Mutex::default(),
+        };
+        *users.table.lock().unwrap() = users.table()?;
+        Ok(users)
     }
 
-    fn table(path: &Path) -> Result<Table, String> {
-        let shown = path.display();
-        let bytes = fs::read(path).map_err(|error| {
+    /// What the file holds now.
+    fn table(&self) -> Result<Table, String> {
+        let shown = self.shown.display();
+        let bytes = fs::read(&self.path).map_err(|error| {
             let error = process::error_text(&error);
             format!("Could not open authfile [{shown}] for reading, error {error}: {error}\n")
         })?;
@@ -140,7 +156,7 @@ impl TextUsers {
     }
 
     fn reload(&self) {
-        match TextUsers::table(&self.path) {
+        match self.table() {
             Ok(table) => *self.table.lock().unwrap() = table,
             Err(complaint) => log!("{}; the users of before stay", complaint.trim_end()),
         }
@@ -179,7 +195,7 @@ impl SaslUsers {
         let Some(path) = environment.password_file.as_ref() else {
             return Err(refusal("MEMCACHED_SASL_PWDB must name a password file"));
         };
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+        let path = environment.locate(path.as_ref());
         let stamp = Stamp::of(&path);
         let table = read_table(&path).map_err(|error| {
             let error = process::error_text(&error);
@@ -290,6 +306,7 @@ mod tests {
             password_file: Some(path.into()),
             config_directory: Some("/no/such/directory".into()),
             host: "here".into(),
+            directory: PathBuf::new(),
         };
         Logins::read(&settings, &environment)
     }

@@ -69,6 +69,7 @@ impl Terms {
             password_file: path.map(Into::into),
             config_directory: Some("/no/such/directory".into()),
             host: "here".into(),
+            ..Environment::default()
         };
         let logins = Logins::read(&settings, &environment).expect("the file is there");
         let server = Server::new(settings, logins).expect("there is address space");
