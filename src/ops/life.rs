@@ -5,7 +5,7 @@
 //! can be refused is refused before the process goes into the background, so that whoever
 //! started it hears of it.
 //!
-//! All of this runs in the first thread, before the others start or after they have ended.
+//! All of this runs in the first thread; but for the pid file, before the others start.
 
 #![forbid(unsafe_code)]
 
