@@ -5,6 +5,7 @@ use warnings;
 use Test::More;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
+use Binary;
 use Frames;
 use Server;
 
@@ -79,6 +80,31 @@ for my $options ('-o drop_privileges', '-o drop_privileges,relaxed_privileges') 
     $client->is_silent('watchers go');
     is($server->stop, 0, '... and nothing of that is out of bounds');
 }
+
+# Who may log in is looked up in memory: a sandboxed worker can look at no file.
+{
+    my $users = scratch_path('users');
+    write_users($users, "bob:secret\n");
+    my %env = (env => { MEMCACHED_SASL_PWDB => $users, SASL_CONF_PATH => '/nonexistent' });
+    my $server = Server->start('-S -o drop_privileges', %env);
+    my $login = sub { Binary::shown(Binary->new($server->client)->call('SASL_AUTH', key => 'PLAIN', val => "\0$_[0]\0secret")) };
+    is($login->('bob'), 'SASL_AUTH 00 val="Authenticated"', 'who is in the file may log in');
+    is($login->('eve'), 'SASL_AUTH 20 val="Auth failure."', '... and nobody else');
+    write_users($users, "eve:secret\n");
+    is($login->('eve'), 'SASL_AUTH 20 val="Auth failure."', 'a file that changes');
+    $server->signal('HUP');
+    wait_for(sub { $login->('eve') =~ /Authenticated/ }, '... counts after SIGHUP');
+    is($login->('bob'), 'SASL_AUTH 20 val="Auth failure."', '... and it alone');
+    is($server->stop, 0, '... and none of that ends the server');
+
+    $server = Server->start("-Y $users -o drop_privileges");
+    my $by_text = sub { $server->client->ask("set auth 0 0 10\r\n$_[0] secret") };
+    is($by_text->('eve'), 'STORED', 'by text, too, who is in the file may log in');
+    write_users($users, "bob:secret\n");
+    $server->signal('HUP');
+    wait_for(sub { $by_text->('bob') eq 'STORED' }, '... and after SIGHUP who is in it now');
+    is($server->stop, 0, '... which does not end the server');
+}
 for my $how ("shutdown\r\n", "shutdown graceful\r\n") {
     my $server = Server->start('-A -o drop_privileges');
     $server->client->send($how);
@@ -97,6 +123,15 @@ sub modes {
         $modes{$mode}{$name}++;
     }
     return %modes;
+}
+
+sub write_users {
+    my ($path, $text) = @_;
+    open my $file, '>', $path or die "$path: $!";
+    print $file $text;
+    close $file;
+    chmod 0600, $path;
+    return;
 }
 
 sub slurp {

@@ -2,7 +2,8 @@
 //! they change.
 //!
 //! Asked by the workers, read again by the listener (SIGHUP) and, for SASL, by a worker that
-//! finds the file changed. A mutex per file is held for the question; logins are rare.
+//! finds the file changed, unless it is sandboxed (`-o drop_privileges`) and may not look. A
+//! mutex per file is held for the question; logins are rare.
 
 #![forbid(unsafe_code)]
 
@@ -87,7 +88,8 @@ impl Logins {
         let text = settings.auth_file.as_deref();
         let text = text.map(|path| TextUsers::read(path, environment.locate(path)));
         // With both it is the text protocol that clients log in by.
-        let sasl = (settings.sasl && text.is_none()).then(|| SaslUsers::read(environment));
+        let sasl =
+            (settings.sasl && text.is_none()).then(|| SaslUsers::read(settings, environment));
         Ok(Logins {
             text: text.transpose()?,
             sasl: sasl.transpose()?,
@@ -169,6 +171,9 @@ struct SaslUsers {
     host: String,
     /// Whether the configuration leaves PLAIN among the mechanisms.
     offers_plain: bool,
+    /// Whether a login looks if the file has changed. A sandboxed worker that did would be the
+    /// end of the process.
+    follows_file: bool,
     state: Mutex<SaslState>,
 }
 
@@ -190,7 +195,7 @@ impl Stamp {
 }
 
 impl SaslUsers {
-    fn read(environment: &Environment) -> Result<SaslUsers, String> {
+    fn read(settings: &Settings, environment: &Environment) -> Result<SaslUsers, String> {
         let refusal = |why: &str| format!("SASL: {why}\nError initializing sasl.\n");
         let Some(path) = environment.password_file.as_ref() else {
             return Err(refusal("MEMCACHED_SASL_PWDB must name a password file"));
@@ -205,13 +210,14 @@ impl SaslUsers {
             path,
             host: environment.host.clone(),
             offers_plain: read_config(environment),
+            follows_file: !settings.drop_privileges,
             state: Mutex::new(SaslState { table, stamp }),
         })
     }
 
     fn admits(&self, act_as: &[u8], user: &[u8], password: &[u8]) -> bool {
         let mut state = self.state.lock().unwrap();
-        if Stamp::of(&self.path) != state.stamp {
+        if self.follows_file && Stamp::of(&self.path) != state.stamp {
             self.read_again(&mut state);
         }
         let at_host = [b"@", self.host.as_bytes()].concat();
