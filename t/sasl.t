@@ -157,6 +157,29 @@ like($server->stderr, qr/everybody can read the passwords$/m, '... it is told th
 like($server->stderr, qr/lines of more than 255 bytes are ignored: 1$/m, '... and that a line is too long');
 unlike($server->stderr, qr/secret|ann:x|\bnew\b\W*$/, 'no password is told to anyone');
 
+# A change that cannot be read for want of descriptors is read when there are some again.
+{
+    write_file($users, "bob:secret\n");
+    my $crowded = Server->start('-S -t 1 -c 40 -o no_maxconns_fast', %env);
+    my $bob = Binary->new($crowded->client);
+    plain($bob, "\0bob\0secret");
+    my @others;
+    until ($bob->stats->{listen_disabled_num}) {
+        my $before = $bob->stats->{curr_connections};
+        push @others, $crowded->client;
+        my $stats;
+        do { $stats = $bob->stats } until $stats->{listen_disabled_num} || $stats->{curr_connections} > $before;
+    }
+    write_file($users, "eve:secret\n");
+    is(shown(plain($bob, "\0bob\0secret")), GOOD, 'while there is no descriptor for the file its users stay') for 1 .. 3;
+    my $told = () = $crowded->stderr =~ /Too many open files; the users of before stay$/mg;
+    is($told, 1, '... which is told once');
+    $_->close for @others;
+    wait_for(sub { $bob->stats->{accepting_conns} }, '... then there are some');
+    is(shown(plain(Binary->new($crowded->client), "\0bob\0secret")), DENIED, '... and who is no longer in the file is refused');
+    is(shown(plain(Binary->new($crowded->client), "\0eve\0secret")), GOOD, '... and who is in it now is not');
+}
+
 # What is counted.
 write_file($users, "bob:secret\n");
 for my $row (

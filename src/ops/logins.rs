@@ -102,7 +102,7 @@ impl Logins {
             text.reload();
         }
         if let Some(sasl) = &self.sasl {
-            sasl.read_again(&mut sasl.state.lock().unwrap());
+            sasl.reload();
         }
     }
 
@@ -179,8 +179,10 @@ struct SaslUsers {
 
 struct SaslState {
     table: Table,
-    /// Of the file when it was last looked at; `None`: it was not there.
+    /// Of the file that the table was read from.
     stamp: Option<Stamp>,
+    /// Whether it has been told that the file cannot be read any more.
+    is_told: bool,
 }
 
 /// What is different when a file has been: device, inode, bytes, time of the last change.
@@ -211,7 +213,11 @@ impl SaslUsers {
             host: environment.host.clone(),
             offers_plain: read_config(environment),
             follows_file: !settings.drop_privileges,
-            state: Mutex::new(SaslState { table, stamp }),
+            state: Mutex::new(SaslState {
+                table,
+                stamp,
+                is_told: false,
+            }),
         })
     }
 
@@ -237,15 +243,30 @@ impl SaslUsers {
         state.table.admits(&full, bare, password) && is_itself
     }
 
-    /// Reads the file into `state`, or leaves that as it was.
+    fn reload(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.is_told = false;
+        self.read_again(&mut state);
+    }
+
+    /// Reads the file into `state`, or leaves the table as it was: then the next login tries
+    /// again, since what was in the way (too many open files) may be gone by then.
     fn read_again(&self, state: &mut SaslState) {
-        state.stamp = Stamp::of(&self.path);
+        let stamp = Stamp::of(&self.path);
         match read_table(&self.path) {
-            Ok(table) => state.table = table,
-            Err(error) => {
+            Ok(table) => {
+                *state = SaslState {
+                    table,
+                    stamp,
+                    is_told: false,
+                }
+            }
+            Err(error) if !state.is_told => {
                 let (path, error) = (self.path.display(), process::error_text(&error));
                 log!("SASL: {path}: {error}; the users of before stay");
+                state.is_told = true;
             }
+            Err(_) => {}
         }
     }
 }
