@@ -37,29 +37,26 @@ impl Table {
     /// counts as far as it may be long.
     pub fn of_text_file(bytes: &[u8]) -> Option<Table> {
         let mut table = Table::default();
-        let mut rest = bytes;
-        while !rest.is_empty() && table.lines.len() < TEXT_LINES_MAX {
-            let end = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
-            let line = &rest[..end.min(LINE_LEN_MAX)];
-            rest = match end {
-                ..=LINE_LEN_MAX => rest.get(end + 1..).unwrap_or_default(),
-                _ => &[],
-            };
-            let line = Line::new(line.strip_suffix(b"\r").unwrap_or(line));
+        for text in lines(bytes).take(TEXT_LINES_MAX) {
+            let kept = &text[..text.len().min(LINE_LEN_MAX)];
+            let line = Line::new(kept.strip_suffix(b"\r").unwrap_or(kept));
             if line.name_len == line.len {
                 return None;
             }
             table.lines.push(line);
+            if kept.len() < text.len() {
+                break;
+            }
         }
-        (!table.lines.is_empty()).then_some(table)
+        Some(table)
     }
 
     /// A file for SASL: any lines at all, of which those count that a question fits.
     pub fn of_sasl_file(bytes: &[u8]) -> Table {
         let mut table = Table::default();
-        for line in bytes.split(|&b| b == b'\n') {
-            if line.len() <= LINE_LEN_MAX {
-                table.lines.push(Line::new(line));
+        for text in lines(bytes) {
+            if text.len() <= LINE_LEN_MAX {
+                table.lines.push(Line::new(text));
             } else {
                 table.too_long += 1;
             }
@@ -89,6 +86,12 @@ impl Table {
         }
         black_box(if known { first } else { second })
     }
+}
+
+/// The lines of a file without their line feeds, at least one; the last need not have any.
+fn lines(file: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let text = file.strip_suffix(b"\n").unwrap_or(file);
+    text.split(|&byte| byte == b'\n')
 }
 
 impl Line {
