@@ -239,7 +239,8 @@ impl SaslUsers {
         };
         // Who acts for somebody else would need a rule for that, and there is none.
         let is_itself = act_as.is_empty() || act_as == user || !has_realm && act_as == full;
-        let bare = name.strip_suffix(&at_host[..]).unwrap_or(name);
+        let bare = name.strip_suffix(&at_host[..]);
+        let bare = bare.filter(|bare| !bare.is_empty()).unwrap_or(name);
         state.table.admits(&full, bare, password) && is_itself
     }
 
@@ -340,7 +341,8 @@ mod tests {
 
     #[test]
     fn a_name_without_a_realm_is_of_this_machine() {
-        let path = temp_file("logins-realm", "bob@here:one\nann:two\neve@there:three\n");
+        let users = "bob@here:one\nann:two\neve@there:three\n:four\n";
+        let path = temp_file("logins-realm", users);
         let logins = sasl(&path).unwrap();
         let admits = |user: &str, password: &str| {
             logins.admits_by_plain(b"", user.as_bytes(), password.as_bytes())
@@ -350,6 +352,7 @@ mod tests {
         assert!(admits("eve@there", "three"));
         assert!(!admits("eve", "three") && !admits("eve@here", "three"));
         assert!(!admits("ann@there", "two") && !admits("", "two") && !admits("  ", ""));
+        assert!(!admits("", "four") && !admits("@here", "four") && !admits(" @here ", "four"));
         let as_whom = |act_as: &[u8], user: &[u8]| logins.admits_by_plain(act_as, user, b"one");
         assert!(as_whom(b"", b"bob") && as_whom(b"bob", b"bob") && as_whom(b"bob@here", b"bob"));
         assert!(!as_whom(b"eve", b"bob") && !as_whom(b"bob", b"bob@here"));
