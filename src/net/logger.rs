@@ -149,10 +149,9 @@ impl<'s> Logger<'s> {
 
     /// Turns what has been recorded into lines and sends them; false if there was nothing.
     fn pass(&mut self) -> bool {
-        let (written, dropped) = self.harvest.gather(&self.server.log);
+        let counts = self.harvest.gather(&self.server.log);
+        self.count(counts);
         let thread = &self.counters.thread;
-        thread.log_worker_written.add(written);
-        thread.log_worker_dropped.add(dropped);
         let watchers = &mut self.watchers;
         self.harvest.each(|gid, streams, line| {
             for watcher in &mut *watchers {
@@ -163,17 +162,25 @@ impl<'s> Logger<'s> {
                 }
             }
         });
-        self.harvest.clear(!watchers.is_empty());
+        self.harvest.clear();
         for watcher in watchers {
             watcher.flush();
             watcher.is_stuck = false;
         }
-        written + dropped > 0
+        counts != (0, 0)
     }
 
-    /// Closes the connections of watchers that have gone.
+    /// Counts entries that were taken out of the rings, and those that found no room there.
+    fn count(&self, (written, dropped): (u64, u64)) {
+        let thread = &self.counters.thread;
+        thread.log_worker_written.add(written);
+        thread.log_worker_dropped.add(dropped);
+    }
+
+    /// Closes the connections of watchers that have gone. After the last one memory goes back.
     fn remove_gone(&mut self) {
         let server = self.server;
+        let watched = !self.watchers.is_empty();
         for watcher in self.watchers.extract_if(.., |watcher| watcher.is_gone) {
             let fd = watcher.socket.as_raw_fd();
             server.log.leave(watcher.streams);
@@ -185,6 +192,10 @@ impl<'s> Logger<'s> {
             }
             drop(watcher);
             server.connections.closed();
+        }
+        if watched && self.watchers.is_empty() {
+            let counts = self.harvest.end(&server.log);
+            self.count(counts);
         }
     }
 }

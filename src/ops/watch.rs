@@ -10,8 +10,8 @@
 //! A thread makes an entry only if somebody watches its stream, and never waits: a ring that
 //! is full drops the entry. The logger takes a ring's entries by giving it an empty one.
 //!
-//! Locks: a mutex for each ring, one for the list of rings, one for the roster of watchers;
-//! taken last (a ring's under an item's stripe and an LRU list), nothing is taken under them.
+//! Locks: a mutex for each ring, taken last: under an item's stripe and an LRU list, or, by the
+//! logger, under that of the list of rings. The roster of watchers has one that is taken alone.
 
 #![forbid(unsafe_code)]
 
@@ -472,18 +472,23 @@ impl Harvest {
         }
     }
 
-    /// Keeps the memory for the next time, or, if nobody watches, gives it back.
-    pub fn clear(&mut self, keep: bool) {
+    /// Forgets what was taken, and keeps the memory for the next time.
+    pub fn clear(&mut self) {
         self.order.clear();
         for batch in &mut self.taken {
-            if keep {
-                batch.entries.clear();
-                batch.texts.clear();
-                batch.dropped = 0;
-            } else {
-                *batch = Batch::default();
-            }
+            batch.entries.clear();
+            batch.texts.clear();
+            batch.dropped = 0;
         }
+    }
+
+    /// Nobody watches any more: takes what was recorded to the last, as [`Harvest::gather`]
+    /// does, and gives back the memory of that, its own and that of the rings.
+    pub fn end(&mut self, log: &Log) -> (u64, u64) {
+        *self = Harvest::default();
+        let counts = self.gather(log);
+        *self = Harvest::default();
+        counts
     }
 }
 
@@ -631,7 +636,7 @@ mod tests {
             let (_, line) = line.split_once(' ').unwrap();
             lines.push(line.trim_end().to_owned());
         });
-        harvest.clear(true);
+        harvest.clear();
         lines
     }
 
@@ -703,11 +708,29 @@ mod tests {
             recorder.item(b"k", SEEN);
         }
         assert_eq!(taken.gather(&log), (3, 2));
-        taken.clear(true);
+        taken.clear();
         recorder.item(b"k", SEEN);
         assert_eq!(taken.gather(&log), (1, 0));
-        taken.clear(false);
+        taken.clear();
         assert_eq!(taken.gather(&log), (0, 0));
+    }
+
+    #[test]
+    fn when_nobody_watches_any_more_no_memory_is_kept() {
+        let (log, mut taken) = (log(4096), Harvest::default());
+        let recorder = log.recorder();
+        let place = log.reserve(Streams::FETCHERS).unwrap();
+        for _ in 0..3 {
+            recorder.item(b"k", SEEN);
+            assert_eq!(taken.gather(&log), (1, 0));
+            taken.clear();
+        }
+        recorder.item(b"k", SEEN);
+        log.leave(place.streams);
+        assert_eq!(taken.end(&log), (1, 0));
+        let ring = recorder.ring.lock().unwrap();
+        assert_eq!((ring.entries.capacity(), ring.texts.capacity()), (0, 0));
+        assert_eq!(taken.taken.capacity(), 0);
     }
 
     #[test]
