@@ -192,8 +192,8 @@ impl<'s> Connection<'s> {
         Input::Buffer(len)
     }
 
-    /// The stash has been copied.
-    fn drop_stash(&mut self) {
+    /// The stash has been copied, or nobody will read it.
+    pub fn drop_stash(&mut self) {
         if self.session.awaits_secret() {
             self.stash.wipe(self.stash.bytes().len());
         }

@@ -286,9 +286,13 @@ impl<'s> Worker<'s> {
     }
 
     fn close(&mut self, token: u64, reason: Reason) {
-        let Some(client) = self.clients.take(token) else {
+        let Some(mut client) = self.clients.take(token) else {
             return;
         };
+        client.drop_stash();
+        if client.session.awaits_secret() {
+            wipe(&mut self.read_buffer); // with what it has left unfinished
+        }
         self.held -= client.held;
         if self.server.settings.verbosity.get() > 1 {
             log!("<{} connection closed.", client.fd());

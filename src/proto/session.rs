@@ -302,8 +302,11 @@ impl<'s> Session<'s> {
         };
         let (consumed, stop) = match self.language {
             Language::Binary => {
-                self.had_secret |= self.login.is_due();
-                binary::parse(input, room, &mut ops, hash, self.login)
+                let (len, stop) = binary::parse(input, room, &mut ops, hash, self.login);
+                // A frame of which some is missing may be another login.
+                let is_cut = stop == Stop::Input && len < input.len();
+                self.had_secret |= self.login.is_due() || self.login.is_possible() && is_cut;
+                (len, stop)
             }
             _ => self.parser.parse(input, room, &mut ops, hash),
         };
@@ -575,9 +578,10 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Whether input may hold a password: what is kept of it is to be wiped out after use.
+    /// Whether input may hold a password: what is kept of it is to be wiped out after use. By
+    /// SASL a client may log in again at any time.
     pub fn awaits_secret(&self) -> bool {
-        self.language == Language::TextLogin || self.login.is_due()
+        self.language == Language::TextLogin || self.login.is_possible()
     }
 
     /// Whether the input since the last question may have held a password.

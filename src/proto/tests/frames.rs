@@ -257,6 +257,22 @@ fn a_login_may_be_cut_anywhere() {
     }
 }
 
+#[test]
+fn input_that_may_hold_a_password_is_known() {
+    let (server, _users) = sasl_server("frames-secret");
+    let mut talk = Talk::new(&server);
+    let login = frame(0x21, b"", b"PLAIN", b"\0bob\0secret");
+    for attempt in ["the first", "another"] {
+        assert!(talk.session.awaits_secret(), "{attempt}");
+        talk.feed(&login[..login.len() - 3]);
+        assert!(talk.session.had_secret(), "{attempt}, cut");
+        talk.feed(&login[login.len() - 3..]);
+        assert!(talk.session.had_secret(), "{attempt}");
+    }
+    talk.feed(&frame(0x0a, b"", b"", b""));
+    assert!(!talk.session.had_secret() && !talk.closed);
+}
+
 /// Frames with some bytes changed, where a change does the most: in the header.
 fn damaged(random: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
     let mut text = Vec::new();

@@ -1,0 +1,83 @@
+#!/usr/bin/perl
+# What a client says to log in is wiped out of memory as soon as it has been looked at.
+use strict;
+use warnings;
+no warnings 'portable';                  # addresses have 64 bits
+use Test::More;
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+use Binary qw(frame);
+use Server;
+
+my $users = scratch_path('users');
+write_file($users, "bob:secret\n");
+my %env = (env => { MEMCACHED_SASL_PWDB => $users, SASL_CONF_PATH => '/nonexistent' });
+
+open my $own, '<', "/proc/$$/mem" or plan skip_all => "memory cannot be looked at: $!";
+close $own;
+
+for my $row (
+    ["-Y $users", sub { 'set auth 0 0 ' . length("bob $_[0]") . "\r\nbob $_[0]\r\n" },
+        length "CLIENT_ERROR authentication failure\r\n"],
+    ['-S',        sub { frame('SASL_AUTH', key => 'PLAIN', val => "\0bob\0$_[0]") },
+        24 + length 'Auth failure.'],
+) {
+    my ($options, $login_with, $reply_len) = @$row;
+    my $server = Server->start("$options -t 1 -m 16", %env);
+    for my $before ('first', $options eq '-S' ? 'another' : ()) {
+        my $password = sub { join '', map { sprintf '%08x', rand 1 << 32 } 1 .. 4 };
+        my $new_client = sub {
+            my $client = $server->client;
+            return $client if $before eq 'first';
+            $client->send($login_with->('secret'));
+            $client->recv_exact(24 + length 'Authenticated');
+            return $client;
+        };
+        for my $cut (0, -20) {
+            my ($client, $wrong) = ($new_client->(), $password->());
+            my $bytes = $login_with->($wrong);
+            $client->send(substr $bytes, 0, $cut) if $cut;
+            $client->await_taken if $cut;
+            $client->send(substr $bytes, $cut);
+            $client->recv_exact($reply_len);
+            # Of a wrong password, as the right one is in the table of users.
+            wait_for(sub { !holds($server, substr $wrong, 0, 12) },
+                "$options, $before login, " . ($cut ? 'cut' : 'whole') . ': nothing is left of it');
+        }
+        my ($client, $wrong) = ($new_client->(), $password->());
+        $client->send(substr $login_with->($wrong), 0, -4);
+        wait_for(sub { holds($server, substr $wrong, 0, 12) }, '... one that is not finished is kept');
+        $client->close;
+        wait_for(sub { !holds($server, substr $wrong, 0, 12) }, '... until the client goes');
+    }
+}
+
+done_testing;
+
+# Whether these bytes are anywhere in memory that the server may write.
+sub holds {
+    my ($server, $bytes) = @_;
+    my $process = '/proc/' . $server->pid;
+    open my $maps, '<', "$process/maps" or die "$process/maps: $!";
+    open my $memory, '<:raw', "$process/mem" or die "$process/mem: $!";
+    while (my $line = <$maps>) {
+        my ($start, $end) = $line =~ /^([0-9a-f]+)-([0-9a-f]+) rw/ or next;
+        ($start, $end) = (hex $start, hex $end);
+        for (my $at = $start; $at < $end; $at += 1 << 20) {
+            sysseek $memory, $at, 0 or last;
+            # A little more than the step, as it may stand across one.
+            defined sysread $memory, my $piece, (1 << 20) + 100 or last;
+            return 1 if index($piece, $bytes) >= 0;
+        }
+    }
+    return 0;
+}
+
+sub write_file {
+    my ($path, $text) = @_;
+    open my $file, '>', $path or die "$path: $!";
+    chmod 0600, $path;
+    print $file $text;
+    close $file;
+    return;
+}
