@@ -117,6 +117,11 @@ static WORKER: &[Rule] = &[
     Any(libc::SYS_rseq),
     Equal(libc::SYS_prctl, 0, libc::PR_SET_NAME as u32),
     Equal(libc::SYS_prctl, 0, PR_SET_VMA),
+    // A panic asks where it is, to tell of itself, and does without if it may not.
+    Fails(libc::SYS_getcwd, libc::EACCES),
+    Fails(libc::SYS_readlinkat, libc::EACCES),
+    #[cfg(target_arch = "x86_64")]
+    Fails(libc::SYS_readlink, libc::EACCES),
     // The command `shutdown`, and the end of a panic.
     Own(libc::SYS_kill, 0),
     Own(libc::SYS_tgkill, 0),
@@ -328,7 +333,9 @@ mod tests {
     #[test]
     fn what_is_not_listed_is_trapped() {
         let refused = libc::SECCOMP_RET_ERRNO | libc::EACCES as u32;
-        assert_eq!(ask(WORKER, libc::SYS_openat, [0; 6]), refused);
+        for call in [libc::SYS_openat, libc::SYS_getcwd, libc::SYS_readlinkat] {
+            assert_eq!(ask(WORKER, call, [0; 6]), refused, "{call}");
+        }
         for call in [libc::SYS_socket, libc::SYS_execve, libc::SYS_bind] {
             assert_eq!(ask(WORKER, call, [0; 6]), libc::SECCOMP_RET_TRAP, "{call}");
         }
