@@ -216,6 +216,12 @@ __DATA__
     > <1 0 1 0>set a 0 0 3\r\nabc\r\nget a zz\r\n
     < <1 0 1 0>STORED\r\n
     < <1 0 1 0>VALUE a 0 3\r\nabc\r\nEND\r\n
+several keys are one command, and what comes behind is another
+    > <1 0 1 0>set a 0 0 3\r\nabc\r\nget a a\r\nget a zz\r\nversion\r\n
+    < <1 0 1 0>STORED\r\n
+    < <1 0 1 0>VALUE a 0 3\r\nabc\r\nVALUE a 0 3\r\nabc\r\nEND\r\n
+    < <1 0 1 0>VALUE a 0 3\r\nabc\r\nEND\r\n
+    < <1 0 1 0>VERSION 1.6.45\r\n
 16 1392 bytes fit a datagram
     > <1 0 1 0>set a 0 0 1369\r\n{v*1369}\r\nget a\r\n
     < <1 0 1 0>STORED\r\n

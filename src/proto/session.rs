@@ -287,8 +287,9 @@ impl<'s> Session<'s> {
         let store = &cx.server.store;
         let mut ops = std::mem::take(cx.ops);
         ops.clear();
-        // Keys of a list are looked up a batch at a time, which counts as one request.
-        let room = if self.parser.is_in_list() {
+        // Keys of a list are looked up a batch at a time, which counts as one request. What comes
+        // after the list may be in its last batch; but each command of a datagram is alone.
+        let room = if self.parser.is_in_list() && cx.asker.from.is_none() {
             BATCH
         } else {
             BATCH.min(*turn)
