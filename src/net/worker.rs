@@ -208,7 +208,10 @@ impl<'s> Worker<'s> {
             return self.epoll.wait(events, timeout_ms);
         }
         let now = Instant::now();
-        while let Some((_, token)) = self.resting.pop_front_if(|(due, _)| *due <= now) {
+        while let Some(&(due, token)) = self.resting.front()
+            && due <= now
+        {
+            self.resting.pop_front();
             self.queue.push_back(token);
         }
         match self.resting.front() {

@@ -293,8 +293,9 @@ impl Thread<'_> {
             (None, Source::Any) => -1,
         };
         let (to, state) = (plan.to, if begun.is_some() { "ok" } else { "fail" });
-        let text = format_args!("type=slab_move src={from} dst={to} state={state}");
-        self.local.tell_system(&text);
+        self.local.tell_system(&format_args!(
+            "type=slab_move src={from} dst={to} state={state}"
+        ));
     }
 
     fn repeat_passes(&mut self, moving: &mut Move, plan: Plan) -> bool {
