@@ -53,6 +53,12 @@ stress:
 soak:
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),60) $(CHECKED) --test stress -- --nocapture soak
 
+# Every order of the steps of a few threads, and every value that a load may see, for what they do
+# to each other (doc/testing.txt).
+loom:
+	RUSTFLAGS="--cfg loom" $(CARGO) test --locked --profile loom --lib \
+		--target-dir $(TARGET)/loom models::
+
 # Looks for input that breaks something, each target for so many seconds; doc/testing.txt tells
 # what to do with a finding. Wants `cargo install cargo-fuzz` and a C++ compiler.
 FUZZ_SECONDS ?= 60
@@ -103,4 +109,4 @@ $(BINARY) $(BENCH):
 clean:
 	$(CARGO) clean --locked
 
-.PHONY: all run test test-faults test-peer test-clients model stress soak fuzz bench doc check install clean
+.PHONY: all run test test-faults test-peer test-clients loom model stress soak fuzz bench doc check install clean

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::{Condvar, Mutex};
+use crate::sys::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 /// One thread waits; anyone may ring. A ring while it is awake is not lost.

@@ -10,6 +10,8 @@ pub mod crawler;
 pub mod life;
 pub mod logins;
 mod maintainer;
+#[cfg(all(test, loom))]
+mod models;
 pub mod mover;
 mod passwords;
 pub mod prefixes;

@@ -17,13 +17,16 @@
 
 use crate::store::{End, Event, Local, Mode, Observer, Outcome, Refused, Seen};
 use crate::sys::socket::Address;
+use crate::sys::sync::Mutex;
+use crate::sys::sync::atomic::{
+    AtomicI32, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
+};
 use crate::sys::wake::Waker;
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::io::Result;
 use std::os::fd::{OwnedFd, RawFd};
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Watchers at a time.
@@ -204,6 +207,14 @@ pub struct Admission {
     streams: Streams,
     first_gid: u64,
     waiting: VecDeque<u8>,
+}
+
+#[cfg(all(test, loom))]
+impl Admission {
+    /// The first event that it will be told of.
+    pub fn first_gid(&self) -> u64 {
+        self.first_gid
+    }
 }
 
 /// Why there is no place.
@@ -615,7 +626,7 @@ fn write_key(to: &mut String, key: &[u8]) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

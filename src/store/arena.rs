@@ -15,9 +15,10 @@
 
 use super::item::{Header, ItemId, Word};
 use crate::sys::memory::{HUGE_PAGE_LEN, Reservation};
+use crate::sys::sync::atomic::AtomicU8;
 use std::io::{Error, ErrorKind, Result};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Bytes of a page.
 pub const PAGE_LEN: usize = 1 << 20;
@@ -27,7 +28,7 @@ const SPARE_PAGES: usize = 65;
 /// Bytes that ids reach: 8 TiB.
 const LEN_MAX: usize = 8 << ItemId::BITS;
 /// What is reserved at least, so that the limit can be raised while running.
-const RESERVED_LEN_MIN: usize = 16 << 30;
+const RESERVED_LEN_MIN: usize = if cfg!(loom) { 0 } else { 16 << 30 };
 
 /// Bytes of the reservation before page 0.
 const ORIGIN: usize = HUGE_PAGE_LEN - PAGE_LEN;
@@ -44,6 +45,17 @@ pub struct Arena {
     space: Reservation,
     classes: Box<[AtomicU8]>,
     committed: AtomicUsize,
+    #[cfg(loom)]
+    twins: super::checked::Twins,
+}
+
+/// A part of a chunk behind its header. A key is frozen, a value may be written over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// The key.
+    Key,
+    /// The value.
+    Value,
 }
 
 impl Arena {
@@ -65,6 +77,8 @@ impl Arena {
             space,
             classes,
             committed: AtomicUsize::new(1),
+            #[cfg(loom)]
+            twins: super::checked::Twins::new(),
         })
     }
 
@@ -151,9 +165,14 @@ impl Arena {
     #[inline]
     pub fn header(&self, id: ItemId) -> &Header {
         debug_assert!(!id.is_none() && self.page_of(id) < self.pages());
+        #[cfg(loom)]
+        return self.twins.header(id);
+        #[cfg(not(loom))]
         // SAFETY: by (1) the memory is valid for as long as `self`; ids are multiples of 8;
         // every bit pattern is a valid Header, and its fields are atomics.
-        unsafe { self.at(id).cast::<Header>().as_ref() }
+        unsafe {
+            self.at(id).cast::<Header>().as_ref()
+        }
     }
 
     /// The word `offset` bytes into the chunk at `id`; `offset` is a multiple of 8 and lies
@@ -170,6 +189,20 @@ impl Arena {
     pub fn at(&self, id: ItemId) -> NonNull<u8> {
         // SAFETY: ids are offsets within the pages, which lie in the reservation.
         unsafe { self.space.base().add(ORIGIN + id.offset()) }
+    }
+
+    /// To be called by whoever reads the bytes of a chunk. It only tells loom.
+    #[inline]
+    pub fn reads(&self, _id: ItemId, _part: Part) {
+        #[cfg(loom)]
+        self.twins.reads(_id, _part);
+    }
+
+    /// To be called by whoever writes the bytes of a chunk, likewise.
+    #[inline]
+    pub fn writes(&self, _id: ItemId, _part: Part) {
+        #[cfg(loom)]
+        self.twins.writes(_id, _part);
     }
 
     /// Fetches the first `len` bytes of the chunk at `id`.

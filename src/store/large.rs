@@ -14,6 +14,7 @@
 //! gigabyte and sends nothing takes nothing. The last one is taken from the class that
 //! fits what is left.
 
+use super::arena::Part;
 use super::item::{HEADER_LEN, ItemId, state};
 use super::{Local, Store};
 use std::ptr::NonNull;
@@ -143,6 +144,7 @@ impl Store {
         let chain = std::iter::successors(first, |&chunk| self.next_chunk(chunk));
         let chain = chain.map(|chunk| (chunk, CHUNK_HEADER, self.header(chunk).value_len()));
         whole.into_iter().chain(chain).map(|(id, offset, len)| {
+            self.arena.reads(id, Part::Value);
             // SAFETY: a value lies within its chunk (checked when it was written); by the
             // caller's promise nobody frees or writes it for as long as the slice lives.
             unsafe { std::slice::from_raw_parts(self.arena.at(id).add(offset).as_ptr(), len) }
@@ -152,6 +154,7 @@ impl Store {
     /// Where the next bytes of a chunk go, and how many it can take. The caller owns the item.
     pub(super) fn chunk_window(&self, chunk: ItemId) -> (NonNull<u8>, usize) {
         let used = self.header(chunk).value_len();
+        self.arena.writes(chunk, Part::Value);
         // SAFETY: a chunk holds its header and the bytes that it says it holds.
         let at = unsafe { self.arena.at(chunk).add(CHUNK_HEADER + used) };
         (at, self.chunk_room(chunk) - used)

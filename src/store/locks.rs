@@ -7,11 +7,11 @@
 //! Order of all locks: item stripe, LRU list, slab class, arena (doc/threads.txt).
 
 use crate::sys::futex;
-use std::hint::spin_loop;
-use std::sync::atomic::{
+use crate::sys::sync::atomic::{
     AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
+use std::hint::spin_loop;
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -19,7 +19,7 @@ const CONTENDED: u32 = 2;
 
 /// How often a taken lock is looked at before the thread sleeps: holders stay for well
 /// under a microsecond.
-const SPINS: u32 = 100;
+const SPINS: u32 = if cfg!(loom) { 1 } else { 100 };
 
 /// The lock itself; guards are made by its owner.
 #[derive(Default)]
@@ -65,7 +65,7 @@ impl RawLock {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicU64;

@@ -24,8 +24,8 @@ use super::arena::Arena;
 use super::classes::CLASSES_MAX;
 use super::item::ItemId;
 use crate::counters::ListEvents;
+use crate::sys::sync::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard};
 
 /// Parts of a class's LRU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

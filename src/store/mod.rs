@@ -39,6 +39,8 @@
 mod arena;
 mod bumps;
 mod change;
+#[cfg(loom)]
+mod checked;
 mod classes;
 pub mod clock;
 mod crawl;
@@ -78,7 +80,8 @@ pub use verify::Census;
 pub use write::{Draft, Meta, Mode, Outcome, Refused, Stored, Terms};
 
 use crate::counters::{Counters, ListTotals, SIZE_STEP};
-use arena::Arena;
+use crate::sys::sync::Mutex;
+use arena::{Arena, Part};
 use bumps::Bumps;
 use clock::Clock;
 use hash::Algorithm;
@@ -86,11 +89,11 @@ use item::{CAS_LEN, HEADER_LEN, Header, ItemId, state};
 use lru::Lru;
 use slabs::{Magazines, Slabs};
 use std::io::Result;
+use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicUsize,
     Ordering::{AcqRel, Relaxed},
 };
-use std::sync::{Arc, Mutex};
 use table::{Slot, Stripe, Table, Walk};
 
 /// Bytes of a cache line.
@@ -401,6 +404,7 @@ impl Store {
     #[inline]
     fn key_of(&self, id: ItemId) -> &[u8] {
         let len = self.header(id).key_len();
+        self.arena.reads(id, Part::Key);
         // SAFETY: a key lies within its chunk (checked when it was written) and is frozen
         // from before linking until the chunk is free again. Callers hold the item's stripe,
         // its LRU list or a reference, any of which keeps the chunk from being freed.
@@ -620,7 +624,9 @@ fn stripe_power(threads: u32) -> u32 {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
 mod tests;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod upkeep_tests;

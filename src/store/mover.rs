@@ -16,7 +16,7 @@
 //! All of this runs on the mover's thread; how long it waits between passes, and when it gives
 //! up, is the caller's business (`ops::mover`).
 
-use super::arena::PAGE_LEN;
+use super::arena::{PAGE_LEN, Part};
 use super::item::{HEADER_LEN, ItemId, state};
 use super::table::{Slot, Stripe};
 use super::{Local, Store};
@@ -429,6 +429,10 @@ impl Store {
     /// alone; its links are to be set. The stripe of the item is held.
     fn copy_chunk(&self, from: ItemId, to: ItemId, len: usize) {
         self.header(to).copy_from(self.header(from));
+        for part in [Part::Key, Part::Value] {
+            self.arena.reads(from, part);
+            self.arena.writes(to, part);
+        }
         // SAFETY: both chunks hold `len` bytes. What comes after the header is written by
         // nobody: the stripe is held, and a draft is never copied.
         unsafe {

@@ -26,9 +26,10 @@ use super::arena::{Arena, PAGE_LEN};
 use super::classes::{CLASSES_MAX, ClassSizes, Classes};
 use super::item::{ItemId, free_link, state};
 use crate::sys::memory::Reservation;
+use crate::sys::sync::{Mutex, MutexGuard};
 use std::io::Result;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Chunks in a magazine at most, and bytes that they may hold together.
 const MAGAZINE_CHUNKS: usize = 16;
@@ -640,7 +641,7 @@ fn in_use(arena: &Arena, id: ItemId) -> ItemId {
     id
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use std::collections::HashSet;

@@ -76,6 +76,7 @@ struct StripeState {
     cas: AtomicU64,
 }
 
+#[cfg(not(loom))]
 const _: () = assert!(size_of::<StripeState>() == 64);
 
 /// The table.

@@ -9,6 +9,7 @@
 //! written in its place: no chunk changes hands and no list is locked. The item is marked,
 //! and who looks for a victim later treats it as new.
 
+use super::arena::Part;
 use super::item::{HEADER_LEN, ItemId, state};
 use super::lru::Segment;
 use super::observe::End;
@@ -550,6 +551,7 @@ impl Store {
         header.refs.store(0, Relaxed);
         self.set_meta(id, meta, value_len);
         self.set_cas(id, 0);
+        self.arena.writes(id, Part::Key);
         // SAFETY: the chunk is ours alone, and its class was chosen to hold the key.
         unsafe {
             let to = self.arena.at(id).add(self.key_offset);
@@ -579,6 +581,7 @@ impl Store {
         debug_assert!(at + bytes.len() <= header.value_len());
         let offset = self.key_offset + header.key_len() + at;
         debug_assert!(offset + bytes.len() <= self.slabs.classes.size(self.arena.class_of(id)));
+        self.arena.writes(id, Part::Value);
         // SAFETY: in bounds by (1), exclusive by (2); client bytes never lie in the arena.
         unsafe {
             let to = self.arena.at(id).add(offset);

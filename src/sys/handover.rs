@@ -3,6 +3,7 @@
 //! What travels is a number, with a note that the giver leaves for the taker; the types on both sides see to it that each number is owned
 //! by exactly one of them. A message is written in one piece, so none is ever torn.
 
+use super::sync::Crossing;
 use super::{check, check_len};
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
@@ -18,10 +19,10 @@ const WORD_LEN: usize = 4;
 const MESSAGES_MAX: usize = 64;
 
 /// The end that gives. It blocks while the pipe is full.
-pub struct Giver(OwnedFd);
+pub struct Giver(OwnedFd, Crossing);
 
 /// The end that takes; it never blocks, and can be watched.
-pub struct Taker(OwnedFd);
+pub struct Taker(OwnedFd, Crossing);
 
 /// What the giver has sent.
 pub enum Message {
@@ -46,7 +47,8 @@ pub fn pair() -> Result<(Giver, Taker)> {
         unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) };
     // SAFETY: no pointers.
     check(unsafe { call!(fcntl(reader.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK)) })?;
-    Ok((Giver(writer), Taker(reader)))
+    let pipe = Crossing::default();
+    Ok((Giver(writer, pipe.clone()), Taker(reader, pipe)))
 }
 
 impl Giver {
@@ -81,14 +83,17 @@ impl Giver {
         message[..WORD_LEN].copy_from_slice(&number.to_ne_bytes());
         message[WORD_LEN..].copy_from_slice(&note.to_ne_bytes());
         loop {
-            // SAFETY: the buffer is valid for its length, which is below PIPE_BUF.
-            match check_len(unsafe {
-                call!(write(
-                    self.0.as_raw_fd(),
-                    message.as_ptr().cast(),
-                    message.len()
-                ))
-            }) {
+            let call = || {
+                // SAFETY: the buffer is valid for its length, which is below PIPE_BUF.
+                check_len(unsafe {
+                    call!(write(
+                        self.0.as_raw_fd(),
+                        message.as_ptr().cast(),
+                        message.len()
+                    ))
+                })
+            };
+            match self.1.step(call, |_, waiting| *waiting += 1) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 outcome => return outcome.map(|_| ()),
             }
@@ -100,15 +105,18 @@ impl Taker {
     /// Takes what is there, at most a few dozen messages; the rest keeps the pipe readable.
     pub fn take(&self, mut each: impl FnMut(Message)) {
         let mut messages = [[0u8; MESSAGE_LEN]; MESSAGES_MAX];
-        // SAFETY: the buffer is valid for its size.
-        let read = unsafe {
-            call!(read(
-                self.0.as_raw_fd(),
-                messages.as_mut_ptr().cast(),
-                size_of_val(&messages),
-            ))
+        let call = || {
+            // SAFETY: the buffer is valid for its size.
+            let read = unsafe {
+                call!(read(
+                    self.0.as_raw_fd(),
+                    messages.as_mut_ptr().cast(),
+                    size_of_val(&messages),
+                ))
+            };
+            usize::try_from(read).unwrap_or(0) / MESSAGE_LEN
         };
-        let count = usize::try_from(read).unwrap_or(0) / MESSAGE_LEN;
+        let count = self.1.step(call, |count, waiting| *waiting -= count);
         for &[a, b, c, d, note @ ..] in &messages[..count] {
             match RawFd::from_ne_bytes([a, b, c, d]) {
                 STOP => each(Message::Stop),
@@ -130,7 +138,15 @@ impl AsFd for Taker {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+impl Taker {
+    /// Sleeps until there is something to take.
+    pub fn wait(&self) {
+        self.1.wait();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use std::io::Write;

@@ -7,6 +7,7 @@
 //! wake      waking who waits there     seccomp  giving up system calls
 //! socket    listeners, accept          datagram UDP in and out
 //! simd      comparing many bytes
+//! sync      mutexes, atomics
 //! ```
 //!
 //! Everything here is a thin safe face over one or a few calls; nothing here knows what
@@ -32,10 +33,13 @@ pub mod futex;
 pub mod handover;
 pub mod io;
 pub mod memory;
+#[cfg(all(test, loom))]
+mod models;
 pub mod process;
 pub mod seccomp;
 pub mod simd;
 pub mod socket;
+pub mod sync;
 pub mod wake;
 
 use std::io::{Error, Result};
@@ -121,7 +125,7 @@ mod tests {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let code = text.split("\nmod tests {").next().unwrap();
             let mut rest = code;
             while let Some((_, after)) = rest.split_once("libc::") {
                 let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';

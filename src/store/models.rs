@@ -1,0 +1,506 @@
+//! Models of what threads do to each other in the store, for loom: each runs under every order
+//! of steps with so many preemptions, and with every value that a load may see.
+//!
+//! `make loom` runs them. It is the real code that runs; `checked` says what stands beside the
+//! arena. doc/testing.txt lists the faults that each model was seen to find.
+
+use super::bumps::Bumps;
+use super::checked::STEP;
+use super::item::ItemId;
+use super::locks::RawLock;
+use super::*;
+use crate::sys::sync::explore;
+use loom::cell::UnsafeCell;
+use loom::thread;
+
+/// What a thread needs.
+struct Client {
+    store: Arc<Store>,
+    local: Local,
+}
+
+impl Client {
+    fn new(store: &Arc<Store>) -> Client {
+        Client {
+            store: Arc::clone(store),
+            local: store.join(Arc::new(Counters::new(CLASSES_MAX, 0))),
+        }
+    }
+
+    fn put(&mut self, key: &[u8], value: &[u8]) {
+        let (hash, terms) = (self.store.hash(key), Mode::Set.into());
+        let stored = self
+            .store
+            .put(&mut self.local, key, hash, Meta::default(), value, &terms);
+        assert_eq!(stored.unwrap().outcome, Outcome::Stored);
+    }
+
+    fn delete(&mut self, key: &[u8]) -> bool {
+        let hash = self.store.hash(key);
+        self.store.delete(&mut self.local, key, hash)
+    }
+
+    /// Reads the value after its stripe was left; none if the key is not there. All of its
+    /// bytes must be alike.
+    fn read(&mut self, key: &[u8]) -> Option<u8> {
+        let hash = self.store.hash(key);
+        let pinned = self
+            .store
+            .read(&mut self.local, key, hash, Access::Get, |found| found.pin())?;
+        let mut bytes = pinned.pieces().flatten();
+        let first = *bytes.next().unwrap();
+        assert!(bytes.all(|&byte| byte == first), "two values mixed");
+        // A second look: it stays so.
+        assert!(pinned.pieces().flatten().all(|&byte| byte == first));
+        Some(first)
+    }
+}
+
+/// A store with chunks of one and of two [`STEP`]s, and one stripe.
+fn store() -> Arc<Store> {
+    let config = Config {
+        memory_bytes: 3 << 20,
+        malloced_bytes: 0,
+        item_size_max: 1 << 20,
+        classes: ClassSizes {
+            chunk_size_min: 48,
+            factor: 1.25,
+            explicit: Some(vec![STEP as u32]),
+            chunk_max: 2 * STEP as u32,
+        },
+        use_cas: true,
+        evict: true,
+        segmented: false,
+        hash_power: 3,
+        hash_expand: false,
+        algorithm: Algorithm::Murmur3,
+        threads: 2,
+    };
+    Arc::new(Store::new(&config).unwrap())
+}
+
+const KEY: &[u8] = b"k";
+const OTHER: &[u8] = b"o";
+const SMALL: usize = 16;
+/// Bytes of a value that is a chain of two chunks.
+const LARGE: usize = 2 * STEP + 100;
+
+/// Runs both at the same time, on a store that `before` has been done to, and then the
+/// invariant walk. Nothing may be left in anybody's hands.
+fn race<A, B>(
+    before: fn(&mut Client),
+    one: impl FnOnce(&mut Client) -> A,
+    two: impl FnOnce(&mut Client) -> B + Send + 'static,
+) -> (Arc<Store>, A, B, Census)
+where
+    B: Send + 'static,
+{
+    let store = store();
+    let mut first = Client::new(&store);
+    before(&mut first);
+    let mut second = Client::new(&store);
+    let other = thread::Builder::new()
+        .stack_size(1 << 16)
+        .spawn(move || {
+            let outcome = two(&mut second);
+            (outcome, second)
+        })
+        .unwrap();
+    let a = one(&mut first);
+    let (b, second) = other.join().unwrap();
+    let totals = Store::totals_of(&[&first.local, &second.local]);
+    let census = store.verify(&totals).unwrap();
+    assert_eq!(census.held, 0, "something is not given back");
+    (store, a, b, census)
+}
+
+struct Guarded {
+    lock: RawLock,
+    value: UnsafeCell<u32>,
+}
+
+// SAFETY: loom checks each access.
+unsafe impl Sync for Guarded {}
+
+impl Guarded {
+    fn new() -> Arc<Guarded> {
+        Arc::new(Guarded {
+            lock: RawLock::default(),
+            value: UnsafeCell::new(0),
+        })
+    }
+
+    fn add(&self) {
+        self.lock.lock();
+        self.add_held();
+    }
+
+    fn try_add(&self) -> bool {
+        let held = self.lock.try_lock();
+        if held {
+            self.add_held();
+        }
+        held
+    }
+
+    fn add_held(&self) {
+        // SAFETY: the lock is held; loom checks that.
+        self.value.with_mut(|value| unsafe { *value += 1 });
+        self.lock.unlock();
+    }
+
+    fn value(&self) -> u32 {
+        // SAFETY: all threads have ended; loom checks that.
+        self.value.with(|value| unsafe { *value })
+    }
+}
+
+#[test]
+fn two_threads_that_lock_twice_exclude_each_other_and_both_come_through() {
+    explore(Some(3), || {
+        let guarded = Guarded::new();
+        let shared = Arc::clone(&guarded);
+        let other = thread::spawn(move || (0..2).for_each(|_| shared.add()));
+        (0..2).for_each(|_| guarded.add());
+        other.join().unwrap();
+        assert_eq!(guarded.value(), 4);
+    });
+}
+
+#[test]
+fn of_three_threads_none_sleeps_for_ever() {
+    explore(Some(3), || {
+        let guarded = Guarded::new();
+        let threads = [(); 2].map(|()| {
+            let shared = Arc::clone(&guarded);
+            thread::spawn(move || shared.add())
+        });
+        guarded.add();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(guarded.value(), 3);
+    });
+}
+
+#[test]
+fn who_only_tries_is_excluded_as_well() {
+    explore(None, || {
+        let guarded = Guarded::new();
+        let shared = Arc::clone(&guarded);
+        let other = thread::spawn(move || u32::from(shared.try_add()));
+        guarded.add();
+        let tried = other.join().unwrap();
+        assert_eq!(guarded.value(), 1 + tried);
+    });
+}
+
+#[test]
+fn reports_come_whole_and_in_order_through_a_ring_that_is_full_at_times() {
+    explore(Some(3), || {
+        let bumps = Arc::new(Bumps::new());
+        let shared = Arc::clone(&bumps);
+        let writer = thread::spawn(move || {
+            let accepted = |&n: &u64| shared.push(n, ItemId::from_raw(n));
+            (1..=4).filter(accepted).collect::<Vec<u64>>()
+        });
+        let mut taken: Vec<_> = (0..3).filter_map(|_| bumps.pop()).collect();
+        let put = writer.join().unwrap();
+        taken.extend(std::iter::from_fn(|| bumps.pop()));
+        assert!(taken.iter().all(|(hash, id)| *hash == id.raw()));
+        assert_eq!(taken.iter().map(|(hash, _)| *hash).collect::<Vec<_>>(), put);
+    });
+}
+
+#[test]
+fn a_pinned_value_outlives_its_key_and_its_memory_is_freed_once() {
+    explore(Some(2), || {
+        let (_, read, deleted, census) = race(
+            |client| client.put(KEY, &[1; SMALL]),
+            |reader| reader.read(KEY),
+            |other| {
+                let deleted = other.delete(KEY);
+                other.put(OTHER, &[2; SMALL]);
+                deleted
+            },
+        );
+        assert!(matches!(read, None | Some(1)) && deleted);
+        assert_eq!(census.linked, 1);
+    });
+}
+
+#[test]
+fn a_pinned_value_is_not_written_over() {
+    explore(Some(2), || {
+        let (_, read, ..) = race(
+            |client| client.put(KEY, &[1; SMALL]),
+            |reader| reader.read(KEY),
+            |writer| writer.put(KEY, &[2; SMALL]),
+        );
+        assert!(matches!(read, Some(1 | 2)));
+    });
+}
+
+#[test]
+fn a_pinned_number_is_not_written_over() {
+    explore(Some(2), || {
+        let (_, read, sum, _) = race(
+            |client| client.put(KEY, b"11"),
+            |reader| reader.read(KEY),
+            |writer| {
+                let change = Change {
+                    delta: 11,
+                    increment: true,
+                    compare: None,
+                    cas: 0,
+                    create: None,
+                };
+                let (store, hash) = (&writer.store, writer.store.hash(KEY));
+                let done = |_: Found<'_, '_>, sum, _| sum;
+                store.change(&mut writer.local, KEY, hash, &change, done)
+            },
+        );
+        assert!(matches!(read, Some(b'1' | b'2')) && sum == Ok(22));
+    });
+}
+
+#[test]
+fn the_chain_of_a_pinned_value_outlives_its_key_and_is_freed_once() {
+    explore(Some(2), || {
+        let (_, read, _, census) = race(
+            |client| client.put(KEY, &[1; LARGE]),
+            |reader| reader.read(KEY),
+            |other| {
+                other.delete(KEY);
+                other.put(OTHER, &[2; LARGE]);
+            },
+        );
+        assert!(matches!(read, None | Some(1)));
+        assert_eq!((census.linked, census.chained), (1, 2));
+    });
+}
+
+#[test]
+fn an_append_copies_what_is_there_while_another_writes_and_one_comes_after_the_other() {
+    explore(Some(2), || {
+        let (store, ..) = race(
+            |client| client.put(KEY, b"11"),
+            |one| {
+                let (hash, terms) = (one.store.hash(KEY), Mode::Append.into());
+                let meta = Meta::default();
+                let stored = one.store.put(&mut one.local, KEY, hash, meta, b"1", &terms);
+                assert_eq!(stored.unwrap().outcome, Outcome::Stored);
+            },
+            |two| two.put(KEY, b"22"),
+        );
+        let mut last = Client::new(&store);
+        let hash = store.hash(KEY);
+        let value = store.read(&mut last.local, KEY, hash, Access::Get, |found| {
+            found.value().unwrap().to_vec()
+        });
+        let value = value.unwrap();
+        assert!(value == b"22" || value == b"221", "{value:?}");
+    });
+}
+
+#[test]
+fn a_victim_is_given_up_once_and_whoever_reads_it_can_finish() {
+    explore(Some(2), || {
+        let (_, read, given_up, census) = race(
+            |client| client.put(KEY, &[1; SMALL]),
+            |reader| reader.read(KEY),
+            |other| {
+                let store = Arc::clone(&other.store);
+                let given_up = store.give_up(&mut other.local, 1, true);
+                other.put(OTHER, &[2; SMALL]);
+                given_up
+            },
+        );
+        assert!(matches!(read, None | Some(1)));
+        let left = 1 + u64::from(census.linked == 2);
+        assert!(census.linked == left && (given_up || left == 2));
+    });
+}
+
+#[test]
+fn a_dead_item_that_is_removed_stays_whole_for_whoever_reads_it() {
+    explore(Some(2), || {
+        let (_, read, _, census) = race(
+            |client| {
+                let (hash, terms) = (client.store.hash(KEY), Mode::Set.into());
+                let meta = Meta {
+                    expires_s: client.store.clock.now() + 10,
+                    ..Meta::default()
+                };
+                let (store, local) = (&client.store, &mut client.local);
+                let stored = store.put(local, KEY, hash, meta, &[1; SMALL], &terms);
+                assert_eq!(stored.unwrap().outcome, Outcome::Stored);
+            },
+            |reader| reader.read(KEY),
+            |other| {
+                let store = Arc::clone(&other.store);
+                store.clock.shift(20);
+                store.give_up(&mut other.local, 1, true);
+                other.put(OTHER, &[2; SMALL]);
+            },
+        );
+        assert!(matches!(read, None | Some(1)));
+        assert!(matches!(census.linked, 1 | 2));
+    });
+}
+
+#[test]
+fn a_victim_that_is_deleted_at_the_same_time_goes_once() {
+    explore(Some(2), || {
+        let (.., census) = race(
+            |client| client.put(KEY, &[1; SMALL]),
+            |one| one.delete(KEY),
+            |other| {
+                let store = Arc::clone(&other.store);
+                store.give_up(&mut other.local, 1, true)
+            },
+        );
+        assert_eq!((census.linked, census.free), (0, 1));
+    });
+}
+
+/// An item in one page of its class, and a second page with room.
+fn item_in_the_older_of_two_pages(client: &mut Client) {
+    client.put(KEY, &[1; SMALL]);
+    let store = &client.store;
+    assert!(store.slabs.grow_from_system(&store.arena, 1));
+}
+
+/// Goes over the oldest page of a class twice; gives the move if it is not done yet.
+fn begin_to_move(mover: &mut Client, from: usize, to: usize) -> Option<Move> {
+    let store = Arc::clone(&mover.store);
+    let source = Source::Class(from);
+    let mut moving = store.begin_move(source, to, false, false).unwrap();
+    let passes = (0..2).map(|_| store.move_pass(&mut mover.local, &mut moving, false));
+    let is_done = passes.into_iter().any(|pass| pass == Pass::Done);
+    (!is_done).then_some(moving)
+}
+
+/// When nobody is in the way any more, one pass is enough. Then the classes have so many pages.
+fn finish_to_move(store: &Arc<Store>, moving: Option<Move>, pages: [usize; 2]) {
+    if let Some(mut moving) = moving {
+        let mut last = Client::new(store);
+        let pass = store.move_pass(&mut last.local, &mut moving, false);
+        assert_eq!(pass, Pass::Done, "a chunk of the page is nowhere");
+    }
+    assert_eq!([store.pages_of(1), store.pages_of(2)], pages);
+    for class in [1, 2] {
+        store.slabs.verify(&store.arena, class).unwrap();
+    }
+}
+
+#[test]
+fn an_item_is_moved_while_it_is_read_and_each_reader_finds_it_whole() {
+    explore(Some(2), || {
+        let (store, read, moving, _) = race(
+            item_in_the_older_of_two_pages,
+            |reader| reader.read(KEY),
+            |mover| begin_to_move(mover, 1, 2),
+        );
+        assert_eq!(read, Some(1));
+        finish_to_move(&store, moving, [1, 1]);
+    });
+}
+
+#[test]
+fn no_magazine_keeps_a_chunk_of_a_page_that_has_moved() {
+    explore(Some(2), || {
+        let (store, _, moving, _) = race(
+            item_in_the_older_of_two_pages,
+            |client| {
+                client.delete(KEY);
+                client.put(OTHER, &[2; SMALL]);
+            },
+            |mover| begin_to_move(mover, 1, 2),
+        );
+        finish_to_move(&store, moving, [1, 1]);
+    });
+}
+
+#[test]
+fn a_value_that_is_written_over_while_its_page_is_emptied_is_not_lost() {
+    explore(Some(2), || {
+        let (store, _, moving, census) = race(
+            item_in_the_older_of_two_pages,
+            |client| {
+                client.put(KEY, &[2; SMALL]);
+                assert_eq!(client.read(KEY), Some(2));
+            },
+            |mover| begin_to_move(mover, 1, 2),
+        );
+        assert_eq!(census.linked, 1);
+        finish_to_move(&store, moving, [1, 1]);
+        assert_eq!(Client::new(&store).read(KEY), Some(2));
+    });
+}
+
+/// Head and tail of a chain in one page of their class, and a second page with room.
+fn chain_in_the_older_of_two_pages(client: &mut Client) {
+    client.put(KEY, &[1; LARGE]);
+    let store = &client.store;
+    assert!(store.slabs.grow_from_system(&store.arena, 1));
+}
+
+#[test]
+fn a_chunk_of_a_large_value_is_moved_when_its_last_reader_is_done() {
+    explore(Some(2), || {
+        let (store, read, moving, _) = race(
+            |client| {
+                client.put(KEY, &[1; LARGE]);
+                let store = &client.store;
+                assert!(store.slabs.grow_from_system(&store.arena, 2));
+            },
+            |reader| reader.read(KEY),
+            |mover| {
+                let moving = begin_to_move(mover, 2, 1);
+                // If the page has moved, this is written where the chunk was.
+                mover.put(OTHER, &[2; SMALL]);
+                moving
+            },
+        );
+        assert_eq!(read, Some(1));
+        finish_to_move(&store, moving, [2, 1]);
+        assert_eq!(Client::new(&store).read(KEY), Some(1));
+    });
+}
+
+#[test]
+fn a_large_value_that_is_in_the_way_is_deleted_once() {
+    explore(Some(2), || {
+        let (store, _, moving, census) = race(
+            chain_in_the_older_of_two_pages,
+            |reader| (reader.read(KEY), reader.delete(KEY)),
+            |mover| {
+                let store = Arc::clone(&mover.store);
+                let mut moving = store.begin_move(Source::Class(1), 2, false, false).unwrap();
+                let pass = store.move_pass(&mut mover.local, &mut moving, true);
+                (pass != Pass::Done).then_some(moving)
+            },
+        );
+        assert_eq!((census.linked, census.chained), (0, 0));
+        finish_to_move(&store, moving, [1, 2]);
+    });
+}
+
+#[test]
+fn a_page_that_stays_after_all_serves_again() {
+    explore(Some(2), || {
+        let (store, ..) = race(
+            item_in_the_older_of_two_pages,
+            |client| client.delete(KEY),
+            |mover| {
+                let store = Arc::clone(&mover.store);
+                let mut moving = store.begin_move(Source::Class(1), 2, false, false).unwrap();
+                if store.move_pass(&mut mover.local, &mut moving, false) != Pass::Done {
+                    store.abandon_move(&moving);
+                }
+            },
+        );
+        Client::new(&store).put(OTHER, &[2; SMALL]);
+    });
+}
