@@ -12,7 +12,9 @@
 //! CR LF after the value. An item above `slab_chunk_max` has no value here: after its
 //! key stands the id of the first chunk of a chain (`large`).
 
-use crate::sys::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, Ordering::Relaxed};
+use crate::sys::sync::atomic::{
+    AtomicU8, AtomicU16, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use std::sync::atomic::AtomicU64;
 
 /// Longest key, in bytes.
@@ -103,7 +105,9 @@ pub mod state {
 /// |      … |     n | key, value      | before linking; the value as `value_len` |             |
 ///
 /// Every field is an atomic read and written relaxed, which costs what a plain access
-/// costs: the locks order them, the type only makes an unlocked peek harmless.
+/// costs: the locks order them, the type only makes an unlocked peek harmless. The state is
+/// written with release (the same instruction on x86), for the page mover, which finds out by it
+/// whose lock it needs.
 #[repr(C)]
 #[cfg_attr(loom, derive(Default))]
 pub struct Header {
@@ -221,9 +225,15 @@ impl Header {
         self.state() & bits != 0
     }
 
+    /// The same for one who holds no lock that orders it: the fields that were written before
+    /// these bits are seen as they were then, or newer.
+    pub fn state_acquired(&self) -> u16 {
+        self.state.load(Acquire)
+    }
+
     /// Replaces all state bits.
     pub fn set_state(&self, bits: u16) {
-        self.state.store(bits, Relaxed);
+        self.state.store(bits, Release);
     }
 
     /// Sets `bits`: a load and a store, writers are serialised by the item lock.

@@ -470,6 +470,26 @@ fn a_chunk_of_a_large_value_is_moved_when_its_last_reader_is_done() {
 }
 
 #[test]
+fn the_key_of_an_item_is_read_only_when_all_of_it_is_to_be_seen() {
+    explore(Some(2), || {
+        let (store, _, moving, census) = race(
+            |client| {
+                // Leaves a chunk in the magazine that has never had a class of lists.
+                client.put(KEY, &[1; LARGE]);
+                client.delete(KEY);
+                client.put(KEY, &[1; SMALL]);
+                let store = &client.store;
+                assert!(store.slabs.grow_from_system(&store.arena, 1));
+            },
+            |writer| writer.put(OTHER, &[2; SMALL]),
+            |mover| begin_to_move(mover, 1, 2),
+        );
+        assert_eq!(census.linked, 2);
+        finish_to_move(&store, moving, [1, 2]);
+    });
+}
+
+#[test]
 fn a_large_value_that_is_in_the_way_is_deleted_once() {
     explore(Some(2), || {
         let (store, _, moving, census) = race(

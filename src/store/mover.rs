@@ -246,7 +246,7 @@ impl Store {
     /// Tries to get a chunk free.
     fn vacate(&self, local: &mut Local, moving: &mut Move, id: ItemId, stuck: bool) -> Chunk {
         let header = self.header(id);
-        let state = header.state();
+        let state = header.state_acquired();
         if state & state::FREE != 0 {
             return Chunk::Pass;
         }
@@ -325,7 +325,10 @@ impl Store {
         // item stays one and its key can be read.
         let _lists = self.lru.class(class);
         let is_chunk = within.is_multiple_of(size) && within / size < self.slabs.cut_of(page);
-        let is_item = is_chunk && header.has(state::LINKED) && header.class() == class;
+        // The bits first: the class is then that of the list that the item is in. If it is this
+        // one, the item came there under the lock that is held, and its key is to be seen.
+        let is_linked = header.state_acquired() & state::LINKED != 0;
+        let is_item = is_chunk && is_linked && header.class() == class;
         let key_fits = self.key_offset + header.key_len() <= size;
         (is_item && key_fits).then(|| self.hash_of(id))
     }
