@@ -86,7 +86,9 @@ mod tests {
         let (put, taken) = std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 let accepted = |&n: &u64| bumps.push(n, ItemId::from_raw(n));
-                (0..100_000).filter(accepted).collect::<Vec<u64>>()
+                (0..crate::store::steps(100_000))
+                    .filter(accepted)
+                    .collect::<Vec<u64>>()
             });
             let mut taken = Vec::new();
             while !writer.is_finished() {

@@ -239,6 +239,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "too many steps")]
     fn every_length_has_the_smallest_home_and_a_finer_class_only_where_that_is_smaller() {
         for from in [
             from(48, 1.25, 512 << 10),
@@ -264,6 +265,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "too many steps")]
     fn small_items_have_finer_classes_unless_the_operator_names_the_sizes() {
         let classes = Classes::new(&from(48, 1.25, 512 << 10));
         let finer = |len| classes.finer_for(len).map(|class| classes.size(class));

@@ -76,7 +76,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    for _ in 0..20_000 {
+                    for _ in 0..crate::store::steps(20_000) {
                         lock.lock();
                         sum.store(sum.load(Relaxed) + 1, Relaxed);
                         lock.unlock();
@@ -84,7 +84,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(sum.load(Relaxed), 80_000);
+        assert_eq!(sum.load(Relaxed), 4 * crate::store::steps(20_000));
     }
 
     #[test]

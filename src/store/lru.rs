@@ -270,7 +270,7 @@ mod tests {
         let mut lists = Lists::default();
         let mut twins: [VecDeque<ItemId>; SEGMENTS] = Default::default();
         let mut seed = 12345u64;
-        for _ in 0..20_000 {
+        for _ in 0..crate::store::steps(20_000) {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let item = id((seed >> 33) as usize % 100);
             let to = Segment::ALL[(seed >> 24) as usize % SEGMENTS];

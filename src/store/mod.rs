@@ -624,6 +624,12 @@ fn stripe_power(threads: u32) -> u32 {
     }
 }
 
+/// Steps of a run in a test: fewer under Miri, where each takes a thousand times as long.
+#[cfg(test)]
+const fn steps(count: u64) -> u64 {
+    if cfg!(miri) { count / 100 } else { count }
+}
+
 #[cfg(all(test, loom))]
 mod models;
 #[cfg(all(test, not(loom)))]

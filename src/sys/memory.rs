@@ -1,6 +1,8 @@
 //! Address space: reserved in one piece, made usable and given back in parts.
 
 use super::check;
+#[cfg(miri)]
+use super::interpreted as libc;
 use std::io::{Error, Result};
 use std::ptr::NonNull;
 

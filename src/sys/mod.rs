@@ -31,6 +31,8 @@ pub mod datagram;
 pub mod epoll;
 pub mod futex;
 pub mod handover;
+#[cfg(miri)]
+mod interpreted;
 pub mod io;
 pub mod memory;
 #[cfg(all(test, loom))]

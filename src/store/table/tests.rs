@@ -75,7 +75,7 @@ fn a_random_run_of_insertions_and_removals_agrees_with_a_map() {
     for (stripe_power, hash_power, expand) in [(0, 3, true), (4, 8, true), (3, 6, false)] {
         let mut twin = Twin::new(stripe_power, hash_power, expand);
         let mut seed = 7;
-        for step in 0..30_000u64 {
+        for step in 0..crate::store::steps(30_000) {
             seed = mix(seed + step);
             let id = 1 + seed % 5000;
             // Few distinct tags and many equal hashes: chains get long, tags lie.
@@ -106,6 +106,7 @@ fn a_random_run_of_insertions_and_removals_agrees_with_a_map() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many steps")]
 fn growth_keeps_the_load_near_its_target() {
     let mut twin = Twin::new(4, 7, true);
     for id in 1..=50_000 {
@@ -120,6 +121,7 @@ fn growth_keeps_the_load_near_its_target() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many steps")]
 fn a_walk_meets_everything_once_though_the_table_grows_and_shrinks_under_it() {
     let mut twin = Twin::new(2, 6, true);
     for id in 1..=2000 {
@@ -148,6 +150,7 @@ fn a_walk_meets_everything_once_though_the_table_grows_and_shrinks_under_it() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many steps")]
 fn a_bucket_index_is_below_the_count_and_changes_only_by_splitting() {
     for buckets in 1..200u32 {
         for hash in 0..1000u64 {
