@@ -153,8 +153,10 @@ sub store_many {
     return $client->is_silent("$count items of $len bytes");
 }
 
+# All that a dump shows; it may have to wait for a crawl that the server has started by itself.
 sub dump_of {
     my ($client) = @_;
-    $client->send("lru_crawler metadump all\r\n");
-    return join '', sort split /^/m, $client->read_until("END\r\n");
+    my $first;
+    do { $first = $client->ask('lru_crawler metadump all') } while $first =~ /^BUSY /;
+    return join '', "$first\n", sort split /^/m, $client->read_until("END\r\n");
 }
