@@ -59,6 +59,10 @@ loom:
 	RUSTFLAGS="--cfg loom" $(CARGO) test --locked --profile loom --lib \
 		--target-dir $(TARGET)/loom models::
 
+# Unit tests and conversations under the memory checkers that this machine has; many minutes.
+sanitize:
+	t/sanitize/run
+
 # Looks for input that breaks something, each target for so many seconds; doc/testing.txt tells
 # what to do with a finding. Wants `cargo install cargo-fuzz` and a C++ compiler.
 FUZZ_SECONDS ?= 60
@@ -109,4 +113,4 @@ $(BINARY) $(BENCH):
 clean:
 	$(CARGO) clean --locked
 
-.PHONY: all run test test-faults test-peer test-clients loom model stress soak fuzz bench doc check install clean
+.PHONY: all run test test-faults test-peer test-clients loom sanitize model stress soak fuzz bench doc check install clean

@@ -205,6 +205,21 @@ impl Arena {
         self.twins.writes(_id, _part);
     }
 
+    /// Nobody may touch what follows the header of a chunk of `len` bytes until it is in use
+    /// again. It tells a memory checker, in a build for one (`make sanitize`).
+    #[cfg(poison)]
+    pub fn poison(&self, id: ItemId, len: usize) {
+        let header_len = super::HEADER_LEN;
+        let at = ORIGIN + id.offset() + header_len;
+        self.space.poison(at, len - header_len);
+    }
+
+    /// These bytes may be touched, likewise.
+    #[cfg(poison)]
+    pub fn unpoison(&self, id: ItemId, len: usize) {
+        self.space.unpoison(ORIGIN + id.offset(), len);
+    }
+
     /// Fetches the first `len` bytes of the chunk at `id`.
     #[inline]
     pub fn prefetch(&self, id: ItemId, len: usize) {
@@ -215,5 +230,13 @@ impl Arena {
             super::prefetch(line);
             line = line.wrapping_add(super::CACHE_LINE);
         }
+    }
+}
+
+#[cfg(poison)]
+impl Drop for Arena {
+    fn drop(&mut self) {
+        // Who gets these addresses next knows nothing of marks.
+        self.space.unpoison(ORIGIN, self.pages() * PAGE_LEN);
     }
 }
