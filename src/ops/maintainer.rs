@@ -3,7 +3,8 @@
 //!
 //! A class in which nothing happens is looked at less and less often, up to once a second; one
 //! in which something does, more and more often, down to a millisecond. Whatever there is to
-//! do, the thread rests seventy-five times as long as it works.
+//! do, the thread rests seventy-five times as long as it works; and eight times longer if all
+//! it did was to sort again what had been sorted, while memory is half empty.
 //!
 //! All of this runs on the maintainer's thread, `mc-lrumaint`.
 
@@ -20,6 +21,8 @@ const LOOK_MIN_US: u64 = 1000;
 const LOOK_MAX_US: u64 = 999_999;
 /// Rest, as a multiple of the work before it.
 const REST: u32 = 75;
+/// The same if no item was new, and none will be given up for long.
+const LONG_REST: u32 = 600;
 /// Reports of items in use that are handled in one round.
 const BUMPS_MAX: usize = 128;
 
@@ -50,12 +53,14 @@ pub fn run(server: &Server) {
         local.counters.thread.lru_maintainer_juggles.add(1);
         let tuning = tuning(server);
         let mut next_us = LOOK_MAX_US;
+        let mut new = 0;
         for class in server.store.classes().ids() {
             let due = &mut due[class];
             due.in_us = due.in_us.saturating_sub(rest.as_micros() as u64);
             if due.in_us == 0 {
                 let moved = server.store.juggle(&mut local, class, &tuning);
-                due.look_again(moved > 0);
+                new += moved.new;
+                due.look_again(moved.all() > 0);
             }
             next_us = next_us.min(due.in_us);
         }
@@ -70,7 +75,12 @@ pub fn run(server: &Server) {
         // What another class could use better is not kept while nothing happens.
         server.store.give_back(&local);
         drop(at_work);
-        rest = Duration::from_micros(next_us.max(LOOK_MIN_US)).max(began.elapsed() * REST);
+        let times = if new == 0 && server.store.is_half_empty() {
+            LONG_REST
+        } else {
+            REST
+        };
+        rest = Duration::from_micros(next_us.max(LOOK_MIN_US)).max(began.elapsed() * times);
     }
 }
 

@@ -35,6 +35,22 @@ struct Bounds {
     age_s: u32,
 }
 
+/// How many items a visit concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Juggled {
+    /// Those that left HOT or TEMP.
+    pub new: u32,
+    /// Those that had been sorted before.
+    pub old: u32,
+}
+
+impl Juggled {
+    /// Of both kinds.
+    pub fn all(self) -> u32 {
+        self.new + self.old
+    }
+}
+
 /// How old the oldest item of each list is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct ListAges {
@@ -46,10 +62,10 @@ pub struct ListAges {
 
 impl Store {
     /// Visits a class once: expired items at the tails go, HOT and WARM shrink to their bounds,
-    /// COLD gives back what is in use. Returns how many items that concerned.
-    pub fn juggle(&self, local: &mut Local, class: usize, tuning: &Tuning) -> u32 {
+    /// COLD gives back what is in use.
+    pub fn juggle(&self, local: &mut Local, class: usize, tuning: &Tuning) -> Juggled {
         if self.lru.class(class).len() == 0 {
-            return 0;
+            return Juggled::default();
         }
         let segmented = self.lru.is_segmented();
         let (hot, warm) = if segmented {
@@ -57,10 +73,11 @@ impl Store {
         } else {
             Default::default()
         };
-        self.pull_temp(local, class)
-            + self.pull(local, class, Segment::Hot, hot)
-            + self.pull(local, class, Segment::Warm, warm)
-            + self.pull_cold(local, class, segmented)
+        Juggled {
+            new: self.pull_temp(local, class) + self.pull(local, class, Segment::Hot, hot),
+            old: self.pull(local, class, Segment::Warm, warm)
+                + self.pull_cold(local, class, segmented),
+        }
     }
 
     fn bounds(&self, class: usize, tuning: &Tuning) -> (Bounds, Bounds) {

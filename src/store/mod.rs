@@ -68,7 +68,7 @@ pub use classes::{CLASSES_MAX, ClassSizes, Classes};
 pub use crawl::{ClassSet, Crawl, Histogram, Histograms, Listed, MINUTES};
 pub use flush::FlushTime;
 pub use item::{KEY_LEN_MAX, accounted_len};
-pub use juggle::{ListAges, Tuning};
+pub use juggle::{Juggled, ListAges, Tuning};
 pub use lru::Segment;
 pub use mover::{Chunk, Move, MoveRefused, Moved, Pass, Source};
 pub use observe::{End, Event, Observer, Seen};

@@ -473,6 +473,11 @@ impl Store {
         self.slabs.is_full()
     }
 
+    /// Whether as many pages again as there are would not be too many.
+    pub fn is_half_empty(&self) -> bool {
+        self.slabs.is_half_empty()
+    }
+
     /// Pages that classes got beyond the limit, as long as it is not kept.
     pub fn debt(&self) -> u64 {
         self.slabs.debt()

@@ -182,6 +182,12 @@ impl Slabs {
         limit != 0 && self.malloced() + PAGE_LEN as u64 > limit
     }
 
+    /// Whether as many pages again as there are would not be too many.
+    pub fn is_half_empty(&self) -> bool {
+        let limit = self.limit();
+        limit == 0 || self.malloced() * 2 <= limit
+    }
+
     /// Pages of no class.
     pub fn pool_len(&self) -> usize {
         self.pool.lock().unwrap().pages.len()

@@ -67,7 +67,7 @@ fn items_that_nobody_asks_for_sink_to_cold_and_those_in_use_rise_to_warm() {
     }
     let class = class_of(&mut client, "key0");
     assert_eq!(lens(&store, class), [100, 0, 0, 0]);
-    while store.juggle(&mut client.local, class, &TUNING) > 0 {}
+    while store.juggle(&mut client.local, class, &TUNING).all() > 0 {}
     assert_eq!(lens(&store, class), [20, 0, 80, 0], "HOT keeps its part");
     for key in ["key0", "key1", "key99"] {
         assert!(is_there(&mut client, key, 500) && is_there(&mut client, key, 500));
@@ -75,7 +75,7 @@ fn items_that_nobody_asks_for_sink_to_cold_and_those_in_use_rise_to_warm() {
     assert_eq!(store.drain_bumps(1000), 2, "what is in HOT is not reported");
     assert_eq!(lens(&store, class), [20, 2, 78, 0]);
     store.clock.shift(1);
-    while store.juggle(&mut client.local, class, &TUNING) > 0 {}
+    while store.juggle(&mut client.local, class, &TUNING).all() > 0 {}
     assert_eq!(lens(&store, class), [0, 3, 97, 0], "an age of 0 is over");
     let events = store.list_events(class);
     assert_eq!((events.moves_to_cold, events.moves_to_warm), (99, 3));
@@ -92,7 +92,8 @@ fn a_report_that_is_out_of_date_does_nothing() {
     }
     let class = class_of(&mut client, "key0");
     store.clock.shift(1);
-    store.juggle(&mut client.local, class, &TUNING);
+    let juggled = store.juggle(&mut client.local, class, &TUNING);
+    assert_eq!((juggled.new, juggled.old), (50, 0), "all leave HOT");
     for n in 0..50 {
         let key = format!("key{n}");
         assert!(is_there(&mut client, &key, 500) && is_there(&mut client, &key, 500));
@@ -105,6 +106,13 @@ fn a_report_that_is_out_of_date_does_nothing() {
     }
     assert_eq!(store.drain_bumps(1000), 50);
     assert_eq!(lens(&store, class), [20, 10, 0, 0]);
+    store.clock.shift(1);
+    let juggled = store.juggle(&mut client.local, class, &TUNING);
+    assert_eq!(
+        (juggled.new, juggled.old),
+        (20, 10),
+        "without COLD, WARM ages as HOT does"
+    );
     client.verify();
 }
 

@@ -48,7 +48,7 @@ impl<'s> Upkeep<'s> {
             0 | 1 => {
                 for class in store.classes().ids() {
                     let done = store.juggle(&mut self.local, class, &TUNING);
-                    self.juggled += u64::from(done);
+                    self.juggled += u64::from(done.all());
                 }
                 store.drain_bumps(1000);
             }
