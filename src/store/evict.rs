@@ -2,7 +2,7 @@
 
 use super::item::{ItemId, state};
 use super::lru::Segment;
-use super::tail::{Fate, Walked};
+use super::tail::{Fate, Walk, Walked};
 use super::{Local, Store};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -10,6 +10,8 @@ use std::sync::atomic::Ordering::Relaxed;
 const ROUNDS: u64 = 10;
 /// Items that a round sends back to the head at most: a bound on how long it holds the lists.
 const SECOND_CHANCES: u32 = 50;
+/// Items that go to COLD when it has none, for the next ones who need room.
+const DEMOTIONS: u32 = 16;
 /// Shortest chunk that a chain is made of.
 const CHAIN_CHUNK_MIN: usize = 1 << 10;
 
@@ -32,6 +34,16 @@ impl Choice {
     }
 }
 
+/// A walk for somebody who needs a chunk now.
+fn direct(class: usize, segment: Segment, moves_max: u32) -> Walk {
+    Walk {
+        class,
+        segment,
+        moves_max,
+        is_direct: true,
+    }
+}
+
 impl Store {
     /// A chunk of at least `len` bytes, its state cleared. `None`: there is nothing to be had,
     /// or no chunk is so large. It may be much larger: where memory has gone to other classes
@@ -51,8 +63,11 @@ impl Store {
 
     #[cold]
     fn allocate_slowly(&self, local: &mut Local, choice: Choice) -> Option<ItemId> {
-        // The dead make room before the class grows.
-        self.remove_dead(local, choice.first(self));
+        // The dead make room before the class grows. If it cannot, they are met on the way to
+        // somebody to give up.
+        if !self.slabs.is_full() {
+            self.remove_dead(local, choice.first(self));
+        }
         self.take_free(local, choice)
             .or_else(|| self.make_room(local, choice))
     }
@@ -82,13 +97,12 @@ impl Store {
     /// Gives items up until a chunk is free.
     #[cold]
     fn make_room(&self, local: &mut Local, choice: Choice) -> Option<ItemId> {
-        let mut rounds = 0;
         let (first, second) = self.older_first(choice);
-        let mut found = self.make_room_in(local, first, choice, &mut rounds);
+        let mut found = self.make_room_in(local, first, choice);
         if let Some(second) = second
             && found.is_none()
         {
-            found = self.make_room_in(local, second, choice, &mut rounds);
+            found = self.make_room_in(local, second, choice);
         }
         if self.evict {
             let mut larger = choice.home + 1..=self.slabs.classes.last();
@@ -97,13 +111,13 @@ impl Store {
             {
                 if self.slabs.pages_of(home) > 0 {
                     let other = Choice { home, finer: None };
-                    found = self.make_room_in(local, home, other, &mut rounds);
+                    found = self.make_room_in(local, home, other);
                 }
             }
         }
-        let events = &mut self.lru.class(choice.first(self)).events;
-        events.direct_reclaims += rounds;
-        events.outofmemory += u64::from(found.is_none());
+        if found.is_none() {
+            self.lru.class(choice.first(self)).events.outofmemory += 1;
+        }
         found
     }
 
@@ -128,13 +142,7 @@ impl Store {
         Some(self.header(id).accessed_s.load(Relaxed))
     }
 
-    fn make_room_in(
-        &self,
-        local: &mut Local,
-        class: usize,
-        choice: Choice,
-        rounds: &mut u64,
-    ) -> Option<ItemId> {
+    fn make_room_in(&self, local: &mut Local, class: usize, choice: Choice) -> Option<ItemId> {
         let last = self.slabs.classes.last();
         for round in 1..=ROUNDS {
             // A class that holds only heads or chunks of large items has no lists of its own:
@@ -144,7 +152,6 @@ impl Store {
             if !changed {
                 break;
             }
-            *rounds += 1;
             // What the victim had may be of another class: that is taken before a second one
             // has to go.
             let found = self
@@ -168,7 +175,7 @@ impl Store {
 
     /// Removes what is dead at the COLD tail of `class`.
     fn remove_dead(&self, local: &mut Local, class: usize) -> bool {
-        let walked = self.walk_tail(local, class, Segment::Cold, 1, |_, _| Fate::Stop);
+        let walked = self.walk_tail(local, direct(class, Segment::Cold, 1), |_, _| Fate::Stop);
         walked.removed > 0
     }
 
@@ -179,9 +186,7 @@ impl Store {
         let spared = |segment| Fate::To(if segmented { segment } else { Segment::Cold });
         self.walk_tail(
             local,
-            class,
-            Segment::Cold,
-            SECOND_CHANCES,
+            direct(class, Segment::Cold, SECOND_CHANCES),
             |lists, header| {
                 if header.refs.load(Relaxed) > 1 {
                     // A reader or an append holds it: to remove it would make no room now.
@@ -198,21 +203,26 @@ impl Store {
         )
     }
 
-    /// For a class with nothing to give up in COLD: moves one item there, from HOT, else WARM,
-    /// else TEMP, passing over those in use.
+    /// For a class with nothing to give up in COLD: moves a few items there, from HOT, else
+    /// WARM, else one from TEMP, passing over those in use.
     fn demote(&self, local: &mut Local, class: usize) -> bool {
         [Segment::Hot, Segment::Warm, Segment::Temp]
             .into_iter()
             .any(|segment| {
+                let mut left = DEMOTIONS;
                 let judge = |_: &mut _, header: &super::item::Header| match header.state()
                     & (state::ACTIVE | state::REWRITTEN)
                 {
                     _ if segment == Segment::Temp => Fate::LastTo(Segment::Cold),
-                    0 => Fate::LastTo(Segment::Cold),
+                    0 if left == 1 => Fate::LastTo(Segment::Cold),
+                    0 => {
+                        left -= 1;
+                        Fate::To(Segment::Cold)
+                    }
                     state::ACTIVE => Fate::To(Segment::Warm),
                     _ => Fate::To(Segment::Hot),
                 };
-                self.walk_tail(local, class, segment, SECOND_CHANCES, judge)
+                self.walk_tail(local, direct(class, segment, SECOND_CHANCES), judge)
                     .has_changed()
             })
     }
@@ -228,7 +238,7 @@ impl Store {
             .find_map(|home| {
                 let other = Choice { home, finer: None };
                 self.take_free(local, other)
-                    .or_else(|| self.make_room_in(local, home, other, &mut 0))
+                    .or_else(|| self.make_room_in(local, home, other))
             })
     }
 

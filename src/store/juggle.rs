@@ -5,7 +5,7 @@
 
 use super::item::{Header, ItemId, state};
 use super::lru::{Lists, Segment};
-use super::tail::{Fate, Walked};
+use super::tail::{Fate, Walk, Walked};
 use super::{Local, Store};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -58,6 +58,16 @@ pub struct ListAges {
     pub items: u64,
     /// Seconds since the last access of its tail, 0 if it is empty.
     pub tail_s: u32,
+}
+
+/// One of the short walks that a visit to a class consists of.
+fn visit(class: usize, segment: Segment) -> Walk {
+    Walk {
+        class,
+        segment,
+        moves_max: BATCH,
+        is_direct: false,
+    }
 }
 
 impl Store {
@@ -138,7 +148,7 @@ impl Store {
                 _ => Fate::To(Segment::Cold),
             }
         };
-        self.walk_in_batches(|| self.walk_tail(local, class, segment, BATCH, judge))
+        self.walk_in_batches(|| self.walk_tail(local, visit(class, segment), judge))
     }
 
     fn pull_cold(&self, local: &mut Local, class: usize, segmented: bool) -> u32 {
@@ -152,7 +162,7 @@ impl Store {
                 _ => Fate::To(Segment::Hot),
             }
         };
-        self.walk_in_batches(|| self.walk_tail(local, class, Segment::Cold, BATCH, judge))
+        self.walk_in_batches(|| self.walk_tail(local, visit(class, Segment::Cold), judge))
     }
 
     /// TEMP loses what has expired; all of it, if there are to be no temporary items.
@@ -165,7 +175,7 @@ impl Store {
                 Fate::To(entrance)
             }
         };
-        self.walk_in_batches(|| self.walk_tail(local, class, Segment::Temp, BATCH, judge))
+        self.walk_in_batches(|| self.walk_tail(local, visit(class, Segment::Temp), judge))
     }
 
     /// Moves the items that threads have reported to WARM, if they are still active in COLD;

@@ -25,6 +25,17 @@ pub(super) enum Fate {
     Stop,
 }
 
+/// Where a walk begins, and how far it may go.
+#[derive(Clone, Copy)]
+pub(super) struct Walk {
+    pub class: usize,
+    pub segment: Segment,
+    /// Items that may be moved.
+    pub moves_max: u32,
+    /// Whether it is for somebody who needs a chunk now.
+    pub is_direct: bool,
+}
+
 /// What a walk has done.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(super) struct Walked {
@@ -42,22 +53,21 @@ impl Walked {
 }
 
 impl Store {
-    /// Walks from the tail of one list of `class` until `judge` says so, or `moves_max` items
-    /// have been moved. The class's lists are held all the time, and the stripe of each item
-    /// while it is judged.
+    /// Walks from the tail of one list of a class until `judge` says so, or as many items have
+    /// been moved as may be. The class's lists are held all the time, and the stripe of each
+    /// item while it is judged.
     pub(super) fn walk_tail(
         &self,
         local: &mut Local,
-        class: usize,
-        segment: Segment,
-        moves_max: u32,
+        walk: Walk,
         mut judge: impl FnMut(&mut Lists, &Header) -> Fate,
     ) -> Walked {
+        let Walk { class, segment, .. } = walk;
         let lists = &mut *self.lru.class(class);
         let mut walked = Walked::default();
         let (mut steps, mut at) = (0, lists.list(segment).tail());
         while steps < STEPS
-            && walked.moved < moves_max
+            && walked.moved < walk.moves_max
             && let Some(id) = at
         {
             at = List::before(&self.arena, id);
@@ -106,6 +116,7 @@ impl Store {
                 break;
             }
         }
+        lists.events.direct_reclaims += u64::from(walk.is_direct && walked.has_changed());
         walked
     }
 
