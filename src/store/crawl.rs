@@ -206,7 +206,7 @@ impl Store {
     /// Fetches the headers of a row's items together, not one after the other.
     fn fetch(&self, found: &[(ItemId, u8)]) {
         for (id, _) in found {
-            self.arena.prefetch(*id, CACHE_LINE);
+            self.arena.prefetch(*id, CACHE_LINE, super::prefetch);
         }
     }
 }

@@ -64,12 +64,12 @@ struct Node([AtomicU64; NODE_WORDS]);
 
 const _: () = assert!(size_of::<Bucket>() == 64 && size_of::<Node>() == 32);
 
-/// What a stripe's lock guards, with the lock, on one cache line.
+/// What a stripe's lock guards, with the lock, on one cache line. How many buckets it has stands
+/// elsewhere.
+#[derive(Default)]
 #[repr(align(64))]
 struct StripeState {
     lock: RawLock,
-    /// Buckets of this stripe, as [`Rows`]; written under the lock, peeked at without.
-    rows: AtomicU64,
     /// Items linked in this stripe.
     items: AtomicU32,
     /// Source of cas ids.
@@ -86,6 +86,9 @@ const _: () = assert!(size_of::<StripeState>() == 64);
 /// 2. `spill` is committed for the nodes below `Spill::committed`, and only those are in chains.
 pub struct Table {
     stripes: Box<[StripeState]>,
+    /// Buckets of each stripe, as [`Rows`]; written under its lock, peeked at without. Who looks
+    /// ahead needs this first, and would wait here for the core that took the lock last.
+    sizes: Box<[AtomicU64]>,
     stripe_bits: u32,
     main: Reservation,
     rows: AtomicUsize,
@@ -137,7 +140,10 @@ impl Table {
         let main = Reservation::new(rows_max.next_power_of_two() * stripes * size_of::<Bucket>())?;
         let spill = Reservation::new(main.len().max(OVERFLOW_STEP))?;
         let table = Table {
-            stripes: std::iter::repeat_with(|| StripeState::new(first))
+            stripes: std::iter::repeat_with(StripeState::default)
+                .take(stripes)
+                .collect(),
+            sizes: std::iter::repeat_with(|| AtomicU64::new(Rows::new(first).0))
                 .take(stripes)
                 .collect(),
             stripe_bits,
@@ -194,10 +200,12 @@ impl Table {
         self.stripes.len()
     }
 
-    /// Fetches the bucket that `hash` belongs to. No lock: the address may be out of date,
-    /// which costs only the fetch.
+    /// Fetches the bucket that `hash` belongs to, and the stripe's lock. It does not take it: the
+    /// address may be out of date, which costs only the fetch.
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {
+        let state = &self.stripes[self.index_of(hash)];
+        super::prefetch_to_write(std::ptr::from_ref(state).cast());
         super::prefetch(std::ptr::from_ref(self.bucket_at(self.place_of(hash))).cast());
     }
 
@@ -240,19 +248,15 @@ impl Table {
 
     /// Sizes, summed over the stripes without locks.
     pub fn usage(&self) -> Usage {
-        let sum = |count: fn(&StripeState) -> u32| {
-            self.stripes
-                .iter()
-                .map(|s| u64::from(count(s)))
-                .sum::<u64>()
-        };
-        let buckets = sum(StripeState::buckets);
+        let buckets_of = |stripe| u64::from(self.rows_of(stripe).buckets());
+        let buckets: u64 = (0..self.stripes.len()).map(buckets_of).sum();
+        let items = self.stripes.iter().map(|s| s.items.load(Relaxed));
         let pool = self.pool.lock().unwrap();
         let spilled = u64::from(pool.next - 1) - pool.free.len() as u64;
         Usage {
             power: (buckets * 8).ilog2(),
             bytes: buckets * size_of::<Bucket>() as u64 + spilled * size_of::<Node>() as u64,
-            items: sum(|s| s.items.load(Relaxed)),
+            items: items.map(u64::from).sum(),
         }
     }
 
@@ -267,11 +271,16 @@ impl Table {
         }
     }
 
+    #[inline]
+    fn rows_of(&self, stripe: usize) -> Rows {
+        Rows(self.sizes[stripe].load(Relaxed))
+    }
+
     /// Where the bucket of `hash` lies, as far as can be told without its lock.
     #[inline]
     fn place_of(&self, hash: u64) -> usize {
         let index = self.index_of(hash);
-        let row = self.stripes[index].rows().index(hash >> self.stripe_bits);
+        let row = self.rows_of(index).index(hash >> self.stripe_bits);
         (row as usize) << self.stripe_bits | index
     }
 
@@ -389,26 +398,6 @@ impl Rows {
         } else {
             index & (mask >> 1)
         }
-    }
-}
-
-impl StripeState {
-    fn new(buckets: u32) -> StripeState {
-        StripeState {
-            lock: RawLock::default(),
-            rows: AtomicU64::new(Rows::new(buckets).0),
-            items: AtomicU32::new(0),
-            cas: AtomicU64::new(0),
-        }
-    }
-
-    #[inline]
-    fn rows(&self) -> Rows {
-        Rows(self.rows.load(Relaxed))
-    }
-
-    fn buckets(&self) -> u32 {
-        self.rows().buckets()
     }
 }
 
@@ -574,7 +563,7 @@ impl<'t> Stripe<'t> {
         let state = self.state();
         let items = state.items.load(Relaxed) + 1;
         state.items.store(items, Relaxed);
-        if self.table.expand && items > state.buckets() * ITEMS_PER_BUCKET {
+        if self.table.expand && items > self.buckets() * ITEMS_PER_BUCKET {
             self.split(hash_of);
         }
         true
@@ -598,7 +587,7 @@ impl<'t> Stripe<'t> {
 
     /// Calls `each` with every item of the stripe and its epoch.
     pub fn for_each(&self, mut each: impl FnMut(ItemId, u8)) {
-        for row in 0..self.state().buckets() {
+        for row in 0..self.buckets() {
             self.for_each_in(row, &mut each);
         }
     }
@@ -610,13 +599,20 @@ impl<'t> Stripe<'t> {
         }
     }
 
+    fn buckets(&self) -> u32 {
+        self.table.rows_of(self.index).buckets()
+    }
+
     fn state(&self) -> &'t StripeState {
         &self.table.stripes[self.index]
     }
 
     #[inline]
     fn bucket_of(&self, hash: u64) -> &'t Bucket {
-        let row = self.state().rows().index(hash >> self.table.stripe_bits);
+        let row = self
+            .table
+            .rows_of(self.index)
+            .index(hash >> self.table.stripe_bits);
         self.table.bucket(row, self.index)
     }
 
@@ -664,7 +660,7 @@ impl<'t> Stripe<'t> {
     /// twin's overflow, the copies are dropped and nothing has happened.
     fn split(&self, hash_of: impl Fn(ItemId) -> u64) {
         let state = self.state();
-        let count = state.buckets();
+        let count = self.buckets();
         // A row takes memory for all stripes: one that is a little fuller than the others waits
         // for them before it begins the next.
         let is_begun = (count as usize) < self.table.rows.load(Relaxed);
@@ -690,7 +686,7 @@ impl<'t> Stripe<'t> {
             }
         }
         self.rewrite(old, &staying);
-        state.rows.store(Rows::new(count + 1).0, Relaxed);
+        self.table.sizes[self.index].store(Rows::new(count + 1).0, Relaxed);
     }
 
     /// Makes `slots`, at most as many as there are, the contents of a chain.
@@ -772,7 +768,7 @@ impl Table {
             return None;
         }
         let stripe = self.lock_index(walk.stripe);
-        let buckets = stripe.state().buckets();
+        let buckets = stripe.buckets();
         if walk.buckets == 0 {
             walk.buckets = buckets;
         }
