@@ -99,10 +99,14 @@ impl Store {
             len: total * u64::from(pct) / 100,
             age_s: (cold_s * factor) as u32,
         };
-        (
-            bounds(tuning.hot_pct, tuning.hot_max_factor),
-            bounds(tuning.warm_pct, tuning.warm_max_factor),
-        )
+        let hot = bounds(tuning.hot_pct, tuning.hot_max_factor);
+        let mut warm = bounds(tuning.warm_pct, tuning.warm_max_factor);
+        if len(Segment::Cold) == 0 {
+            // Nothing to be older than. Threads that store may have used up COLD: they would
+            // give up at once what comes there now, though it was asked for a second ago.
+            warm.age_s = u32::MAX;
+        }
+        (hot, warm)
     }
 
     /// Seconds since the last access of a list's tail, 0 if it is empty.

@@ -108,11 +108,56 @@ fn a_report_that_is_out_of_date_does_nothing() {
     assert_eq!(lens(&store, class), [20, 10, 0, 0]);
     store.clock.shift(1);
     let juggled = store.juggle(&mut client.local, class, &TUNING);
-    assert_eq!(
-        (juggled.new, juggled.old),
-        (20, 10),
-        "without COLD, WARM ages as HOT does"
-    );
+    assert_eq!((juggled.new, juggled.old), (20, 0), "HOT ages without COLD");
+    client.verify();
+}
+
+#[test]
+fn what_is_asked_for_stays_in_warm_while_others_use_up_cold() {
+    let store = Store::new(&config(4)).unwrap();
+    store.clock.pause(true);
+    let mut client = Client::new(&store);
+    let asked: Vec<_> = (0..10).map(|n| format!("asked{n}")).collect();
+    for key in &asked {
+        put_for(&mut client, key, 4000, 0);
+    }
+    let class = class_of(&mut client, &asked[0]);
+    for key in asked.iter().chain(&asked) {
+        assert!(is_there(&mut client, key, 4000));
+    }
+    // Who stores has no maintainer to wait for: what is next in HOT goes, all in one second.
+    store.clock.shift(1);
+    let mut others = 0;
+    let mut store_others = |client: &mut Client<'_>, until: u64| {
+        while store.list_events(class).evicted < until {
+            put_for(client, &format!("other{others}"), 4000, 0);
+            others += 1;
+        }
+    };
+    let mut evicted = 20;
+    store_others(&mut client, evicted);
+    while lens(&store, class)[Segment::Cold as usize] > 0 {
+        evicted += 1;
+        store_others(&mut client, evicted);
+    }
+    let warm = lens(&store, class)[Segment::Warm as usize];
+    assert_eq!(warm, 10, "they have become warm on the way");
+    // Now it comes, for one visit, after which there are more to be stored than it has moved.
+    let juggled = store.juggle(&mut client.local, class, &TUNING);
+    assert!(juggled.new > 0);
+    store_others(&mut client, evicted + u64::from(juggled.new) + 100);
+    let gone: Vec<_> = asked
+        .iter()
+        .filter(|key| !is_there(&mut client, key, 4000))
+        .collect();
+    assert!(gone.is_empty(), "{gone:?}");
+
+    // Without anyone who asks for them they leave, once there is something to be older than.
+    store.clock.shift(10);
+    store_others(&mut client, 3000);
+    while store.juggle(&mut client.local, class, &TUNING).all() > 0 {}
+    let [_, warm, cold, _] = lens(&store, class);
+    assert!(warm == 0 && cold > 0, "{warm} warm, {cold} cold");
     client.verify();
 }
 
