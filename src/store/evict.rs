@@ -34,16 +34,6 @@ impl Choice {
     }
 }
 
-/// A walk for somebody who needs a chunk now.
-fn direct(class: usize, segment: Segment, moves_max: u32) -> Walk {
-    Walk {
-        class,
-        segment,
-        moves_max,
-        is_direct: true,
-    }
-}
-
 impl Store {
     /// A chunk of at least `len` bytes, its state cleared. `None`: there is nothing to be had,
     /// or no chunk is so large. It may be much larger: where memory has gone to other classes
@@ -115,8 +105,14 @@ impl Store {
                 }
             }
         }
-        if found.is_none() {
-            self.lru.class(choice.first(self)).events.outofmemory += 1;
+        if found.is_none() || !self.evict {
+            let events = &mut self.lru.class(choice.first(self)).events;
+            events.outofmemory += u64::from(found.is_none());
+            if !self.evict && self.lru.is_segmented() {
+                // The walks do not count here: how many there are is chance, for the maintainer
+                // sorts the same lists. A hopeless attempt has as many rounds as there may be.
+                events.direct_reclaims += if found.is_some() { 1 } else { ROUNDS };
+            }
         }
         found
     }
@@ -173,9 +169,21 @@ impl Store {
         self.evict_cold(local, class, at_last).has_changed() || self.demote(local, class)
     }
 
+    /// A walk for somebody who needs a chunk now.
+    fn direct(&self, class: usize, segment: Segment, moves_max: u32) -> Walk {
+        Walk {
+            class,
+            segment,
+            moves_max,
+            is_direct: self.evict,
+        }
+    }
+
     /// Removes what is dead at the COLD tail of `class`.
     fn remove_dead(&self, local: &mut Local, class: usize) -> bool {
-        let walked = self.walk_tail(local, direct(class, Segment::Cold, 1), |_, _| Fate::Stop);
+        let walked = self.walk_tail(local, self.direct(class, Segment::Cold, 1), |_, _| {
+            Fate::Stop
+        });
         walked.removed > 0
     }
 
@@ -186,7 +194,7 @@ impl Store {
         let spared = |segment| Fate::To(if segmented { segment } else { Segment::Cold });
         self.walk_tail(
             local,
-            direct(class, Segment::Cold, SECOND_CHANCES),
+            self.direct(class, Segment::Cold, SECOND_CHANCES),
             |lists, header| {
                 if header.refs.load(Relaxed) > 1 {
                     // A reader or an append holds it: to remove it would make no room now.
@@ -222,7 +230,7 @@ impl Store {
                     state::ACTIVE => Fate::To(Segment::Warm),
                     _ => Fate::To(Segment::Hot),
                 };
-                self.walk_tail(local, direct(class, segment, SECOND_CHANCES), judge)
+                self.walk_tail(local, self.direct(class, segment, SECOND_CHANCES), judge)
                     .has_changed()
             })
     }

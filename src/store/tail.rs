@@ -32,7 +32,7 @@ pub(super) struct Walk {
     pub segment: Segment,
     /// Items that may be moved.
     pub moves_max: u32,
-    /// Whether it is for somebody who needs a chunk now.
+    /// Whether it counts as a direct reclaim if it changes anything.
     pub is_direct: bool,
 }
 

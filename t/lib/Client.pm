@@ -358,10 +358,16 @@ sub stats {
 # where it belongs; nothing is held by anyone. Only while nobody else stores.
 sub verifies {
     my ($self, $name) = @_;
+    return Test::More::like($self->verdict, qr/^STAT held 0\r$/m, $name // 'all memory is accounted for');
+}
+
+# What the walk has found.
+sub verdict {
+    my ($self) = @_;
     $self->send("debugverify\r\n");
     my $reply = $self->read_until("\r\n");
     $reply .= $self->read_until("END\r\n") if $reply =~ /^STAT/;
-    return Test::More::like($reply, qr/^STAT held 0\r$/m, $name // 'all memory is accounted for');
+    return $reply;
 }
 
 sub stop_clock { return $_[0]->_debugtime('p') }
