@@ -35,6 +35,7 @@ pub fn prepare(settings: &Settings) -> Result<(), Refusal> {
             )
         })?;
     }
+    process::give_large_blocks_back();
     if settings.core_dumps && process::allow_core().is_err() {
         return Err(refusal(OS_ERROR, "failed to ensure corefile creation"));
     }

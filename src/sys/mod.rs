@@ -89,6 +89,11 @@ mod tests {
         ("process.rs", "kill", "a signal to ourselves: `shutdown`"),
         (
             "process.rs",
+            "mallopt",
+            "without it memory is given back later",
+        ),
+        (
+            "process.rs",
             "sigaddset",
             "fails only for an unknown signal",
         ),

@@ -378,6 +378,18 @@ fn microseconds(time: libc::timeval) -> u64 {
     time.tv_sec.cast_unsigned() * 1_000_000 + time.tv_usec.cast_unsigned()
 }
 
+/// Lets the C library give large blocks of memory back as soon as they are freed. By itself it
+/// keeps up to 64 MiB once a block of 32 MiB has been freed (mallopt(3), `M_MMAP_THRESHOLD`): what
+/// one client made a worker keep for a moment would stay for ever.
+pub fn give_large_blocks_back() {
+    #[cfg(target_env = "gnu")]
+    {
+        const LARGE_BYTES: libc::c_int = 256 << 10;
+        // SAFETY: no pointers.
+        unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES) };
+    }
+}
+
 /// Lets waits of the calling thread end when their time is over, and not up to 50 microseconds
 /// later, as the kernel else does to wake several at once.
 pub fn wait_exactly() {
