@@ -172,18 +172,15 @@ impl Store {
     /// A walk for somebody who needs a chunk now.
     fn direct(&self, class: usize, segment: Segment, moves_max: u32) -> Walk {
         Walk {
-            class,
-            segment,
-            moves_max,
             is_direct: self.evict,
+            ..Walk::new(class, segment, moves_max)
         }
     }
 
     /// Removes what is dead at the COLD tail of `class`.
     fn remove_dead(&self, local: &mut Local, class: usize) -> bool {
-        let walked = self.walk_tail(local, self.direct(class, Segment::Cold, 1), |_, _| {
-            Fate::Stop
-        });
+        let walk = Walk::new(class, Segment::Cold, 1);
+        let walked = self.walk_tail(local, walk, |_, _| Fate::Stop);
         walked.removed > 0
     }
 

@@ -60,16 +60,6 @@ pub struct ListAges {
     pub tail_s: u32,
 }
 
-/// One of the short walks that a visit to a class consists of.
-fn visit(class: usize, segment: Segment) -> Walk {
-    Walk {
-        class,
-        segment,
-        moves_max: BATCH,
-        is_direct: false,
-    }
-}
-
 impl Store {
     /// Visits a class once: expired items at the tails go, HOT and WARM shrink to their bounds,
     /// COLD gives back what is in use.
@@ -152,7 +142,7 @@ impl Store {
                 _ => Fate::To(Segment::Cold),
             }
         };
-        self.walk_in_batches(|| self.walk_tail(local, visit(class, segment), judge))
+        self.walk_in_batches(|| self.walk_tail(local, Walk::new(class, segment, BATCH), judge))
     }
 
     fn pull_cold(&self, local: &mut Local, class: usize, segmented: bool) -> u32 {
@@ -166,7 +156,9 @@ impl Store {
                 _ => Fate::To(Segment::Hot),
             }
         };
-        self.walk_in_batches(|| self.walk_tail(local, visit(class, Segment::Cold), judge))
+        self.walk_in_batches(|| {
+            self.walk_tail(local, Walk::new(class, Segment::Cold, BATCH), judge)
+        })
     }
 
     /// TEMP loses what has expired; all of it, if there are to be no temporary items.
@@ -179,7 +171,9 @@ impl Store {
                 Fate::To(entrance)
             }
         };
-        self.walk_in_batches(|| self.walk_tail(local, visit(class, Segment::Temp), judge))
+        self.walk_in_batches(|| {
+            self.walk_tail(local, Walk::new(class, Segment::Temp, BATCH), judge)
+        })
     }
 
     /// Moves the items that threads have reported to WARM, if they are still active in COLD;

@@ -36,6 +36,18 @@ pub(super) struct Walk {
     pub is_direct: bool,
 }
 
+impl Walk {
+    /// One that does not count.
+    pub fn new(class: usize, segment: Segment, moves_max: u32) -> Walk {
+        Walk {
+            class,
+            segment,
+            moves_max,
+            is_direct: false,
+        }
+    }
+}
+
 /// What a walk has done.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(super) struct Walked {

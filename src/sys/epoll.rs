@@ -101,17 +101,8 @@ impl Epoll {
                 timeout_ms,
             ))
         };
-        match usize::try_from(n) {
-            Ok(n) => {
-                // SAFETY: the kernel has written `n` events, at most the capacity.
-                unsafe { events.list.set_len(n) };
-                Ok(())
-            }
-            Err(_) => match Error::last_os_error() {
-                e if e.kind() == ErrorKind::Interrupted => Ok(()),
-                e => Err(e),
-            },
-        }
+        // SAFETY: that is what the kernel says.
+        unsafe { events.filled(n.into()) }
     }
 
     /// As [`Epoll::wait`], for as long as `timeout` to the nanosecond. Where the kernel cannot
@@ -136,25 +127,37 @@ impl Epoll {
                 0_usize,
             ))
         };
-        match usize::try_from(n) {
-            Ok(n) => {
-                // SAFETY: the kernel has written `n` events, at most the capacity.
-                unsafe { events.list.set_len(n) };
-                Ok(())
+        // SAFETY: that is what the kernel says.
+        match unsafe { events.filled(n) } {
+            Err(e) if e.raw_os_error() == Some(libc::ENOSYS) => {
+                let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+                self.wait(events, timeout_ms)
             }
-            Err(_) => match Error::last_os_error() {
-                e if e.kind() == ErrorKind::Interrupted => Ok(()),
-                e if e.raw_os_error() == Some(libc::ENOSYS) => {
-                    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-                    self.wait(events, timeout_ms)
-                }
-                e => Err(e),
-            },
+            outcome => outcome,
         }
     }
 }
 
 impl Events {
+    /// A wait has ended with `n`.
+    ///
+    /// # Safety
+    /// The kernel has written so many events into the list, at most its capacity, unless `n` is
+    /// negative and `errno` says why.
+    unsafe fn filled(&mut self, n: libc::c_long) -> Result<()> {
+        match usize::try_from(n) {
+            Ok(n) => {
+                // SAFETY: by the caller's word.
+                unsafe { self.list.set_len(n) };
+                Ok(())
+            }
+            Err(_) => match Error::last_os_error() {
+                e if e.kind() == ErrorKind::Interrupted => Ok(()),
+                e => Err(e),
+            },
+        }
+    }
+
     /// Room for `capacity` events per wait.
     pub fn with_capacity(capacity: usize) -> Events {
         Events {
