@@ -154,14 +154,6 @@ unlike($server->stderr, qr/secret|p8|\bon:s/, 'no password is told to anyone');
 
 done_testing;
 
-sub write_file {
-    my ($path, $text) = @_;
-    open my $file, '>', $path or die "$path: $!";
-    print $file $text;
-    close $file;
-    return;
-}
-
 sub login {
     my ($user, $password) = @_;
     return 'set auth 0 0 ' . length("$user $password") . "\r\n$user $password\r\n";

@@ -197,11 +197,3 @@ sub slurp {
     local $/;
     return scalar(<$file>) // '';
 }
-
-sub write_file {
-    my ($path, $text) = @_;
-    open my $file, '>', $path or die "$path: $!";
-    print $file $text;
-    close $file;
-    return;
-}

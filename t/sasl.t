@@ -242,15 +242,6 @@ for my $row (['wrong', ['PLAIN', "\0bob\0nope"]], ['begun only', ['PLAIN', '']],
 
 done_testing;
 
-sub write_file {
-    my ($path, $text) = @_;
-    open my $file, '>', $path or die "$path: $!";
-    chmod 0600, $path;
-    print $file $text;
-    close $file;
-    return;
-}
-
 sub plain {
     my ($client, $payload) = @_;
     return $client->call('SASL_AUTH', key => 'PLAIN', val => $payload);

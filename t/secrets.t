@@ -72,12 +72,3 @@ sub holds {
     }
     return 0;
 }
-
-sub write_file {
-    my ($path, $text) = @_;
-    open my $file, '>', $path or die "$path: $!";
-    chmod 0600, $path;
-    print $file $text;
-    close $file;
-    return;
-}

@@ -27,7 +27,7 @@ use Time::HiRes qw(time sleep);
 
 use Client;
 
-our @EXPORT = qw(wait_for free_port scratch_path);
+our @EXPORT = qw(wait_for free_port scratch_path write_file);
 
 use constant DEADLINE_S => 10;
 use constant POLL_S     => 0.005;
@@ -332,6 +332,16 @@ sub free_port {
     my $socket = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0, Listen => 1)
         or croak "no free port: $@";
     return $socket->sockport;
+}
+
+# Makes a file of that text, which its owner alone may read: it may hold passwords.
+sub write_file {
+    my ($path, $text) = @_;
+    open my $file, '>', $path or croak "$path: $!";
+    chmod 0600, $path;
+    print $file $text;
+    close $file;
+    return;
 }
 
 # A path that is nobody else's, gone when the test ends.
