@@ -21,6 +21,7 @@ pub mod watch;
 
 use crate::counters::{Counters, SIZE_STEP, ThreadTotals};
 use crate::settings::Settings;
+use crate::store::hash::Secret;
 use crate::store::{CLASSES_MAX, ClassSizes, Config, Local, Store};
 use crate::sys::process::{self, Signal};
 use conns::Conns;
@@ -109,7 +110,7 @@ impl Server {
                 settings.hash_power
             },
             hash_expand: settings.hash_expand,
-            algorithm: settings.hash_algorithm,
+            secret: Secret::of_process(),
             threads: settings.threads,
         };
         let store = Store::new(&config)?;

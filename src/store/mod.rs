@@ -84,7 +84,7 @@ use crate::sys::sync::Mutex;
 use arena::{Arena, Part};
 use bumps::Bumps;
 use clock::Clock;
-use hash::Algorithm;
+use hash::Secret;
 use item::{CAS_LEN, HEADER_LEN, Header, ItemId, state};
 use lru::Lru;
 use slabs::{Magazines, Slabs};
@@ -152,8 +152,8 @@ pub struct Config {
     pub hash_power: u32,
     /// Whether the table grows.
     pub hash_expand: bool,
-    /// How keys are hashed.
-    pub algorithm: Algorithm,
+    /// What makes the hash of keys.
+    pub secret: Secret,
     /// Worker threads, which decide how many stripes there are.
     pub threads: u32,
 }
@@ -211,7 +211,7 @@ pub struct Store {
     /// Whether each victim's class is to be noted, and the last one that was; 0 for none.
     asks_for_pages: AtomicBool,
     page_wanted: AtomicUsize,
-    algorithm: Algorithm,
+    secret: Secret,
     use_cas: bool,
     evict: bool,
     item_size_max: usize,
@@ -252,7 +252,7 @@ impl Store {
             next_source: AtomicUsize::new(0),
             asks_for_pages: AtomicBool::new(false),
             page_wanted: AtomicUsize::new(0),
-            algorithm: config.algorithm,
+            secret: config.secret.clone(),
             use_cas: config.use_cas,
             evict: config.evict,
             item_size_max: config.item_size_max,
@@ -278,7 +278,7 @@ impl Store {
     /// The hash of a key, which the other calls want.
     #[inline]
     pub fn hash(&self, key: &[u8]) -> u64 {
-        self.algorithm.hash(key)
+        self.secret.hash(key)
     }
 
     /// First step of a batch: fetches the bucket of a key.

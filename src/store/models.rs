@@ -87,7 +87,7 @@ fn store() -> Arc<Store> {
         segmented: false,
         hash_power: 3,
         hash_expand: false,
-        algorithm: Algorithm::Murmur3,
+        secret: Secret::from_number(1),
         threads: 2,
     };
     Arc::new(Store::new(&config).unwrap())

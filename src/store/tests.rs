@@ -21,7 +21,7 @@ pub(super) fn config(memory_mb: u64) -> Config {
         segmented: true,
         hash_power: 12,
         hash_expand: true,
-        algorithm: Algorithm::Murmur3,
+        secret: Secret::from_number(1),
         threads: 2,
     }
 }

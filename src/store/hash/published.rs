@@ -1,16 +1,11 @@
-//! Key hashes: 64 good bits from a key, by the algorithm the operator named.
+//! The published hash functions that `-o hash_algorithm` can name, bit for bit.
 //!
-//! A key is hashed once per request and everything else is cut from that one number:
-//! stripe, bucket and tag. So all 64 bits matter, and so does the time for a short
-//! key (typically 10 to 40 bytes, never more than 250).
+//! The tests compare them with other implementations or with their authors' own check values.
+//! They read whole words only: the last, incomplete word is taken from the end of the key, where
+//! it overlaps bytes already seen, and shifted into place. There is no loop over bytes.
 //!
-//! The three functions are the published ones, bit for bit, and the tests compare them
-//! with other implementations or with their authors' own check values. They read whole
-//! words only: the last, incomplete word is taken from the end of the key, where it
-//! overlaps bytes already seen, and shifted into place. There is no loop over bytes.
-//!
-//! None of them is keyed with a secret: a client that may choose keys can make them
-//! collide. The table must therefore stay correct, if slow, with equal hashes.
+//! None of them is keyed with a secret: a client that may choose keys can make them collide, so
+//! the table does not use them. Which one is named is accepted and shown, as people expect.
 
 #![forbid(unsafe_code)]
 
@@ -79,7 +74,7 @@ fn halves(block: &[u8; 16]) -> (u64, u64) {
 ///
 /// Words that overlap are or-ed together: where they overlap they hold the same bytes.
 #[inline(always)]
-fn partial64(bytes: &[u8]) -> u64 {
+pub(super) fn partial64(bytes: &[u8]) -> u64 {
     let n = bytes.len();
     debug_assert!(n <= 8);
     if n >= 4 {
