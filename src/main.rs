@@ -14,6 +14,7 @@ use memcached::ops::life::{self, PidFile};
 use memcached::ops::logins::{Environment, Logins};
 use memcached::ops::supervisor::Supervisor;
 use memcached::settings::{self, Refusal, Settings, Start};
+use memcached::store::hash::Secret;
 use memcached::sys::handover::Giver;
 use memcached::sys::memory::HUGE_PAGE_LEN;
 use memcached::sys::process::{self, Signal, SignalFd};
@@ -37,7 +38,8 @@ fn main() {
     // It lives until the process ends, and every thread may borrow it.
     let logins = read_logins(&settings, &environment);
     let server: &'static Server = Box::leak(Box::new(
-        Server::new(settings, logins).unwrap_or_else(|e| fail("failed to make the cache", &e)),
+        Server::new(settings, logins, Secret::of_process())
+            .unwrap_or_else(|e| fail("failed to make the cache", &e)),
     ));
     life::lock_memory(&server.settings);
     print_classes(server);

@@ -86,11 +86,11 @@ impl Connections {
 }
 
 impl Server {
-    /// A server with an empty cache, not serving yet.
+    /// A server with an empty cache, not serving yet. Its keys are hashed with `secret`.
     ///
     /// # Errors
     /// The system has no address space for the cache.
-    pub fn new(settings: Settings, logins: Logins) -> Result<Server> {
+    pub fn new(settings: Settings, logins: Logins, secret: Secret) -> Result<Server> {
         let config = Config {
             memory_bytes: settings.memory_bytes.get(),
             malloced_bytes: malloced_at_start(),
@@ -110,7 +110,7 @@ impl Server {
                 settings.hash_power
             },
             hash_expand: settings.hash_expand,
-            secret: Secret::of_process(),
+            secret,
             threads: settings.threads,
         };
         let store = Store::new(&config)?;

@@ -349,6 +349,7 @@ mod tests {
     use crate::ops::Server;
     use crate::ops::logins::Logins;
     use crate::settings::{Live, Settings};
+    use crate::store::hash::Secret;
     use crate::store::{Meta, Mode, Terms};
     use std::collections::HashSet;
 
@@ -362,7 +363,7 @@ mod tests {
             idle_timeout_s: 1, // or its counter is not shown
             ..Settings::default()
         };
-        let server = Server::new(settings, Logins::default()).unwrap();
+        let server = Server::new(settings, Logins::default(), Secret::from_number(1)).unwrap();
         // Classes are shown that hold something.
         let mut local = server.add_thread();
         let (hash, terms) = (server.store.hash(b"k"), Terms::from(Mode::Set));

@@ -11,6 +11,7 @@ use crate::ops::conns::Asker;
 use crate::ops::logins::Logins;
 use crate::settings::Settings;
 use crate::store::Local;
+use crate::store::hash::Secret;
 
 /// Its socket does not exist.
 const NOBODY: Asker<'_> = Asker { fd: -1, from: None };
@@ -72,7 +73,7 @@ fn server() -> Server {
         memory_bytes: crate::settings::Live::new(16 << 20),
         ..Settings::default()
     };
-    Server::new(settings, Logins::default()).unwrap()
+    Server::new(settings, Logins::default(), Secret::from_number(1)).unwrap()
 }
 
 /// A conversation that uses every command, right and wrong.

@@ -14,21 +14,19 @@
 //! (`slabs`), the bytes are written by whoever holds the lock of the class.
 
 use super::item::{Header, ItemId, Word};
+use super::space::{Plain, Space};
 use crate::sys::memory::{HUGE_PAGE_LEN, Reservation};
-use crate::sys::sync::atomic::AtomicU8;
 use std::io::{Error, ErrorKind, Result};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 /// Bytes of a page.
 pub const PAGE_LEN: usize = 1 << 20;
 
-/// Room beyond the limit that a reservation has at least: every class may own one page.
+/// Pages beyond the limit that are reserved with it: every class may own one.
 const SPARE_PAGES: usize = 65;
-/// Bytes that ids reach: 8 TiB.
-const LEN_MAX: usize = 8 << ItemId::BITS;
-/// What is reserved at least, so that the limit can be raised while running.
-const RESERVED_LEN_MIN: usize = if cfg!(any(loom, miri)) { 0 } else { 16 << 30 };
+/// Pages that ids reach: 8 TiB.
+pub const PAGES_MAX: usize = (8 << ItemId::BITS) / PAGE_LEN;
 
 /// Bytes of the reservation before page 0.
 const ORIGIN: usize = HUGE_PAGE_LEN - PAGE_LEN;
@@ -37,13 +35,20 @@ const ORIGIN: usize = HUGE_PAGE_LEN - PAGE_LEN;
 const DRAINING: u8 = 0x80;
 const CLASS_BITS: u8 = 0x3f;
 
+/// What is known of a page: the class that owns it and its marks.
+#[derive(Default)]
+struct Owner(AtomicU8);
+
+// SAFETY: an atomic; zero is a value.
+unsafe impl Plain for Owner {}
+
 /// All item memory.
 ///
 /// 1. Pages `1..committed` are readable and writable, and stay so for as long as this value
 ///    lives; they were zero when committed, and are zero again after they were given back.
 pub struct Arena {
     space: Reservation,
-    classes: Box<[AtomicU8]>,
+    owners: Space<Owner>,
     committed: AtomicUsize,
     #[cfg(loom)]
     twins: super::checked::Twins,
@@ -59,37 +64,41 @@ pub enum Part {
 }
 
 impl Arena {
-    /// Reserves address space for `limit` bytes of items: with room to grow, or, where address
-    /// space is rationed (`ulimit -v`), for just that.
-    pub fn new(limit: u64, with_room: bool) -> Result<Arena> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let needed = (limit / PAGE_LEN + SPARE_PAGES + 1).saturating_mul(PAGE_LEN);
-        if needed > LEN_MAX {
-            return Err(Error::from(ErrorKind::OutOfMemory));
-        }
-        let roomy = needed.saturating_mul(2).clamp(RESERVED_LEN_MIN, LEN_MAX);
-        let space = Reservation::new(ORIGIN + if with_room { roomy } else { needed })?;
-        let pages = space.len() / HUGE_PAGE_LEN * HUGE_PAGE_LEN / PAGE_LEN - ORIGIN / PAGE_LEN;
-        let classes = std::iter::repeat_with(|| AtomicU8::new(0))
-            .take(pages)
-            .collect();
+    /// Reserves address space for `limit` bytes of items; more follows when it is needed.
+    pub fn new(limit: u64) -> Result<Arena> {
+        let pages = pages_for(limit).ok_or_else(|| Error::from(ErrorKind::OutOfMemory))?;
         Ok(Arena {
-            space,
-            classes,
+            space: Reservation::new(len_of(pages))?,
+            owners: Space::new(pages)?,
             committed: AtomicUsize::new(1),
             #[cfg(loom)]
             twins: super::checked::Twins::new(),
         })
     }
 
-    /// Commits one more page and returns its number. `None`: the system has no memory, or the
-    /// reservation is used up. The caller holds the lock of the page pool.
+    /// Makes sure that there is address space for `limit` bytes of items; false if there is none.
+    pub fn reserve(&self, limit: u64) -> bool {
+        pages_for(limit).is_some_and(|pages| self.space.grow(len_of(pages)).is_ok())
+    }
+
+    /// Commits one more page and returns its number. `None`: the system has no memory or no
+    /// address space. The caller holds the lock of the page pool.
     pub fn commit_page(&self) -> Option<usize> {
         let page = self.committed.load(Relaxed);
         // Access is widened by whole huge pages, for only those can be backed by one. What is
         // not used yet of the last takes memory only if the system backs it all at once.
         let start = (ORIGIN + page * PAGE_LEN) / HUGE_PAGE_LEN * HUGE_PAGE_LEN;
-        if page >= self.classes.len() || self.space.commit(start, HUGE_PAGE_LEN).is_err() {
+        if start + HUGE_PAGE_LEN > self.space.len() {
+            // Without a limit there is no end that could be reserved at the start.
+            let more = (page + page / 4 + 1).min(PAGES_MAX);
+            let grown =
+                self.space.grow(len_of(more)).is_ok() || self.space.grow(len_of(page + 1)).is_ok();
+            if page >= PAGES_MAX || !grown {
+                return None;
+            }
+        }
+        if self.owners.commit(page + 1).is_err() || self.space.commit(start, HUGE_PAGE_LEN).is_err()
+        {
             return None;
         }
         self.space.prefer_huge_pages(start, HUGE_PAGE_LEN);
@@ -109,37 +118,26 @@ impl Arena {
         self.committed.load(Relaxed)
     }
 
-    /// Pages that can ever exist.
-    pub fn pages_max(&self) -> usize {
-        self.classes.len()
-    }
-
-    /// The highest limit that leaves every class a page beyond it.
-    pub fn limit_max(&self) -> u64 {
-        let pages = self.classes.len().saturating_sub(SPARE_PAGES + 1);
-        (pages * PAGE_LEN) as u64
-    }
-
-    /// Most bytes that pages can ever take.
-    pub fn capacity(&self) -> usize {
-        self.classes.len() * PAGE_LEN
-    }
-
     /// Gives a page that nobody uses to a class; 0 for none.
     pub fn set_class(&self, page: usize, class: usize) {
-        self.classes[page].store(class as u8, Relaxed);
+        self.owner(page).store(class as u8, Relaxed);
     }
 
     /// The class that owns `page`, 0 if none does.
     pub fn class_of_page(&self, page: usize) -> usize {
-        usize::from(self.classes[page].load(Relaxed) & CLASS_BITS)
+        usize::from(self.owner(page).load(Relaxed) & CLASS_BITS)
     }
 
     /// Marks `page` as being emptied, or takes the mark off.
     pub fn mark_draining(&self, page: usize, draining: bool) {
         let class = self.class_of_page(page) as u8;
         let mark = if draining { DRAINING } else { 0 };
-        self.classes[page].store(class | mark, Relaxed);
+        self.owner(page).store(class | mark, Relaxed);
+    }
+
+    #[inline]
+    fn owner(&self, page: usize) -> &AtomicU8 {
+        &self.owners.get(page).expect("a page that exists").0
     }
 
     /// The page of the chunk at `id`.
@@ -157,7 +155,7 @@ impl Arena {
     /// Whether the page of `id` is being emptied.
     #[inline]
     pub fn is_draining(&self, id: ItemId) -> bool {
-        self.classes[self.page_of(id)].load(Relaxed) & DRAINING != 0
+        self.owner(self.page_of(id)).load(Relaxed) & DRAINING != 0
     }
 
     /// The header of the chunk at `id`. Any id that was ever handed out will do: the memory
@@ -231,6 +229,17 @@ impl Arena {
             line = line.wrapping_add(super::CACHE_LINE);
         }
     }
+}
+
+/// Pages that `limit` bytes may take, page 0 and those beyond the limit included, if ids reach so far.
+fn pages_for(limit: u64) -> Option<usize> {
+    let pages = usize::try_from(limit).ok()? / PAGE_LEN + SPARE_PAGES + 1;
+    (pages <= PAGES_MAX).then_some(pages)
+}
+
+/// Bytes of a reservation that so many pages lie in: whole huge pages.
+fn len_of(pages: usize) -> usize {
+    (ORIGIN + pages * PAGE_LEN).next_multiple_of(HUGE_PAGE_LEN)
 }
 
 #[cfg(poison)]

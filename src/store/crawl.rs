@@ -125,7 +125,9 @@ impl Store {
         crawl: &mut Crawl,
         histograms: &mut Histograms,
     ) -> Option<usize> {
-        let stripe = self.table.next_row(&mut crawl.walk, &mut crawl.found)?;
+        let stripe = self
+            .table
+            .next_row(&mut crawl.walk, &mut crawl.found, |id| self.hash_of(id))?;
         self.fetch(&crawl.found);
         let now = self.clock.now();
         let mut checked = 0;
@@ -164,7 +166,9 @@ impl Store {
         crawl: &mut Crawl,
         mut each: impl for<'k> FnMut(Found<'s, 'k>),
     ) -> Option<usize> {
-        let stripe = self.table.next_row(&mut crawl.walk, &mut crawl.found)?;
+        let stripe = self
+            .table
+            .next_row(&mut crawl.walk, &mut crawl.found, |id| self.hash_of(id))?;
         self.fetch(&crawl.found);
         let now = self.clock.now();
         let mut listed = 0;

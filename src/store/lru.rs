@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_random_run_agrees_with_four_deques() {
-        let arena = Arena::new(1 << 20, false).unwrap();
+        let arena = Arena::new(1 << 20).unwrap();
         let page = arena.commit_page().unwrap();
         let id = |n: usize| ItemId::at((page << 20) + n * 64);
         let mut lists = Lists::default();

@@ -12,6 +12,7 @@
 //! | `arena`  | address space in pages                                             |
 //! | `classes`| the sizes of chunks                                                |
 //! | `slabs`  | pages cut into chunks, magazines, the pool of pages                |
+//! | `space`  | arrays in address space of their own                               |
 //! | `table`  | the hash table and the stripes that lock it                        |
 //! | `lru`    | the lists that victims are taken from                              |
 //! | `tail`   | walking a list from its tail                                       |
@@ -57,6 +58,7 @@ mod mover;
 mod observe;
 mod read;
 mod slabs;
+mod space;
 mod table;
 mod tail;
 #[cfg(any(test, debug_assertions))]
@@ -225,16 +227,10 @@ pub struct Store {
 impl Store {
     /// An empty cache. Fails if the system has no address space for it.
     pub fn new(config: &Config) -> Result<Store> {
-        Store::with_arena(config, Arena::new(config.memory_bytes, true))
-            .or_else(|_| Store::with_arena(config, Arena::new(config.memory_bytes, false)))
-    }
-
-    fn with_arena(config: &Config, arena: Result<Arena>) -> Result<Store> {
-        let arena = arena?;
+        let arena = Arena::new(config.memory_bytes)?;
         let size = table::Size {
             stripe_power: stripe_power(config.threads),
             hash_power: config.hash_power,
-            items_max: (arena.capacity() / (HEADER_LEN + 16)) as u64,
             expand: config.hash_expand,
         };
         Ok(Store {
@@ -339,7 +335,7 @@ impl Store {
     /// is beyond a lower limit pages of the pool go back to the system at once, others when
     /// they come to the pool.
     pub fn set_limit(&self, bytes: u64) -> bool {
-        let fits = bytes <= self.arena.limit_max();
+        let fits = self.arena.reserve(bytes);
         if fits {
             self.slabs.set_limit(&self.arena, bytes);
         }

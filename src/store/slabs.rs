@@ -25,7 +25,7 @@
 use super::arena::{Arena, PAGE_LEN};
 use super::classes::{CLASSES_MAX, ClassSizes, Classes};
 use super::item::{ItemId, free_link, state};
-use crate::sys::memory::Reservation;
+use super::space::{Plain, Space};
 use crate::sys::sync::{Mutex, MutexGuard};
 use std::io::Result;
 use std::sync::Arc;
@@ -36,6 +36,7 @@ const MAGAZINE_CHUNKS: usize = 16;
 const MAGAZINE_BYTES: usize = 16 << 10;
 
 /// What a page's class knows of it; guarded by the lock of that class.
+#[derive(Default)]
 #[repr(C)]
 struct Page {
     /// The first free chunk; others follow through their links.
@@ -44,6 +45,9 @@ struct Page {
     /// Chunks cut so far.
     cut: AtomicU32,
 }
+
+// SAFETY: atomics side by side, without padding; zero is a value of each.
+unsafe impl Plain for Page {}
 
 /// The pages of one class.
 #[derive(Default)]
@@ -73,14 +77,12 @@ struct Pool {
 }
 
 /// The allocator.
-///
-/// 1. `pages` is committed and has a [`Page`] for each page that the arena can have; zero is
-///    a value of it.
 pub struct Slabs {
     /// The sizes.
     pub classes: Classes,
     states: Box<[Padded]>,
-    pages: Reservation,
+    /// One for each page of the arena.
+    pages: Space<Page>,
     /// Classes of the table whose first page was full once: items go to their finer classes.
     crowded: Box<[AtomicBool]>,
     pool: Mutex<Pool>,
@@ -117,15 +119,12 @@ pub struct Draining {
 impl Slabs {
     /// No pages yet. `malloced` pretends that so many bytes are already taken.
     pub fn new(sizes: &ClassSizes, arena: &Arena, limit: u64, malloced: u64) -> Result<Slabs> {
-        let len = (arena.pages_max() * size_of::<Page>()).next_multiple_of(4096);
-        let pages = Reservation::new(len)?;
-        pages.commit(0, len)?;
         Ok(Slabs {
             classes: Classes::new(sizes),
             states: std::iter::repeat_with(Padded::default)
                 .take(CLASSES_MAX)
                 .collect(),
-            pages,
+            pages: Space::new(arena.pages())?,
             crowded: std::iter::repeat_with(AtomicBool::default)
                 .take(CLASSES_MAX)
                 .collect(),
@@ -325,9 +324,7 @@ impl Slabs {
     }
 
     fn page(&self, page: usize) -> &Page {
-        assert!(page * size_of::<Page>() < self.pages.len());
-        // SAFETY: by (1) and the assertion; its fields are atomics.
-        unsafe { self.pages.base().cast::<Page>().add(page).as_ref() }
+        self.pages.get(page).expect("a page that was obtained")
     }
 
     /// Chunks that a magazine of `class` holds at most.
@@ -458,6 +455,10 @@ impl Slabs {
     /// A page from the system.
     fn obtain(&self, arena: &Arena, pool: &mut Pool) -> Option<u32> {
         let page = pool.returned.pop();
+        if page.is_none() {
+            // Before the page, which cannot be given back.
+            self.pages.commit(arena.pages() + 1).ok()?;
+        }
         let page = page.or_else(|| arena.commit_page().map(|page| page as u32))?;
         self.malloced.fetch_add(PAGE_LEN as u64, Relaxed);
         Some(page)
@@ -683,7 +684,7 @@ mod tests {
                 explicit: None,
                 chunk_max: 512 << 10,
             };
-            let arena = Arena::new(LIMIT, false).unwrap();
+            let arena = Arena::new(LIMIT).unwrap();
             let slabs = Slabs::new(&from, &arena, LIMIT, 0).unwrap();
             let magazines = slabs.join();
             Fixture {

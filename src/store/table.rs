@@ -17,52 +17,85 @@
 //! Growth is linear hashing (Litwin, "Linear Hashing: A New Tool for File and Table
 //! Addressing", 1980), but each stripe is a table of its own: it counts its items and
 //! splits its own next bucket, under its own lock, when an insertion has filled it above
-//! the target. So growth needs no thread, no second table, no pause and no word that all
+//! the target, and merges its last bucket with the one that it was split from when a removal has
+//! emptied it far below. So growth needs no thread, no second table, no pause and no word that all
 //! threads share, and it can never fall behind. Bucket `j` of stripe `s` lies at place
-//! `j * stripes + s`; address space for all of them is reserved at the start.
+//! `j * stripes + s`; a row is one bucket of every stripe.
 //!
-//! Locks: one per stripe, first in the order. The pool of overflow buckets and the
-//! committing of memory have mutexes of their own, which nest innermost.
+//! Rows are memory of all stripes. A stripe that is fuller than the others, since somebody has
+//! gathered keys of one stripe (cas ids tell them apart), must not take it alone: its chains
+//! get longer, and it begins a row by itself only when it has items enough for a whole page of the
+//! machine. So the table's memory is in proportion to its items, and chains are bounded, whatever keys
+//! there are. Rows that no stripe uses any more go back to the system.
+//!
+//! Threads that look ahead read words of buckets and nodes, and the sizes of stripes, without a
+//! lock. They load each word once (`word`), and use what they find only as a hint: to fetch memory,
+//! and to look there first once they hold the stripe. All that they may read stays mapped.
+//!
+//! Locks: one per stripe, first in the order. The pool of overflow nodes and the
+//! committing of rows have mutexes of their own, which nest innermost.
+
+mod nodes;
+mod walk;
+mod word;
 
 use super::item::ItemId;
 use super::locks::RawLock;
-use crate::sys::memory::{HUGE_PAGE_LEN, Reservation};
-use crate::sys::simd::tagged;
+use super::space::{Plain, Space};
+use crate::sys::memory::HUGE_PAGE_LEN;
+use crate::sys::sync::Mutex;
+use crate::sys::sync::atomic::{
+    AtomicU32, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    fence,
+};
+use nodes::Nodes;
 use std::io::Result;
 use std::mem::size_of;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+pub use walk::Walk;
+pub use word::EPOCHS;
+use word::{NodeId, Slotted, Word, tagged};
 
-/// Words of a bucket and of an overflow node.
-const BUCKET_WORDS: usize = 8;
-const NODE_WORDS: usize = 4;
+/// Words of a bucket and of an overflow node. Loom goes through all orders of all loads, so there
+/// must be few.
+const BUCKET_WORDS: usize = if cfg!(loom) { 2 } else { 8 };
+const NODE_WORDS: usize = if cfg!(loom) { 2 } else { 4 };
 /// Items per bucket above which a stripe splits one: a load of 87 %.
-const ITEMS_PER_BUCKET: u32 = 7;
+const ITEMS_PER_BUCKET: u32 = BUCKET_WORDS as u32 - 1;
 /// The same for a bucket in a row that no other stripe has begun yet.
-const ITEMS_PER_BUCKET_MAX: u32 = 8;
+const ITEMS_PER_BUCKET_MAX: u32 = ITEMS_PER_BUCKET + 1;
+/// Items per bucket below which a stripe merges two.
+const ITEMS_PER_BUCKET_MIN: u32 = BUCKET_WORDS as u32 / 4;
+/// Items of all stripes, for each of their buckets, that are worth beginning another row: at the
+/// target load of an even spread there are nearly twice as many.
+const ITEMS_PER_BUCKET_OF_ALL: u64 = BUCKET_WORDS as u64 / 2;
+/// Items per bucket above which a stripe begins a row all the same: its bucket then takes a page
+/// of the machine, 64 bytes for each of so many items.
+const ITEMS_PER_LONE_BUCKET: u32 = BUCKET_WORDS as u32 * 8;
+/// Bytes of a page of the machine, as far as it matters here.
+const MACHINE_PAGE_LEN: u64 = 4096;
+/// How many insertions a stripe that must not begin a row lets go by before it asks again.
+const INSERTIONS_BETWEEN: u32 = 8;
 /// Rows are begun so many at a time, as a part of those that there are.
 const ROWS_STEP: usize = 32;
-/// Overflow memory is committed in steps of this many bytes.
-const OVERFLOW_STEP: usize = 1 << 20;
-
-const TAG_SHIFT: u32 = 48;
-const EPOCH_SHIFT: u32 = ItemId::BITS;
-/// Epochs are `0..EPOCHS`.
-pub const EPOCHS: u8 = u8::MAX;
-/// Tags of keys lie between that of an empty word and that of a link.
-const TAG_MIN: u64 = 1;
-const TAG_MAX: u64 = 0xfffe;
-const LINK: u64 = (TAG_MAX + 1) << TAG_SHIFT;
+/// Buckets that a stripe may have: a row is named by 32 bits, with one to spare.
+const BUCKETS_MAX: u32 = 1 << 30;
 
 /// Where a chain begins.
-#[repr(align(64))]
+#[derive(Default)]
+#[cfg_attr(not(loom), repr(align(64)))]
 struct Bucket([AtomicU64; BUCKET_WORDS]);
 
-/// Where it goes on.
-#[repr(align(32))]
-struct Node([AtomicU64; NODE_WORDS]);
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Bucket>() == 64);
 
-const _: () = assert!(size_of::<Bucket>() == 64 && size_of::<Node>() == 32);
+// SAFETY: an array of atomics, without padding; zero is a value.
+unsafe impl Plain for Bucket {
+    #[cfg(loom)]
+    fn clear(&self) {
+        self.0.iter().for_each(|word| word.store(0, Relaxed));
+    }
+}
 
 /// What a stripe's lock guards, with the lock, on one cache line. How many buckets it has stands
 /// elsewhere.
@@ -81,37 +114,34 @@ const _: () = assert!(size_of::<StripeState>() == 64);
 
 /// The table.
 ///
-/// 1. `main` is committed for rows `0..rows` at least (a row: one bucket of every stripe), and
-///    no stripe has more buckets than that.
-/// 2. `spill` is committed for the nodes below `Spill::committed`, and only those are in chains.
+/// 1. Every stripe has at most `rows` buckets, and `main` has the buckets of so many rows at least.
+///    A stripe says that it will have one more before it looks at `rows`; who lowers `rows` looks
+///    at all stripes after that ([`split`](Stripe::split), [`give_rows_back`](Table::give_rows_back)).
+/// 2. Links lead to nodes that `nodes` has handed out.
 pub struct Table {
     stripes: Box<[StripeState]>,
     /// Buckets of each stripe, as [`Rows`]; written under its lock, peeked at without. Who looks
     /// ahead needs this first, and would wait here for the core that took the lock last.
     sizes: Box<[AtomicU64]>,
     stripe_bits: u32,
-    main: Reservation,
+    main: Space<Bucket>,
+    /// Rows that stripes may use; written under `changing_rows`.
     rows: AtomicUsize,
-    spill: Reservation,
-    pool: Mutex<Spill>,
+    /// Those of them that were begun for all stripes; written likewise.
+    dense_rows: AtomicUsize,
+    changing_rows: Mutex<()>,
+    /// Rows at the start: there are never fewer.
+    rows_min: u32,
+    nodes: Nodes,
     expand: bool,
 }
 
-/// The overflow nodes that are not in a chain: their words are 0.
-struct Spill {
-    free: Vec<u32>,
-    next: u32,
-    committed: usize,
-}
-
-/// How large the table starts and how far it may grow.
+/// How large the table starts, and whether it may grow.
 pub struct Size {
     /// Stripes, as a power of two; fewer if the table starts smaller than that.
     pub stripe_power: u32,
     /// Words (eight bytes, eight to a bucket) at the start, as a power of two.
     pub hash_power: u32,
-    /// Items that there can be at most.
-    pub items_max: u64,
     /// Whether it may grow.
     pub expand: bool,
 }
@@ -121,7 +151,8 @@ pub struct Size {
 pub struct Usage {
     /// The power of two below the number of words.
     pub power: u32,
-    /// Bytes of all buckets and nodes in use.
+    /// Bytes of all rows and nodes that have been begun, which is what they take of the machine's
+    /// memory at most.
     pub bytes: u64,
     /// Items linked.
     pub items: u64,
@@ -130,15 +161,10 @@ pub struct Usage {
 impl Table {
     /// An empty table.
     pub fn new(size: &Size) -> Result<Table> {
-        let first_power = size.hash_power.saturating_sub(3);
+        let first_power = size.hash_power.saturating_sub(BUCKET_WORDS.ilog2());
         let stripe_bits = size.stripe_power.min(first_power);
         let stripes = 1usize << stripe_bits;
         let first = 1u32 << (first_power - stripe_bits);
-        // Twice what the target load needs: stripes are never filled alike.
-        let rows_max =
-            (size.items_max / u64::from(ITEMS_PER_BUCKET) * 2) as usize / stripes + first as usize;
-        let main = Reservation::new(rows_max.next_power_of_two() * stripes * size_of::<Bucket>())?;
-        let spill = Reservation::new(main.len().max(OVERFLOW_STEP))?;
         let table = Table {
             stripes: std::iter::repeat_with(StripeState::default)
                 .take(stripes)
@@ -147,19 +173,15 @@ impl Table {
                 .take(stripes)
                 .collect(),
             stripe_bits,
-            main,
-            rows: AtomicUsize::new(0),
-            spill,
-            pool: Mutex::new(Spill {
-                free: Vec::new(),
-                next: 1,
-                committed: 0,
-            }),
+            main: Space::new(stripes * first as usize)?,
+            rows: AtomicUsize::new(first as usize),
+            dense_rows: AtomicUsize::new(first as usize),
+            changing_rows: Mutex::default(),
+            rows_min: first,
+            nodes: Nodes::new()?,
             expand: size.expand,
         };
-        if !table.commit_rows(first as usize) {
-            return Err(std::io::Error::last_os_error());
-        }
+        table.main.commit(stripes * first as usize)?;
         Ok(table)
     }
 
@@ -206,58 +228,87 @@ impl Table {
     pub fn prefetch_bucket(&self, hash: u64) {
         let state = &self.stripes[self.index_of(hash)];
         super::prefetch_to_write(std::ptr::from_ref(state).cast());
-        super::prefetch(std::ptr::from_ref(self.bucket_at(self.place_of(hash))).cast());
+        if let Some(bucket) = self.main.get(self.place_of(hash)) {
+            super::prefetch(std::ptr::from_ref(bucket).cast());
+        }
     }
 
     /// Calls `found` with the ids whose tags match `hash` in its bucket, without a lock: they
     /// tell what to fetch. If there is none and the chain goes on, its next node is fetched.
+    ///
+    /// Each word is loaded once. The bucket may change meanwhile, any number of times, and it may
+    /// not be the bucket of this key any more: what is found is then fetched in vain, and the hint
+    /// is not true any more, which [`Stripe::find_at`] notices.
     #[inline]
-    pub fn peek(&self, hash: u64, found: impl FnMut(ItemId)) -> Peek {
+    pub fn peek(&self, hash: u64, mut found: impl FnMut(ItemId)) -> Peek {
         let place = self.place_of(hash);
-        let bucket = self.bucket_at(place);
-        let matches = matches_in(bucket, hash);
+        let Some(bucket) = self.main.get(place) else {
+            return Peek::Nothing;
+        };
+        let words = load(&bucket.0);
+        let mut matches = tagged(&words, hash);
         if matches == 0 {
-            return self.peek_link(bucket);
+            return self.peek_link(&words);
         }
-        each_match(&bucket.0, matches, found);
         let first = matches.trailing_zeros() as usize;
+        while matches != 0 {
+            if let Some(slot) = Word::decode(words[matches.trailing_zeros() as usize]).slot() {
+                found(slot.id());
+            }
+            matches &= matches - 1;
+        }
         Peek::Seen(Hint {
             place: place * BUCKET_WORDS + first,
-            word: bucket.0[first].load(Relaxed),
+            word: words[first],
         })
     }
 
-    fn peek_link(&self, bucket: &Bucket) -> Peek {
-        let Some(number) = linked(&bucket.0) else {
+    fn peek_link(&self, words: &[u64; BUCKET_WORDS]) -> Peek {
+        let Some(node) = Word::decode(words[BUCKET_WORDS - 1]).link() else {
             return Peek::Nothing;
         };
-        super::prefetch(std::ptr::from_ref(self.node(number)).cast());
+        if let Some(node) = self.nodes.get(node) {
+            super::prefetch(std::ptr::from_ref(node).cast());
+        }
         Peek::Spilled
     }
 
-    /// The same for the first node of the chain.
-    pub fn peek_spilled(&self, hash: u64, found: impl FnMut(ItemId)) {
-        let bucket = self.bucket_at(self.place_of(hash));
-        if let Some(number) = linked(&bucket.0) {
-            // Overflow memory stays committed, so a node that has been taken out of the chain
-            // meanwhile can be looked at all the same.
-            let words = &self.node(number).0;
-            each_match(words, matches(words, hash), found);
+    /// The same for the first node of the chain, which may be of another chain by now.
+    pub fn peek_spilled(&self, hash: u64, mut found: impl FnMut(ItemId)) {
+        let bucket = self.main.get(self.place_of(hash));
+        let link = bucket.and_then(|bucket| linked(&bucket.0));
+        if let Some(node) = link.and_then(|node| self.nodes.get(node)) {
+            let slots = load(&node.0)
+                .into_iter()
+                .filter_map(|raw| Word::decode(raw).slot());
+            for slot in slots.filter(|slot| slot.has_tag_of(hash)) {
+                found(slot.id());
+            }
         }
     }
 
     /// Sizes, summed over the stripes without locks.
     pub fn usage(&self) -> Usage {
-        let buckets_of = |stripe| u64::from(self.rows_of(stripe).buckets());
-        let buckets: u64 = (0..self.stripes.len()).map(buckets_of).sum();
-        let items = self.stripes.iter().map(|s| s.items.load(Relaxed));
-        let pool = self.pool.lock().unwrap();
-        let spilled = u64::from(pool.next - 1) - pool.free.len() as u64;
+        let buckets = (0..self.stripes.len()).map(|stripe| self.rows_of(stripe).buckets());
+        let (rows, dense) = (self.rows.load(Relaxed), self.dense_rows.load(Relaxed));
+        let lone_buckets = buckets
+            .clone()
+            .map(|count| (count as usize).saturating_sub(dense));
+        let lone_max = rows.saturating_sub(dense) * self.stripes.len() * size_of::<Bucket>();
+        let lone_bytes = lone_buckets.sum::<usize>() as u64 * MACHINE_PAGE_LEN;
+        let dense_bytes = self.len_of_rows(dense) * size_of::<Bucket>();
+        let words = buckets.map(u64::from).sum::<u64>() * BUCKET_WORDS as u64;
         Usage {
-            power: (buckets * 8).ilog2(),
-            bytes: buckets * size_of::<Bucket>() as u64 + spilled * size_of::<Node>() as u64,
-            items: items.map(u64::from).sum(),
+            power: words.ilog2(),
+            bytes: dense_bytes as u64 + lone_bytes.min(lone_max as u64) + self.nodes.bytes(),
+            items: self.items(),
         }
+    }
+
+    /// Items linked, summed without locks.
+    fn items(&self) -> u64 {
+        let items = self.stripes.iter().map(|s| s.items.load(Relaxed));
+        items.map(u64::from).sum()
     }
 
     fn index_of(&self, hash: u64) -> usize {
@@ -273,7 +324,7 @@ impl Table {
 
     #[inline]
     fn rows_of(&self, stripe: usize) -> Rows {
-        Rows(self.sizes[stripe].load(Relaxed))
+        Rows(self.sizes[stripe].load(Acquire))
     }
 
     /// Where the bucket of `hash` lies, as far as can be told without its lock.
@@ -290,84 +341,86 @@ impl Table {
         place & (self.stripes.len() - 1)
     }
 
+    /// A bucket of a row that its stripe has; the caller holds the stripe.
     #[inline]
     fn bucket(&self, row: u32, stripe: usize) -> &Bucket {
-        self.bucket_at((row as usize) << self.stripe_bits | stripe)
+        let bucket = self.main.get((row as usize) << self.stripe_bits | stripe);
+        bucket.expect("a row of the stripe")
     }
 
+    /// A node that a link leads to; the caller holds the stripe of the chain.
     #[inline]
-    fn bucket_at(&self, place: usize) -> &Bucket {
-        debug_assert!(place >> self.stripe_bits < self.rows.load(Relaxed));
-        // SAFETY: by (1) committed, because a row is below the count of its stripe, which only
-        // grows; mappings are aligned for a bucket; a bucket is made of atomics, for which
-        // zero is a value.
-        unsafe { self.main.base().cast::<Bucket>().add(place).as_ref() }
+    fn node(&self, node: NodeId) -> &nodes::Node {
+        self.nodes.get(node).expect("a node that was handed out")
     }
 
-    fn node(&self, number: u32) -> &Node {
-        // SAFETY: by (2), for numbers come from links; otherwise as `bucket`.
-        unsafe {
-            self.spill
-                .base()
-                .cast::<Node>()
-                .add(number as usize)
-                .as_ref()
-        }
-    }
-
-    /// Makes sure that `rows` rows are committed, and a few more each time.
-    fn commit_rows(&self, rows: usize) -> bool {
-        if rows <= self.rows.load(Relaxed) {
-            return true;
-        }
-        // Serialises committing; the pool itself is not needed.
-        let _one_at_a_time = self.pool.lock().unwrap();
-        let have = self.rows.load(Relaxed);
+    /// Makes sure that stripes may use `rows` rows: and a few more if there are items enough in all
+    /// stripes, or just these if the caller's stripe `is_worth_it` alone. False if it must wait,
+    /// or if there is no memory. The caller holds that stripe.
+    #[cold]
+    fn begin_rows(&self, rows: usize, is_worth_it: bool) -> bool {
+        let _one_at_a_time = self.changing_rows.lock().unwrap();
+        let (have, dense) = (self.rows.load(Relaxed), self.dense_rows.load(Relaxed));
         if rows <= have {
             return true;
         }
-        let wanted = rows.max(have + have / ROWS_STEP);
-        let len = self.len_of_rows(wanted);
-        if len > self.main.len() {
-            return false;
-        }
-        if len > self.len_of_rows(have) || have == 0 {
-            if self.main.commit(0, len).is_err() {
+        let row_len = self.stripes.len();
+        if self.items() >= (have * row_len) as u64 * ITEMS_PER_BUCKET_OF_ALL {
+            let wanted = rows.max(have + have / ROWS_STEP);
+            let len = self.len_of_rows(wanted);
+            if self.main.commit(len).is_err() {
                 return false;
             }
-            if have > 0 {
-                self.main.prefer_huge_pages(0, len);
-            }
+            self.main.prefer_huge_pages(self.len_of_rows(dense), len);
+            self.dense_rows.store(wanted, Relaxed);
+            self.rows.store(wanted, Relaxed);
+            return true;
         }
-        self.rows.store(wanted, Relaxed);
+        if !is_worth_it || self.main.commit(rows * row_len).is_err() {
+            return false;
+        }
+        self.main
+            .avoid_huge_pages(self.len_of_rows(dense), rows * row_len);
+        self.rows.store(rows, Relaxed);
         true
     }
 
-    /// Bytes that are committed for so many rows: whole huge pages, once it is worth one.
-    fn len_of_rows(&self, rows: usize) -> usize {
-        let len = rows * self.stripes.len() * size_of::<Bucket>();
-        len.next_multiple_of(if len < HUGE_PAGE_LEN {
-            4096
-        } else {
-            HUGE_PAGE_LEN
-        })
+    /// Gives the memory of rows that no stripe uses any more back to the system. The caller may
+    /// hold a stripe.
+    #[cold]
+    fn give_rows_back(&self) {
+        let _one_at_a_time = self.changing_rows.lock().unwrap();
+        let have = self.rows.load(Relaxed);
+        let used = || {
+            let rows = (0..self.stripes.len()).map(|stripe| self.rows_of(stripe).buckets());
+            rows.max().unwrap_or(0).max(self.rows_min) as usize
+        };
+        let kept = used();
+        let (keep_len, have_len) = (self.len_of_rows(kept), self.len_of_rows(have));
+        if keep_len >= have_len {
+            return;
+        }
+        // From here on a stripe that wants one of the others waits above, for this lock. One that
+        // found it allowed before had said so (1), and is seen now.
+        self.rows.store(kept, Relaxed);
+        fence(SeqCst);
+        if used() > kept {
+            self.rows.store(have, Relaxed);
+            return;
+        }
+        let dense = self.dense_rows.load(Relaxed);
+        self.dense_rows.store(dense.min(kept), Relaxed);
+        self.main.give_back(keep_len, have_len);
     }
 
-    fn take_node(&self) -> Option<u32> {
-        let mut pool = self.pool.lock().unwrap();
-        if let Some(number) = pool.free.pop() {
-            return Some(number);
+    /// Buckets that are begun for so many rows: those of whole huge pages, once it is worth one.
+    fn len_of_rows(&self, rows: usize) -> usize {
+        let len = rows * self.stripes.len();
+        let in_huge_page = HUGE_PAGE_LEN / size_of::<Bucket>();
+        if cfg!(loom) || len < in_huge_page {
+            return len;
         }
-        let end = (pool.next as usize + 1) * size_of::<Node>();
-        if end > pool.committed {
-            let fits = pool.committed + OVERFLOW_STEP <= self.spill.len();
-            if !fits || self.spill.commit(pool.committed, OVERFLOW_STEP).is_err() {
-                return None;
-            }
-            pool.committed += OVERFLOW_STEP;
-        }
-        pool.next += 1;
-        Some(pool.next - 1)
+        len.next_multiple_of(in_huge_page)
     }
 }
 
@@ -401,67 +454,28 @@ impl Rows {
     }
 }
 
-/// The tag of a key's slot, in its place in the word.
+/// The words of a bucket or a node, each loaded once.
 #[inline]
-fn tag_of(hash: u64) -> u64 {
-    (hash >> TAG_SHIFT).clamp(TAG_MIN, TAG_MAX) << TAG_SHIFT
+fn load<const N: usize>(words: &[AtomicU64; N]) -> [u64; N] {
+    std::array::from_fn(|index| words[index].load(Relaxed))
 }
 
-fn slot_word(hash: u64, id: ItemId, epoch: u8) -> u64 {
-    debug_assert!(epoch < EPOCHS);
-    tag_of(hash) | u64::from(epoch) << EPOCH_SHIFT | id.raw()
-}
-
-/// A bit for every slot of a bucket that has the tag of `hash`. No branch: which slot it is
-/// cannot be foreseen.
+/// The node that these words lead on to.
 #[inline]
-fn matches_in(bucket: &Bucket, hash: u64) -> u32 {
-    let words = std::array::from_fn(|index| bucket.0[index].load(Relaxed));
-    tagged(&words, (tag_of(hash) >> TAG_SHIFT) as u16)
-}
-
-/// The same for a node.
-fn matches(words: &[AtomicU64; NODE_WORDS], hash: u64) -> u32 {
-    let tag = tag_of(hash);
-    let mut found = 0;
-    for slot in words.iter().rev() {
-        // Below the tag everything may differ.
-        let has_tag = slot.load(Relaxed) ^ tag < 1 << TAG_SHIFT;
-        found = found << 1 | u32::from(has_tag);
-    }
-    found
-}
-
-/// Calls `found` with the ids of the words that `matches` names.
-#[inline]
-fn each_match(words: &[AtomicU64], mut matches: u32, mut found: impl FnMut(ItemId)) {
-    while matches != 0 {
-        let id = ItemId::from_raw(words[matches.trailing_zeros() as usize].load(Relaxed));
-        // The slot may have been emptied since the tag was compared.
-        if !id.is_none() {
-            found(id);
-        }
-        matches &= matches - 1;
-    }
-}
-
-/// The number of the node that these words lead on to.
-#[inline]
-fn linked(words: &[AtomicU64]) -> Option<u32> {
-    let last = words[words.len() - 1].load(Relaxed);
-    (last >= LINK).then_some(last as u32)
+fn linked(words: &[AtomicU64]) -> Option<NodeId> {
+    Word::decode(words[words.len() - 1].load(Relaxed)).link()
 }
 
 /// Words in use as slots; they come first.
 fn len(words: &[AtomicU64]) -> usize {
-    let is_slot = |word: &&AtomicU64| (1..LINK).contains(&word.load(Relaxed));
+    let is_slot = |word: &&AtomicU64| Word::decode(word.load(Relaxed)).slot().is_some();
     words.iter().take_while(is_slot).count()
 }
 
-/// Where a look without the lock has seen a slot with the tag of a key. Under the lock it may
-/// save the search: if the word is still the same, that item is still linked there.
-///
-/// 1. A word other than 0 was read at `place`, which counts words of `main` in committed rows.
+/// Where a look without the lock has seen a slot with the tag of a key, and the whole word as it
+/// was loaded there, once. Under the lock it may save the search: if the same word stands there, and
+/// has the tag of the key that is sought, that item is linked there. It does not matter how
+/// often the word has changed in between, nor in which bucket it was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hint {
     place: usize,
@@ -495,29 +509,37 @@ pub struct Slot<'s> {
     pub epoch: u8,
 }
 
+impl<'s> Slot<'s> {
+    /// What stands in a word, if that is an item; its stripe is held.
+    #[inline]
+    fn at(word: &'s AtomicU64) -> Option<Slot<'s>> {
+        let slot = Word::decode(word.load(Relaxed)).slot()?;
+        Some(Slot {
+            word,
+            id: slot.id(),
+            epoch: slot.epoch(),
+        })
+    }
+}
+
 impl<'t> Stripe<'t> {
     /// The slot of the item for which `is_it` says yes, among those whose tag matches.
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(ItemId) -> bool) -> Option<Slot<'t>> {
         let bucket = self.bucket_of(hash);
-        let mut words = &bucket.0[..];
-        let mut matches = matches_in(bucket, hash);
+        let mut chain = (&bucket.0[..], tagged(&load(&bucket.0), hash));
         loop {
+            let (words, mut matches) = chain;
             while matches != 0 {
                 let word = &words[matches.trailing_zeros() as usize];
-                let value = word.load(Relaxed);
-                let id = ItemId::from_raw(value);
-                if is_it(id) {
-                    return Some(Slot {
-                        word,
-                        id,
-                        epoch: (value >> EPOCH_SHIFT) as u8,
-                    });
+                if let Some(slot) = Slot::at(word)
+                    && is_it(slot.id)
+                {
+                    return Some(slot);
                 }
                 matches &= matches - 1;
             }
             let node = self.table.node(linked(words)?);
-            words = &node.0;
-            matches = self::matches(&node.0, hash);
+            chain = (&node.0, tagged(&load(&node.0), hash));
         }
     }
 
@@ -529,22 +551,31 @@ impl<'t> Stripe<'t> {
         hash: u64,
         mut is_it: impl FnMut(ItemId) -> bool,
     ) -> Option<Slot<'t>> {
-        let is_here = self.table.stripe_at(hint.place / BUCKET_WORDS) == self.index;
-        if hint.word != 0 && is_here {
-            let bucket = self.table.bucket_at(hint.place / BUCKET_WORDS);
-            let word = &bucket.0[hint.place % BUCKET_WORDS];
-            let id = ItemId::from_raw(hint.word);
-            if word.load(Relaxed) == hint.word && is_it(id) {
-                let epoch = (hint.word >> EPOCH_SHIFT) as u8;
-                return Some(Slot { word, id, epoch });
-            }
+        if let Some(slot) = self.slot_at(hint, hash)
+            && is_it(slot.id)
+        {
+            return Some(slot);
         }
         self.find(hash, is_it)
     }
 
+    /// The slot that `hint` tells of, if it stands there now, in this stripe, for a key with the tag
+    /// of `hash`. Its item is then linked in this stripe, whose lock is held.
+    #[inline]
+    fn slot_at(&self, hint: Hint, hash: u64) -> Option<Slot<'t>> {
+        let place = hint.place / BUCKET_WORDS;
+        let seen = Word::decode(hint.word).slot()?;
+        if self.table.stripe_at(place) != self.index || !seen.has_tag_of(hash) {
+            return None;
+        }
+        let word = &self.table.main.get(place)?.0[hint.place % BUCKET_WORDS];
+        Slot::at(word).filter(|_| word.load(Relaxed) == hint.word)
+    }
+
     /// Puts another item in the place of the one at `slot`; their keys are equal.
     pub fn replace(&self, slot: Slot<'_>, hash: u64, id: ItemId, epoch: u8) {
-        slot.word.store(slot_word(hash, id, epoch), Relaxed);
+        slot.word
+            .store(Slotted::new(hash, id, epoch).raw(), Relaxed);
     }
 
     /// Links `id`, whose key is not in the table. `hash_of` gives the hash of any linked
@@ -557,7 +588,7 @@ impl<'t> Stripe<'t> {
         epoch: u8,
         hash_of: impl Fn(ItemId) -> u64,
     ) -> bool {
-        if !self.append(self.bucket_of(hash), slot_word(hash, id, epoch)) {
+        if !self.append(self.bucket_of(hash), Slotted::new(hash, id, epoch)) {
             return false;
         }
         let state = self.state();
@@ -572,8 +603,13 @@ impl<'t> Stripe<'t> {
     /// Takes the item at `slot` out; the last of the chain moves into the gap.
     pub fn remove(&self, hash: u64, slot: Slot<'_>) {
         let state = self.state();
-        state.items.store(state.items.load(Relaxed) - 1, Relaxed);
+        let items = state.items.load(Relaxed) - 1;
+        state.items.store(items, Relaxed);
         self.take_out(self.bucket_of(hash), slot.word);
+        let buckets = self.buckets();
+        if items < buckets * ITEMS_PER_BUCKET_MIN && buckets > self.table.rows_min {
+            self.merge(buckets);
+        }
     }
 
     /// An id that this server has not given to any item of this stripe before, and that no
@@ -594,8 +630,7 @@ impl<'t> Stripe<'t> {
 
     fn for_each_in(&self, row: u32, mut each: impl FnMut(ItemId, u8)) {
         for slot in self.chain(self.table.bucket(row, self.index)) {
-            let word = slot.load(Relaxed);
-            each(ItemId::from_raw(word), (word >> EPOCH_SHIFT) as u8);
+            each(slot.id(), slot.epoch());
         }
     }
 
@@ -616,42 +651,42 @@ impl<'t> Stripe<'t> {
         self.table.bucket(row, self.index)
     }
 
-    fn append(&self, bucket: &'t Bucket, word: u64) -> bool {
+    fn append(&self, bucket: &'t Bucket, slot: Slotted) -> bool {
         let mut words = &bucket.0[..];
-        while let Some(number) = linked(words) {
-            words = &self.table.node(number).0;
+        while let Some(node) = linked(words) {
+            words = &self.table.node(node).0;
         }
-        if let Some(slot) = words.iter().find(|slot| slot.load(Relaxed) == 0) {
-            slot.store(word, Relaxed);
+        if let Some(empty) = words.iter().find(|word| word.load(Relaxed) == 0) {
+            empty.store(slot.raw(), Relaxed);
             return true;
         }
-        let Some(number) = self.table.take_node() else {
+        let Some(number) = self.table.nodes.take() else {
             return false;
         };
         let (last, node) = (&words[words.len() - 1], self.table.node(number));
         node.0[0].store(last.load(Relaxed), Relaxed);
-        node.0[1].store(word, Relaxed);
-        last.store(LINK | u64::from(number), Relaxed);
+        node.0[1].store(slot.raw(), Relaxed);
+        last.store(number.link(), Release);
         true
     }
 
     fn take_out(&self, bucket: &Bucket, gap: &AtomicU64) {
-        let (mut link, mut words) = (None, &bucket.0[..]);
-        while let Some(number) = linked(words) {
-            link = Some(&words[words.len() - 1]);
-            words = &self.table.node(number).0;
+        let (mut before, mut words) = (None, &bucket.0[..]);
+        while let Some(node) = linked(words) {
+            before = Some((&words[words.len() - 1], node));
+            words = &self.table.node(node).0;
         }
         let len = len(words);
         let last = &words[len - 1];
         gap.store(last.load(Relaxed), Relaxed);
         last.store(0, Relaxed);
-        if let Some(link) = link
+        if let Some((link, node)) = before
             && len == 2
         {
             // One is left, and the word that leads to it can hold it.
-            let number = link.swap(words[0].load(Relaxed), Relaxed) as u32;
+            link.store(words[0].load(Relaxed), Relaxed);
             words[0].store(0, Relaxed);
-            self.table.pool.lock().unwrap().free.push(number);
+            self.table.nodes.give(node);
         }
     }
 
@@ -659,38 +694,72 @@ impl<'t> Stripe<'t> {
     /// to the twin, then those that stay close ranks. Should there be no memory for the
     /// twin's overflow, the copies are dropped and nothing has happened.
     fn split(&self, hash_of: impl Fn(ItemId) -> u64) {
-        let state = self.state();
+        let items = self.state().items.load(Relaxed);
         let count = self.buckets();
         // A row takes memory for all stripes: one that is a little fuller than the others waits
         // for them before it begins the next.
         let is_begun = (count as usize) < self.table.rows.load(Relaxed);
-        let must_grow = state.items.load(Relaxed) > count * ITEMS_PER_BUCKET_MAX;
-        let may_split = is_begun || must_grow && self.table.commit_rows(count as usize + 1);
-        if !may_split {
-            return; // longer chains do until then, or until there is memory
+        let must_grow =
+            items > count * ITEMS_PER_BUCKET_MAX && items.is_multiple_of(INSERTIONS_BETWEEN);
+        if !is_begun && !must_grow || count >= BUCKETS_MAX {
+            return; // longer chains do until then
         }
+        // Said first, so that nobody gives the row back meanwhile: see `Table`, (1).
+        let size = &self.table.sizes[self.index];
+        size.store(Rows::new(count + 1).0, Release);
+        fence(SeqCst);
+        let may_use = (count as usize) < self.table.rows.load(Relaxed)
+            || self
+                .table
+                .begin_rows(count as usize + 1, items > count * ITEMS_PER_LONE_BUCKET);
+        if !may_use || !self.divide(count, hash_of) {
+            size.store(Rows::new(count).0, Release); // longer chains do until there is memory
+        }
+    }
+
+    /// Divides a bucket with its new twin, bucket `count`. False: there was no memory.
+    fn divide(&self, count: u32, hash_of: impl Fn(ItemId) -> u64) -> bool {
         let round = 1u32 << count.ilog2();
         let old = self.table.bucket(count - round, self.index);
         let new = self.table.bucket(count, self.index);
-        let moves = |word: u64| {
-            let hash = hash_of(ItemId::from_raw(word)) >> self.table.stripe_bits;
-            hash & u64::from(round) != 0
-        };
         let mut staying = Vec::with_capacity(2 * BUCKET_WORDS);
         for slot in self.chain(old) {
-            let word = slot.load(Relaxed);
-            if !moves(word) {
-                staying.push(word);
-            } else if !self.append(new, word) {
-                return self.rewrite(new, &[]);
+            let hash = hash_of(slot.id()) >> self.table.stripe_bits;
+            if hash & u64::from(round) == 0 {
+                staying.push(slot);
+            } else if !self.append(new, slot) {
+                self.rewrite(new, &[]);
+                return false;
             }
         }
         self.rewrite(old, &staying);
-        self.table.sizes[self.index].store(Rows::new(count + 1).0, Relaxed);
+        true
+    }
+
+    /// Merges the last of `count` buckets with the one that it was split from. Should there be
+    /// no memory for overflow, nothing has happened.
+    #[cold]
+    fn merge(&self, count: u32) {
+        let last = count - 1;
+        let round = 1u32 << last.ilog2();
+        let into = self.table.bucket(last - round, self.index);
+        let from = self.table.bucket(last, self.index);
+        let staying: Vec<Slotted> = self.chain(into).collect();
+        for slot in self.chain(from) {
+            if !self.append(into, slot) {
+                return self.rewrite(into, &staying);
+            }
+        }
+        self.rewrite(from, &[]);
+        self.table.sizes[self.index].store(Rows::new(last).0, Release);
+        let row_len = self.table.stripes.len() * size_of::<Bucket>();
+        if cfg!(loom) || (last as usize * row_len).is_multiple_of(HUGE_PAGE_LEN) {
+            self.table.give_rows_back();
+        }
     }
 
     /// Makes `slots`, at most as many as there are, the contents of a chain.
-    fn rewrite(&self, bucket: &'t Bucket, mut slots: &[u64]) {
+    fn rewrite(&self, bucket: &'t Bucket, mut slots: &[Slotted]) {
         let mut words = &bucket.0[..];
         let mut rest = loop {
             let next = linked(words);
@@ -699,7 +768,7 @@ impl<'t> Stripe<'t> {
                 _ => slots.len(),
             };
             for (word, slot) in words.iter().zip(&slots[..here]) {
-                word.store(*slot, Relaxed);
+                word.store(slot.raw(), Relaxed);
             }
             slots = &slots[here..];
             match next {
@@ -710,80 +779,24 @@ impl<'t> Stripe<'t> {
                 }
             }
         };
-        if rest.is_none() {
-            return;
-        }
-        let mut pool = self.table.pool.lock().unwrap();
         while let Some(number) = rest {
             let node = self.table.node(number);
             rest = linked(&node.0);
             node.0.iter().for_each(|word| word.store(0, Relaxed));
-            pool.free.push(number);
+            self.table.nodes.give(number);
         }
     }
 
     /// Every slot of the chain that begins at `bucket`, in order.
-    fn chain(&self, bucket: &'t Bucket) -> impl Iterator<Item = &'t AtomicU64> + use<'t> {
+    fn chain(&self, bucket: &'t Bucket) -> impl Iterator<Item = Slotted> + use<'t> {
         let table = self.table;
         let after = |words: &&'t [AtomicU64]| Some(&table.node(linked(words)?).0[..]);
-        std::iter::successors(Some(&bucket.0[..]), after)
-            .flat_map(|words| words[..len(words)].iter())
-    }
-}
-
-/// A walk through the whole table, one row of a stripe at a time, while others insert and
-/// remove: it meets every item that stays there all the time exactly once.
-///
-/// Rows that have been split since the walk came to the stripe are visited together with the
-/// row that they were split from.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Walk {
-    stripe: usize,
-    /// Buckets of the stripe when the walk came to it; 0 before that.
-    buckets: u32,
-    row: u32,
-}
-
-impl Walk {
-    /// A walk that begins with this stripe, or with the first if there is none such.
-    pub fn from_stripe(stripe: usize) -> Walk {
-        Walk {
-            stripe,
-            ..Walk::default()
-        }
-    }
-
-    /// The stripe that it has come to.
-    pub fn stripe(&self) -> usize {
-        self.stripe
-    }
-}
-
-impl Table {
-    /// Takes the stripe of the walk's next row and puts the items of that row, with their
-    /// epochs, into `found`. `None`: the walk is over.
-    pub fn next_row(&self, walk: &mut Walk, found: &mut Vec<(ItemId, u8)>) -> Option<Stripe<'_>> {
-        found.clear();
-        if walk.stripe >= self.stripes() {
-            return None;
-        }
-        let stripe = self.lock_index(walk.stripe);
-        let buckets = stripe.buckets();
-        if walk.buckets == 0 {
-            walk.buckets = buckets;
-        }
-        // The number of hash bits that lead to this row, as the stripe was then.
-        let round = 1u32 << walk.buckets.ilog2();
-        let was_split = walk.row < walk.buckets - round || walk.row >= round;
-        let step = if was_split { 2 * round } else { round };
-        for row in (walk.row..buckets).step_by(step as usize) {
-            stripe.for_each_in(row, |id, epoch| found.push((id, epoch)));
-        }
-        walk.row += 1;
-        if walk.row == walk.buckets {
-            *walk = Walk::from_stripe(walk.stripe + 1);
-        }
-        Some(stripe)
+        std::iter::successors(Some(&bucket.0[..]), after).flat_map(|words| {
+            let slots = words
+                .iter()
+                .map(|word| Word::decode(word.load(Relaxed)).slot());
+            slots.map_while(|slot| slot)
+        })
     }
 }
 

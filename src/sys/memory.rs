@@ -1,24 +1,49 @@
-//! Address space: reserved in one piece, made usable and given back in parts.
+//! Address space: reserved in one piece that can grow, made usable and given back in parts.
+//!
+//! ```text
+//! 16 TiB   [ reservation 1 ·· may grow ·· ]   [ reservation 2 ·· ]   …            64 TiB
+//! ```
+//!
+//! The kernel puts one mapping beside the other, where none could grow. So a reservation is put
+//! at a place of our own choice in the wide middle of the address space, terabytes from the next
+//! one; that it is free there is the usual case and not needed: elsewhere it works as well, but
+//! does not grow. So what is reserved, which shows as "virtual size", can stay in proportion to
+//! what is used.
 
 use super::check;
 #[cfg(miri)]
 use super::interpreted as libc;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{Error, Result};
 use std::ptr::NonNull;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// A range of address space. Nothing of it may be touched until it is committed;
 /// committed memory reads as zero until written.
 ///
-/// 1. `base` is the start of `len` bytes of a mapping that lives as long as this value.
+/// 1. `base` is the start of `len` bytes of mappings that live as long as this value; `len` only
+///    grows.
 pub struct Reservation {
     base: NonNull<u8>,
-    len: usize,
-    /// What was mapped: more than is used, so that `base` can be aligned.
-    mapping: (*mut libc::c_void, usize),
+    len: AtomicUsize,
+    /// Held while it grows.
+    growing: Mutex<()>,
 }
+
+/// Lengths that are reserved and committed are multiples of this, and so of every page size
+/// that Linux has on the machines that this is built for (4 to 64 KiB).
+pub const COMMIT_STEP: usize = 64 << 10;
 
 /// Bytes of a huge page; reservations begin at a multiple of it.
 pub const HUGE_PAGE_LEN: usize = 2 << 20;
+
+/// Where reservations are put: in so many places from the first, so far from each other. The
+/// places lie between those that Linux gives out by itself on x86-64 and, with 48 bits, on arm64.
+const PLACES: (usize, usize, usize) = (5, 17 << 40, 9 << 40);
+/// A reservation lies up to so many bytes above its place, by chance: nobody shall foresee
+/// addresses.
+const PLACE_SPREAD: usize = 1 << 40;
 
 // SAFETY: the value only names a mapping; what threads do with its memory is the
 // business of those who hold the pointers.
@@ -26,34 +51,116 @@ unsafe impl Send for Reservation {}
 // SAFETY: as above; the methods are system calls that any thread may make.
 unsafe impl Sync for Reservation {}
 
-impl Reservation {
-    /// Reserves `len` bytes, which costs no memory.
-    pub fn new(len: usize) -> Result<Reservation> {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        let mapped_len = len
-            .checked_add(HUGE_PAGE_LEN)
-            .ok_or_else(|| Error::from_raw_os_error(libc::ENOMEM))?;
-        // SAFETY: a fresh mapping at an address of the kernel's choice touches nothing of ours.
-        let mapped = unsafe {
-            call!(mmap(
-                std::ptr::null_mut(),
-                mapped_len,
-                libc::PROT_NONE,
-                flags,
-                -1,
-                0,
-            ))
-        };
-        if mapped == libc::MAP_FAILED {
-            return Err(Error::last_os_error());
+/// Maps `len` bytes that nothing may touch: where `at` says, if it says so, or where the kernel
+/// likes.
+fn map(at: Option<usize>, len: usize) -> Result<NonNull<u8>> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let (wanted, fixed) = match at {
+        Some(at) => (at, libc::MAP_FIXED_NOREPLACE),
+        None => (0, 0),
+    };
+    // SAFETY: a fresh mapping touches nothing of ours: at a given address it fails where there is
+    // a mapping already, and kernels before 4.17 take the address for a wish.
+    let mapped = unsafe {
+        call!(mmap(
+            std::ptr::without_provenance_mut(wanted),
+            len,
+            libc::PROT_NONE,
+            flags | fixed,
+            -1,
+            0,
+        ))
+    };
+    if mapped == libc::MAP_FAILED {
+        return Err(Error::last_os_error());
+    }
+    if at.is_some_and(|at| at != mapped.addr()) {
+        // SAFETY: the mapping is ours, and nobody knows of it.
+        unsafe { libc::munmap(mapped, len) };
+        return Err(Error::from_raw_os_error(libc::EEXIST));
+    }
+    NonNull::new(mapped.cast()).ok_or_else(|| Error::from_raw_os_error(libc::EFAULT))
+}
+
+/// Maps `len` bytes, at a multiple of [`HUGE_PAGE_LEN`], where the mapping may grow.
+#[cfg(not(miri))]
+fn map_apart(len: usize) -> Option<NonNull<u8>> {
+    static SERIAL: AtomicUsize = AtomicUsize::new(0);
+    let (count, first, apart) = PLACES;
+    let place = first + SERIAL.fetch_add(1, Relaxed) % count * apart;
+    let spread = RandomState::new().hash_one(place) as usize % PLACE_SPREAD;
+    map(Some(place + spread / HUGE_PAGE_LEN * HUGE_PAGE_LEN), len).ok()
+}
+
+/// The interpreter's memory lies where it lies.
+#[cfg(miri)]
+fn map_apart(_: usize) -> Option<NonNull<u8>> {
+    None
+}
+
+/// The same where the kernel likes: more is mapped at first, so that the start can be chosen.
+#[cfg(not(miri))]
+fn map_anywhere(len: usize) -> Result<NonNull<u8>> {
+    let more = len
+        .checked_add(HUGE_PAGE_LEN)
+        .ok_or_else(|| Error::from_raw_os_error(libc::ENOMEM))?;
+    let start = map(None, more)?;
+    let before = start.addr().get().next_multiple_of(HUGE_PAGE_LEN) - start.addr().get();
+    // SAFETY: both parts lie in the mapping, and nobody knows of them; the middle is left.
+    unsafe {
+        if before > 0 {
+            libc::munmap(start.as_ptr().cast(), before);
         }
-        let base = mapped.map_addr(|address| address.next_multiple_of(HUGE_PAGE_LEN));
-        let base = NonNull::new(base.cast()).ok_or_else(Error::last_os_error)?;
+        if before < HUGE_PAGE_LEN {
+            libc::munmap(
+                start.add(before + len).as_ptr().cast(),
+                HUGE_PAGE_LEN - before,
+            );
+        }
+        Ok(start.add(before))
+    }
+}
+
+#[cfg(miri)]
+fn map_anywhere(len: usize) -> Result<NonNull<u8>> {
+    map(None, len)
+}
+
+impl Reservation {
+    /// Reserves `len` bytes, rounded up to [`COMMIT_STEP`], which costs no memory.
+    pub fn new(len: usize) -> Result<Reservation> {
+        let len = len
+            .max(1)
+            .checked_next_multiple_of(COMMIT_STEP)
+            .ok_or_else(|| Error::from_raw_os_error(libc::ENOMEM))?;
+        let base = match map_apart(len) {
+            Some(base) => base,
+            None => map_anywhere(len)?,
+        };
         Ok(Reservation {
             base,
-            len,
-            mapping: (mapped, mapped_len),
+            len: AtomicUsize::new(len),
+            growing: Mutex::default(),
         })
+    }
+
+    /// Makes it `len` bytes long at least, where it stands.
+    ///
+    /// # Errors
+    /// That of `mmap(2)`: `EEXIST` if something else lies behind it, `ENOMEM` if there is no
+    /// address space (`ulimit -v`).
+    pub fn grow(&self, len: usize) -> Result<()> {
+        let _one_at_a_time = self.growing.lock().unwrap();
+        let have = self.len();
+        let wanted = len
+            .checked_next_multiple_of(COMMIT_STEP)
+            .ok_or_else(|| Error::from_raw_os_error(libc::ENOMEM))?;
+        if wanted > have {
+            let end = self.base.addr().get() + have;
+            map(Some(end), wanted - have)?;
+            self.len.store(wanted, Release);
+        }
+        Ok(())
     }
 
     /// The first byte.
@@ -63,12 +170,12 @@ impl Reservation {
 
     /// Bytes reserved.
     pub fn len(&self) -> usize {
-        self.len
+        self.len.load(Acquire)
     }
 
     /// Whether nothing is reserved.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// Makes `len` bytes from `offset` readable and writable; both are multiples of the
@@ -88,15 +195,18 @@ impl Reservation {
 
     /// Asks for huge pages where they fit. A hint: refusal changes nothing but speed.
     pub fn prefer_huge_pages(&self, offset: usize, len: usize) {
+        self.advise(offset, len, libc::MADV_HUGEPAGE);
+    }
+
+    /// Asks for small pages, even where the system prefers huge ones. A hint, likewise.
+    pub fn avoid_huge_pages(&self, offset: usize, len: usize) {
+        self.advise(offset, len, libc::MADV_NOHUGEPAGE);
+    }
+
+    fn advise(&self, offset: usize, len: usize, advice: libc::c_int) {
         self.assert_inside(offset, len);
-        // SAFETY: inside the mapping; MADV_HUGEPAGE does not alter what memory holds.
-        unsafe {
-            call!(madvise(
-                self.base.as_ptr().add(offset).cast(),
-                len,
-                libc::MADV_HUGEPAGE,
-            ))
-        };
+        // SAFETY: inside the mapping; this advice does not alter what memory holds.
+        unsafe { call!(madvise(self.base.as_ptr().add(offset).cast(), len, advice)) };
     }
 
     /// Gives the memory of committed bytes back to the system: they stay usable and read as
@@ -135,7 +245,7 @@ impl Reservation {
 
     fn assert_inside(&self, offset: usize, len: usize) {
         assert!(
-            offset.checked_add(len).is_some_and(|end| end <= self.len),
+            offset.checked_add(len).is_some_and(|end| end <= self.len()),
             "outside of the reservation"
         );
     }
@@ -150,7 +260,58 @@ unsafe extern "C" {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours by (1), and with this value goes the last name for it.
-        unsafe { libc::munmap(self.mapping.0, self.mapping.1) };
+        // SAFETY: the mappings are ours by (1), and with this value goes the last name for them.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.len()) };
+    }
+}
+
+#[cfg(all(test, not(any(loom, miri))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reservation_grows_in_place_and_keeps_what_it_holds() {
+        let space = Reservation::new(COMMIT_STEP).unwrap();
+        space.commit(0, COMMIT_STEP).unwrap();
+        let first = space.base();
+        // SAFETY: committed above, and of this test alone.
+        unsafe { first.write(7) };
+        // Where the kernel has put it elsewhere it cannot grow; on Linux for x86-64 it can.
+        space.grow(1 << 30).unwrap();
+        assert_eq!(space.len(), 1 << 30);
+        assert_eq!(space.base(), first);
+        space.commit((1 << 30) - COMMIT_STEP, COMMIT_STEP).unwrap();
+        // SAFETY: committed, and of this test alone.
+        unsafe {
+            assert_eq!(first.read(), 7);
+            assert_eq!(first.add((1 << 30) - 1).read(), 0);
+        }
+    }
+
+    #[test]
+    fn many_reservations_of_one_process_keep_out_of_each_others_way() {
+        let spaces: Vec<_> = (0..40)
+            .map(|_| Reservation::new(1 << 30).unwrap())
+            .collect();
+        for space in &spaces {
+            assert!(space.base().addr().get().is_multiple_of(HUGE_PAGE_LEN));
+            let _ = space.grow(2 << 30);
+        }
+        let mut ranges: Vec<_> = spaces
+            .iter()
+            .map(|space| (space.base().addr().get(), space.len()))
+            .collect();
+        ranges.sort_unstable();
+        for pair in ranges.windows(2) {
+            assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_address_space_nothing_is_reserved() {
+        assert!(Reservation::new(usize::MAX).is_err());
+        let space = Reservation::new(COMMIT_STEP).unwrap();
+        assert!(space.grow(usize::MAX - COMMIT_STEP).is_err());
+        assert_eq!(space.len(), COMMIT_STEP, "it is as it was");
     }
 }

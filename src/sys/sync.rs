@@ -20,8 +20,8 @@ pub use loom::sync::{Mutex, MutexGuard};
 /// on which every later one depends; relaxed, it orders nothing.
 #[cfg(loom)]
 pub mod atomic {
-    pub use loom::sync::atomic::Ordering;
     use loom::sync::atomic::{self, Ordering::Relaxed};
+    pub use loom::sync::atomic::{Ordering, fence};
 
     macro_rules! atomics {
         ($($Name:ident: $value:ty),*) => { $(
@@ -77,7 +77,8 @@ pub mod atomic {
         )* };
     }
 
-    atomics!(AtomicU8: u8, AtomicU16: u16, AtomicU32: u32, AtomicU64: u64, AtomicI32: i32);
+    atomics!(AtomicU8: u8, AtomicU16: u16, AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize,
+        AtomicI32: i32);
 }
 
 /// What loom does not have.

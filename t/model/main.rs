@@ -33,6 +33,7 @@ use maker::{Maker, Step};
 use memcached::ops::Server;
 use memcached::ops::logins::Logins;
 use memcached::settings::{self, Start};
+use memcached::store::hash::Secret;
 use random::Random;
 use std::collections::{HashMap, VecDeque};
 use std::ffi::OsString;
@@ -89,7 +90,9 @@ fn the_server_answers_as_the_model_foretells() {
 fn server(options: &str) -> Server {
     let words = options.split(' ').map(OsString::from);
     match settings::parse("memcached", words, false) {
-        Ok(Start::Run(settings)) => Server::new(*settings, Logins::default()).unwrap(),
+        Ok(Start::Run(settings)) => {
+            Server::new(*settings, Logins::default(), Secret::from_number(1)).unwrap()
+        }
         other => panic!("{options}: {other:?}"),
     }
 }

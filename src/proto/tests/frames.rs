@@ -4,6 +4,7 @@ use super::{Talk, server};
 use crate::ops::Server;
 use crate::ops::logins::{Environment, Logins};
 use crate::settings::{Protocol, Settings};
+use crate::store::hash::Secret;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -210,7 +211,10 @@ fn sasl_server(test: &str) -> (Server, Users) {
         ..Environment::default()
     };
     let logins = Logins::read(&settings, &environment).unwrap();
-    (Server::new(settings, logins).unwrap(), users)
+    (
+        Server::new(settings, logins, Secret::from_number(1)).unwrap(),
+        users,
+    )
 }
 
 #[test]

@@ -21,7 +21,6 @@ impl Twin {
         let size = Size {
             stripe_power,
             hash_power,
-            items_max: 1 << 20,
             expand,
         };
         Twin {
@@ -50,6 +49,11 @@ impl Twin {
         if let Some(slot) = slot {
             stripe.remove(hash, slot);
         }
+    }
+
+    fn next_row(&self, walk: &mut Walk, found: &mut Vec<(ItemId, u8)>) -> bool {
+        let hash_of = |id: ItemId| self.hashes[&id.raw()];
+        self.table.next_row(walk, found, hash_of).is_some()
     }
 
     fn check(&self) {
@@ -97,12 +101,7 @@ fn a_random_run_of_insertions_and_removals_agrees_with_a_map() {
             }
         }
         twin.check();
-        let pool = twin.table.pool.lock().unwrap();
-        assert_eq!(
-            pool.free.len() as u32,
-            pool.next - 1,
-            "overflow nodes come back"
-        );
+        assert!(twin.table.nodes.are_all_free(), "overflow nodes come back");
     }
 }
 
@@ -130,7 +129,7 @@ fn a_walk_meets_everything_once_though_the_table_grows_and_shrinks_under_it() {
     }
     let (mut walk, mut found, mut next) = (Walk::default(), Vec::new(), 2001);
     let mut met = HashMap::new();
-    while twin.table.next_row(&mut walk, &mut found).is_some() {
+    while twin.next_row(&mut walk, &mut found) {
         for (id, epoch) in &found {
             assert_eq!(*epoch, 3);
             *met.entry(id.raw()).or_insert(0) += 1;
@@ -193,4 +192,96 @@ fn a_stripe_that_is_held_is_refused_to_those_who_only_try() {
     assert!(twin.table.try_lock(5).is_some(), "another one");
     drop(held);
     assert!(twin.table.try_lock(6).is_some());
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too many steps")]
+fn a_walk_meets_everything_once_though_the_table_shrinks_and_grows_again_under_it() {
+    for step in [3, 40, 400] {
+        let mut twin = Twin::new(2, 6, true);
+        for id in 1..=20_000 {
+            twin.insert(id, mix(id), 3);
+        }
+        let (mut walk, mut found, mut at) = (Walk::default(), Vec::new(), 0u64);
+        let mut met = HashMap::new();
+        let mut sizes = std::collections::HashSet::new();
+        while twin.next_row(&mut walk, &mut found) {
+            for (id, _) in &found {
+                *met.entry(id.raw()).or_insert(0) += 1;
+            }
+            // All but the first 500 go, then they come again, then they go again.
+            for _ in 0..step {
+                let id = 501 + at % 19_500;
+                match at / 19_500 % 2 {
+                    0 => twin.remove(id),
+                    _ => twin.insert(id, mix(id), 3),
+                }
+                at += 1;
+            }
+            sizes.insert(twin.table.rows_of(walk.stripe().min(3)).buckets());
+        }
+        twin.check();
+        for id in 1..=500 {
+            assert_eq!(met.get(&id), Some(&1), "item {id}");
+        }
+        if step > 3 {
+            assert!(sizes.len() > 20, "it has changed meanwhile: {sizes:?}");
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too many steps")]
+fn a_table_that_was_emptied_is_as_small_as_a_new_one() {
+    let mut twin = Twin::new(6, 9, true);
+    let new = twin.table.usage();
+    for round in 0..2 {
+        for id in 1..=600_000 {
+            twin.insert(id, mix(id), 0);
+        }
+        let full = twin.table.usage().bytes;
+        assert!(full > 600_000 * 9, "round {round}: {full}");
+        for id in 1..=600_000 {
+            twin.remove(id);
+        }
+        let emptied = twin.table.usage();
+        assert_eq!((emptied.items, emptied.power), (0, new.power));
+        // Parts of a huge page, and nodes below the number that is worth giving back.
+        assert!(
+            emptied.bytes <= new.bytes + (4 << 20),
+            "{emptied:?}, {new:?}"
+        );
+    }
+    twin.check();
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too many steps")]
+fn the_memory_of_a_table_is_in_proportion_to_its_items_whatever_the_keys() {
+    for aimed in [0u64, 0x3ff, 0xffff, u64::MAX] {
+        let mut twin = Twin::new(10, 16, true);
+        let new = twin.table.usage().bytes;
+        for id in 1..=60_000 {
+            // All bits of the hash below the mask are alike: one stripe, a few buckets, one chain.
+            twin.insert(id, mix(id) & !aimed | 0x1234 & aimed, 0);
+            if aimed == u64::MAX && id == 3000 {
+                break; // one chain of equal hashes: quadratic
+            }
+            if aimed == 0x3ff && id.is_multiple_of(1000) {
+                // One stripe has all, and chains of a bounded length.
+                let buckets = twin.table.rows_of(0x234).buckets();
+                assert!(
+                    buckets.max(16) * 72 >= id as u32,
+                    "{buckets} buckets, {id} items"
+                );
+            }
+        }
+        let usage = twin.table.usage();
+        let each = (usage.bytes - new) / usage.items;
+        assert!(each < 90, "{aimed:#x}: {each} bytes an item");
+        if aimed != u64::MAX {
+            continue;
+        }
+        twin.check();
+    }
 }

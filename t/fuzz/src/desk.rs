@@ -6,6 +6,7 @@ use memcached::ops::conns::Asker;
 use memcached::ops::logins::{Environment, Logins};
 use memcached::proto::{Awaits, Context, Next, Op, Output, Pin, Session};
 use memcached::settings::{Live, Protocol, Settings};
+use memcached::store::hash::Secret;
 use memcached::store::{Local, Source, Tuning};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -72,7 +73,8 @@ impl Terms {
             ..Environment::default()
         };
         let logins = Logins::read(&settings, &environment).expect("the file is there");
-        let server = Server::new(settings, logins).expect("there is address space");
+        let server =
+            Server::new(settings, logins, Secret::from_number(1)).expect("there is address space");
         server.store.clock.pause(true);
         (server, users)
     }
