@@ -70,8 +70,9 @@ impl Client {
     }
 }
 
-/// A store with chunks of one and of two [`STEP`]s, and one stripe.
-fn store() -> Arc<Store> {
+/// A store with chunks of one and of two [`STEP`]s, one stripe, and at first one bucket, which two
+/// items fill.
+fn store(hash_expand: bool) -> Arc<Store> {
     let config = Config {
         memory_bytes: 3 << 20,
         malloced_bytes: 0,
@@ -85,8 +86,8 @@ fn store() -> Arc<Store> {
         use_cas: true,
         evict: true,
         segmented: false,
-        hash_power: 3,
-        hash_expand: false,
+        hash_power: 1,
+        hash_expand,
         secret: Secret::from_number(1),
         threads: 2,
     };
@@ -95,6 +96,7 @@ fn store() -> Arc<Store> {
 
 const KEY: &[u8] = b"k";
 const OTHER: &[u8] = b"o";
+const THIRD: &[u8] = b"t";
 const SMALL: usize = 16;
 /// Bytes of a value that is a chain of two chunks.
 const LARGE: usize = 2 * STEP + 100;
@@ -109,7 +111,19 @@ fn race<A, B>(
 where
     B: Send + 'static,
 {
-    let store = store();
+    race_on(store(false), before, one, two)
+}
+
+/// The same on a given store.
+fn race_on<A, B>(
+    store: Arc<Store>,
+    before: fn(&mut Client),
+    one: impl FnOnce(&mut Client) -> A,
+    two: impl FnOnce(&mut Client) -> B + Send + 'static,
+) -> (Arc<Store>, A, B, Census)
+where
+    B: Send + 'static,
+{
     let mut first = Client::new(&store);
     before(&mut first);
     let mut second = Client::new(&store);
@@ -270,6 +284,81 @@ fn a_look_without_the_lock_finds_no_item_that_has_gone_or_come_instead() {
         );
         assert!(matches!(read, None | Some(1 | 3)));
         assert_eq!(census.linked, 2);
+    });
+}
+
+/// Two items, which fill their bucket.
+fn a_full_bucket(client: &mut Client) {
+    client.put(OTHER, &[2; SMALL]);
+    client.put(KEY, &[1; SMALL]);
+}
+
+#[test]
+fn the_last_item_of_a_full_bucket_is_found_while_one_more_comes_and_goes() {
+    explore(Some(2), || {
+        let (_, read, _, census) = race(
+            a_full_bucket,
+            // Its word becomes a link to where it stands then, and a slot again.
+            |reader| reader.look_and_read(KEY),
+            |other| {
+                other.put(THIRD, &[3; SMALL]);
+                other.delete(THIRD);
+            },
+        );
+        assert_eq!((read, census.linked), (Some(1), 2));
+    });
+}
+
+#[test]
+fn an_item_of_a_chain_is_found_while_the_chain_ends_before_it_and_comes_back() {
+    explore(Some(2), || {
+        let (_, read, _, census) = race(
+            |client| {
+                a_full_bucket(client);
+                client.put(THIRD, &[3; SMALL]);
+            },
+            |reader| {
+                let hash = reader.store.hash(THIRD);
+                reader.store.prefetch_spilled(hash);
+                reader.look_and_read(THIRD)
+            },
+            |other| {
+                other.delete(OTHER);
+                other.put(OTHER, &[2; SMALL]);
+            },
+        );
+        assert_eq!((read, census.linked), (Some(3), 3));
+    });
+}
+
+#[test]
+fn an_item_is_found_while_its_bucket_is_split() {
+    explore(Some(2), || {
+        let (store, read, _, census) = race_on(
+            store(true),
+            a_full_bucket,
+            |reader| reader.look_and_read(KEY),
+            |other| other.put(THIRD, &[3; SMALL]),
+        );
+        assert_eq!((read, census.linked), (Some(1), 3));
+        assert_eq!(store.usage().power, 2, "it has grown");
+    });
+}
+
+#[test]
+fn an_item_is_found_while_its_bucket_is_merged_with_another() {
+    explore(Some(2), || {
+        let (store, read, _, census) = race_on(
+            store(true),
+            |client| {
+                a_full_bucket(client);
+                client.put(THIRD, &[3; SMALL]);
+            },
+            |reader| reader.look_and_read(KEY),
+            |other| other.delete(THIRD) && other.delete(OTHER),
+        );
+        assert_eq!((read, census.linked), (Some(1), 1));
+        assert_eq!(store.usage().power, 1, "it has shrunk");
     });
 }
 

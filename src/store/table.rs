@@ -65,7 +65,7 @@ const ITEMS_PER_BUCKET: u32 = BUCKET_WORDS as u32 - 1;
 /// The same for a bucket in a row that no other stripe has begun yet.
 const ITEMS_PER_BUCKET_MAX: u32 = ITEMS_PER_BUCKET + 1;
 /// Items per bucket below which a stripe merges two.
-const ITEMS_PER_BUCKET_MIN: u32 = BUCKET_WORDS as u32 / 4;
+const ITEMS_PER_BUCKET_MIN: u32 = if cfg!(loom) { 1 } else { 2 };
 /// Items of all stripes, for each of their buckets, that are worth beginning another row: at the
 /// target load of an even spread there are nearly twice as many.
 const ITEMS_PER_BUCKET_OF_ALL: u64 = BUCKET_WORDS as u64 / 2;
@@ -75,7 +75,7 @@ const ITEMS_PER_LONE_BUCKET: u32 = BUCKET_WORDS as u32 * 8;
 /// Bytes of a page of the machine, as far as it matters here.
 const MACHINE_PAGE_LEN: u64 = 4096;
 /// How many insertions a stripe that must not begin a row lets go by before it asks again.
-const INSERTIONS_BETWEEN: u32 = 8;
+const INSERTIONS_BETWEEN: u32 = if cfg!(loom) { 1 } else { 8 };
 /// Rows are begun so many at a time, as a part of those that there are.
 const ROWS_STEP: usize = 32;
 /// Buckets that a stripe may have: a row is named by 32 bits, with one to spare.
@@ -807,5 +807,7 @@ impl Drop for Stripe<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
 mod tests;
