@@ -13,7 +13,7 @@
 //! Locks: none here; pages are handed out and given back under the lock of the page pool
 //! (`slabs`), the bytes are written by whoever holds the lock of the class.
 
-use super::item::{Header, ItemId, Word};
+use super::item::{CHUNK_LEN_MIN, HEADER_LEN, Header, ItemId, Word};
 use super::space::{Plain, Space};
 use crate::sys::memory::{HUGE_PAGE_LEN, Reservation};
 use std::io::{Error, ErrorKind, Result};
@@ -158,34 +158,78 @@ impl Arena {
         self.owner(self.page_of(id)).load(Relaxed) & DRAINING != 0
     }
 
-    /// The header of the chunk at `id`. Any id that was ever handed out will do: the memory
+    /// The chunk that begins `offset` bytes into a page that exists.
+    pub fn chunk(&self, page: usize, offset: usize) -> ItemId {
+        let raw = (page * PAGE_LEN + offset) as u64 / 8;
+        let fits = offset.is_multiple_of(8) && offset + CHUNK_LEN_MIN <= PAGE_LEN;
+        let id = self.checked(raw).filter(|_| fits);
+        id.expect("a chunk of a page that exists")
+    }
+
+    /// The id that a number stands for, if there can be one: none for 0, and none for what leads
+    /// out of the pages that exist. It does not say that a chunk begins there.
+    #[inline]
+    pub fn checked(&self, raw: u64) -> Option<ItemId> {
+        let offset = usize::try_from(raw).ok()?.checked_mul(8)?;
+        let page = offset / PAGE_LEN;
+        let is_inside = page >= 1 && page < self.pages();
+        // SAFETY: a multiple of 8 in a page that is committed, with a chunk's length behind it.
+        (is_inside && offset % PAGE_LEN + CHUNK_LEN_MIN <= PAGE_LEN)
+            .then(|| unsafe { ItemId::from_raw(raw) })
+    }
+
+    /// Where the link of `id` towards the tail of its list leads.
+    #[inline]
+    pub fn next(&self, id: ItemId) -> Option<ItemId> {
+        self.checked(self.header(id).next_raw())
+    }
+
+    /// Where the link of `id` towards the head of its list leads.
+    #[inline]
+    pub fn prev(&self, id: ItemId) -> Option<ItemId> {
+        self.checked(self.header(id).prev_raw())
+    }
+
+    /// The header of the chunk at `id`. Any id will do, whatever has become of its chunk: the memory
     /// stays, and a header is made of atomics, so at worst what is read is out of date.
     #[inline]
     pub fn header(&self, id: ItemId) -> &Header {
-        debug_assert!(!id.is_none() && self.page_of(id) < self.pages());
+        debug_assert!(self.page_of(id) < self.pages());
         #[cfg(loom)]
         return self.twins.header(id);
         #[cfg(not(loom))]
-        // SAFETY: by (1) the memory is valid for as long as `self`; ids are multiples of 8;
-        // every bit pattern is a valid Header, and its fields are atomics.
+        // SAFETY: an id is a place in a committed page with room for a header behind it, a
+        // multiple of 8; by (1) that memory is valid for as long as `self`; every bit pattern is
+        // a valid Header, and its fields are atomics.
         unsafe {
             self.at(id).cast::<Header>().as_ref()
         }
     }
 
-    /// The word `offset` bytes into the chunk at `id`; `offset` is a multiple of 8 and lies
-    /// within the chunk.
+    /// The word behind the header of the chunk at `id`: an item's cas id.
     #[inline]
+    pub fn cas_word(&self, id: ItemId) -> &Word {
+        const { assert!(HEADER_LEN.is_multiple_of(8) && HEADER_LEN + 8 <= CHUNK_LEN_MIN) };
+        // SAFETY: as `header`: within the smallest chunk; an AtomicU64 takes every bit pattern.
+        unsafe { self.at(id).add(HEADER_LEN).cast::<Word>().as_ref() }
+    }
+
+    /// The word `offset` bytes into the chunk at `id`, a multiple of 8.
+    ///
+    /// # Panics
+    /// It does not lie in the page.
     pub fn word(&self, id: ItemId, offset: usize) -> &Word {
-        debug_assert!(offset.is_multiple_of(8));
-        // SAFETY: as `header`; an AtomicU64 takes every bit pattern.
+        let end = (id.offset() % PAGE_LEN).checked_add(offset);
+        let end = end.and_then(|at| at.checked_add(size_of::<Word>()));
+        assert!(offset.is_multiple_of(8) && end.is_some_and(|end| end <= PAGE_LEN));
+        // SAFETY: as `header`, by the assertion.
         unsafe { self.at(id).add(offset).cast::<Word>().as_ref() }
     }
 
     /// The first byte of the chunk at `id`.
     #[inline]
     pub fn at(&self, id: ItemId) -> NonNull<u8> {
-        // SAFETY: ids are offsets within the pages, which lie in the reservation.
+        // SAFETY: an id is an offset within the pages, which lie in the reservation.
         unsafe { self.space.base().add(ORIGIN + id.offset()) }
     }
 

@@ -15,6 +15,7 @@
 use crate::sys::sync::atomic::{
     AtomicU8, AtomicU16, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
+use std::num::NonZero;
 use std::sync::atomic::AtomicU64;
 
 /// Longest key, in bytes.
@@ -24,41 +25,53 @@ pub const KEY_LEN_MAX: usize = 250;
 /// a cas these are the figures that clients see in `bytes` and that `-I` limits.
 const ACCOUNTED_HEADER: usize = 48;
 
-/// The position of a chunk: its offset in the arena divided by 8, in 40 bits. 0 is no item.
+/// The position of a chunk: its offset in the arena divided by 8, in 40 bits; not 0.
+///
+/// 1. It is a place in a committed page of the arena that it belongs to, a multiple of 8, with
+///    [`CHUNK_LEN_MIN`] bytes of that page behind it: the arena makes ids, and where one was
+///    kept as a number it is made again by those who know that it was one, or checked by the arena.
+///
+/// A store has one arena and shows no id to anybody outside, so ids do not meet another's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub struct ItemId(u64);
+pub struct ItemId(NonZero<u64>);
 
 impl ItemId {
-    /// No item.
-    pub const NONE: ItemId = ItemId(0);
     /// Bits that an id takes in links and table slots.
     pub const BITS: u32 = 40;
 
-    /// The id of the chunk at `offset`, a multiple of 8.
-    pub fn at(offset: usize) -> ItemId {
-        debug_assert!(offset.is_multiple_of(8) && offset >> (Self::BITS + 3) == 0);
-        ItemId(offset as u64 / 8)
+    /// The id whose [`raw`](ItemId::raw) is `raw`.
+    ///
+    /// # Safety
+    /// 1. There is such an id: `raw` is what `raw()` of it gave.
+    pub const unsafe fn from_raw(raw: u64) -> ItemId {
+        debug_assert!(raw != 0 && raw >> Self::BITS == 0);
+        // SAFETY: by (1) not 0, as no id is.
+        ItemId(unsafe { NonZero::new_unchecked(raw) })
     }
 
-    /// The id whose [`raw`](ItemId::raw) is `raw`.
-    pub const fn from_raw(raw: u64) -> ItemId {
-        ItemId(raw & ((1 << Self::BITS) - 1))
+    /// For tests of what only carries ids around: no memory belongs to it.
+    #[cfg(test)]
+    pub fn of_no_arena(raw: u64) -> ItemId {
+        ItemId(NonZero::new(raw).unwrap())
     }
 
     /// The number itself.
     pub const fn raw(self) -> u64 {
-        self.0
+        self.0.get()
     }
 
     /// Bytes from the start of the arena.
     pub const fn offset(self) -> usize {
-        self.0 as usize * 8
+        self.0.get() as usize * 8
     }
+}
 
-    /// Whether this names no item.
-    pub const fn is_none(self) -> bool {
-        self.0 == 0
-    }
+/// Bytes of the smallest chunk that there can be: a header, a cas and a little more.
+pub const CHUNK_LEN_MIN: usize = 48;
+
+/// An id or none, as a number: what stands in links.
+pub fn raw_of(id: Option<ItemId>) -> u64 {
+    id.map_or(0, ItemId::raw)
 }
 
 /// State bits of an item.
@@ -149,23 +162,24 @@ const _: () = {
 const _: () = assert!(KEY_LEN_MAX <= u8::MAX as usize, "key_len is one byte");
 
 impl Header {
-    /// The next item towards the tail of the list.
-    pub fn next(&self) -> ItemId {
+    /// The link towards the tail of the list, a number: [`Arena::next`](super::arena::Arena::next)
+    /// makes an id of it.
+    pub fn next_raw(&self) -> u64 {
         join(&self.next_low, &self.next_high)
     }
 
-    /// The next item towards the head of the list.
-    pub fn prev(&self) -> ItemId {
+    /// The link towards the head of the list, likewise.
+    pub fn prev_raw(&self) -> u64 {
         join(&self.prev_low, &self.prev_high)
     }
 
     /// Sets the link towards the tail.
-    pub fn set_next(&self, id: ItemId) {
+    pub fn set_next(&self, id: Option<ItemId>) {
         split(id, &self.next_low, &self.next_high);
     }
 
     /// Sets the link towards the head.
-    pub fn set_prev(&self, id: ItemId) {
+    pub fn set_prev(&self, id: Option<ItemId>) {
         split(id, &self.prev_low, &self.prev_high);
     }
 
@@ -261,18 +275,14 @@ pub fn accounted_len(use_cas: bool, key_len: usize, client_flags: u32, value_len
     ACCOUNTED_HEADER + cas + key_len + 1 + flags + value_len + 2
 }
 
-/// The link of a free chunk to the next free one: that towards the tail.
-pub fn free_link(header: &Header) -> ItemId {
-    header.next()
+fn join(low: &AtomicU32, high: &AtomicU8) -> u64 {
+    u64::from(low.load(Relaxed)) | u64::from(high.load(Relaxed)) << 32
 }
 
-fn join(low: &AtomicU32, high: &AtomicU8) -> ItemId {
-    ItemId::from_raw(u64::from(low.load(Relaxed)) | u64::from(high.load(Relaxed)) << 32)
-}
-
-fn split(id: ItemId, low: &AtomicU32, high: &AtomicU8) {
-    low.store(id.raw() as u32, Relaxed);
-    high.store((id.raw() >> 32) as u8, Relaxed);
+fn split(id: Option<ItemId>, low: &AtomicU32, high: &AtomicU8) {
+    let raw = raw_of(id);
+    low.store(raw as u32, Relaxed);
+    high.store((raw >> 32) as u8, Relaxed);
 }
 
 /// A word inside an item that is not part of [`Header`]: a cas, the link to a first chunk.

@@ -192,11 +192,11 @@ impl Store {
         drained
     }
 
-    fn bump(&self, hash: u64, id: ItemId) {
+    fn bump(&self, hash: u64, id: u64) {
         let stripe = self.table.lock(hash);
-        if stripe.find(hash, |found| found == id).is_none() {
+        let Some(super::Slot { id, .. }) = stripe.find(hash, |found| found.raw() == id) else {
             return;
-        }
+        };
         let header = self.header(id);
         let is_cold = header.segment() == Segment::Cold as usize;
         if is_cold && header.has(state::ACTIVE) && self.lru.is_segmented() {

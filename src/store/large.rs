@@ -41,14 +41,13 @@ impl Store {
     /// The first chunk of a chunked item, if it has one yet.
     pub(super) fn first_chunk(&self, head: ItemId) -> Option<ItemId> {
         let offset = self.first_link_offset(self.header(head).key_len());
-        some(ItemId::from_raw(
-            self.arena.word(head, offset).load(Relaxed),
-        ))
+        self.arena
+            .checked(self.arena.word(head, offset).load(Relaxed))
     }
 
     /// The chunk after `chunk`.
     pub(super) fn next_chunk(&self, chunk: ItemId) -> Option<ItemId> {
-        some(self.header(chunk).next())
+        self.arena.next(chunk)
     }
 
     /// Makes a chunked item that has no chunks.
@@ -77,8 +76,8 @@ impl Store {
             .or_else(|| self.allocate_smaller(local, wanted))?;
         let header = self.header(chunk);
         header.set_key_len(0);
-        header.set_next(ItemId::NONE);
-        header.set_prev(head);
+        header.set_next(None);
+        header.set_prev(Some(head));
         header.value_len.store(0, Relaxed);
         header.set_state(state::CHUNKED);
         self.link_chunk(head, last, chunk);
@@ -88,7 +87,7 @@ impl Store {
     /// Makes `chunk` the one after `previous` in the chain of `head`, or the first.
     fn link_chunk(&self, head: ItemId, previous: Option<ItemId>, chunk: ItemId) {
         match previous {
-            Some(previous) => self.header(previous).set_next(chunk),
+            Some(previous) => self.header(previous).set_next(Some(chunk)),
             None => {
                 let offset = self.first_link_offset(self.header(head).key_len());
                 self.arena.word(head, offset).store(chunk.raw(), Relaxed);
@@ -111,15 +110,15 @@ impl Store {
     pub(super) fn relink_chunk(&self, head: ItemId, old: ItemId, new: ItemId) {
         let previous = self.chain(head).take_while(|&at| at != old).last();
         let header = self.header(new);
-        header.set_prev(head);
-        header.set_next(self.header(old).next());
+        header.set_prev(Some(head));
+        header.set_next(self.arena.next(old));
         self.link_chunk(head, previous, new);
     }
 
     /// Tells the chunks of a chain that their head is at another place.
     pub(super) fn rename_head(&self, head: ItemId) {
         self.chain(head)
-            .for_each(|chunk| self.header(chunk).set_prev(head));
+            .for_each(|chunk| self.header(chunk).set_prev(Some(head)));
     }
 
     /// Bytes of value that a chunk can hold.
@@ -159,8 +158,4 @@ impl Store {
         let at = unsafe { self.arena.at(chunk).add(CHUNK_HEADER + used) };
         (at, self.chunk_room(chunk) - used)
     }
-}
-
-fn some(id: ItemId) -> Option<ItemId> {
-    (!id.is_none()).then_some(id)
 }

@@ -198,20 +198,20 @@ impl List {
 
     /// The item towards the head from `id`.
     pub fn before(arena: &Arena, id: ItemId) -> Option<ItemId> {
-        some(arena.header(id).prev())
+        arena.prev(id)
     }
 
     /// The item towards the tail from `id`.
     pub fn after(arena: &Arena, id: ItemId) -> Option<ItemId> {
-        some(arena.header(id).next())
+        arena.next(id)
     }
 
     fn push(&mut self, arena: &Arena, id: ItemId) {
         let header = arena.header(id);
-        header.set_prev(ItemId::NONE);
-        header.set_next(self.head.unwrap_or(ItemId::NONE));
+        header.set_prev(None);
+        header.set_next(self.head);
         match self.head {
-            Some(head) => arena.header(head).set_prev(id),
+            Some(head) => arena.header(head).set_prev(Some(id)),
             None => self.tail = Some(id),
         }
         self.head = Some(id);
@@ -219,17 +219,16 @@ impl List {
     }
 
     fn remove(&mut self, arena: &Arena, id: ItemId) {
-        let header = arena.header(id);
-        let (next, prev) = (some(header.next()), some(header.prev()));
+        let (next, prev) = (arena.next(id), arena.prev(id));
         match prev {
-            Some(prev) => arena.header(prev).set_next(next.unwrap_or(ItemId::NONE)),
+            Some(prev) => arena.header(prev).set_next(next),
             None => {
                 debug_assert_eq!(self.head, Some(id));
                 self.head = next;
             }
         }
         match next {
-            Some(next) => arena.header(next).set_prev(prev.unwrap_or(ItemId::NONE)),
+            Some(next) => arena.header(next).set_prev(prev),
             None => {
                 debug_assert_eq!(self.tail, Some(id));
                 self.tail = prev;
@@ -239,22 +238,18 @@ impl List {
     }
 
     fn replace(&mut self, arena: &Arena, old: ItemId, new: ItemId) {
-        let (next, prev) = (arena.header(old).next(), arena.header(old).prev());
+        let (next, prev) = (arena.next(old), arena.prev(old));
         arena.header(new).set_next(next);
         arena.header(new).set_prev(prev);
-        match some(prev) {
-            Some(prev) => arena.header(prev).set_next(new),
+        match prev {
+            Some(prev) => arena.header(prev).set_next(Some(new)),
             None => self.head = Some(new),
         }
-        match some(next) {
-            Some(next) => arena.header(next).set_prev(new),
+        match next {
+            Some(next) => arena.header(next).set_prev(Some(new)),
             None => self.tail = Some(new),
         }
     }
-}
-
-fn some(id: ItemId) -> Option<ItemId> {
-    (!id.is_none()).then_some(id)
 }
 
 #[cfg(test)]
@@ -266,7 +261,7 @@ mod tests {
     fn a_random_run_agrees_with_four_deques() {
         let arena = Arena::new(1 << 20).unwrap();
         let page = arena.commit_page().unwrap();
-        let id = |n: usize| ItemId::at((page << 20) + n * 64);
+        let id = |n: usize| arena.chunk(page, n * 64);
         let mut lists = Lists::default();
         let mut twins: [VecDeque<ItemId>; SEGMENTS] = Default::default();
         let mut seed = 12345u64;

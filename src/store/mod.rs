@@ -433,7 +433,7 @@ impl Store {
     #[inline]
     fn cas_of(&self, id: ItemId) -> u64 {
         if self.use_cas {
-            self.arena.word(id, HEADER_LEN).load(Relaxed)
+            self.arena.cas_word(id).load(Relaxed)
         } else {
             0
         }
@@ -441,7 +441,7 @@ impl Store {
 
     fn set_cas(&self, id: ItemId, cas: u64) {
         if self.use_cas {
-            self.arena.word(id, HEADER_LEN).store(cas, Relaxed);
+            self.arena.cas_word(id).store(cas, Relaxed);
         }
     }
 

@@ -6,7 +6,6 @@
 
 use super::bumps::Bumps;
 use super::checked::STEP;
-use super::item::ItemId;
 use super::locks::RawLock;
 use super::*;
 use crate::sys::sync::explore;
@@ -229,13 +228,13 @@ fn reports_come_whole_and_in_order_through_a_ring_that_is_full_at_times() {
         let bumps = Arc::new(Bumps::new());
         let shared = Arc::clone(&bumps);
         let writer = thread::spawn(move || {
-            let accepted = |&n: &u64| shared.push(n, ItemId::from_raw(n));
+            let accepted = |&n: &u64| shared.push(n, n);
             (1..=4).filter(accepted).collect::<Vec<u64>>()
         });
         let mut taken: Vec<_> = (0..3).filter_map(|_| bumps.pop()).collect();
         let put = writer.join().unwrap();
         taken.extend(std::iter::from_fn(|| bumps.pop()));
-        assert!(taken.iter().all(|(hash, id)| *hash == id.raw()));
+        assert!(taken.iter().all(|(hash, id)| hash == id));
         assert_eq!(taken.iter().map(|(hash, _)| *hash).collect::<Vec<_>>(), put);
     });
 }

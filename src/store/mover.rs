@@ -219,7 +219,7 @@ impl Store {
         let (mut busy, mut status) = (0, Chunk::None);
         let cut = self.slabs.draining(&self.arena, page).cut;
         for index in 0..cut {
-            let id = ItemId::at(page * PAGE_LEN + index * size);
+            let id = self.arena.chunk(page, index * size);
             let found = self.vacate(local, moving, id, stuck);
             if found.is_busy() {
                 busy += 1;
@@ -253,9 +253,12 @@ impl Store {
         if state & state::LINKED != 0 {
             return self.vacate_item(local, moving, id, id, stuck);
         }
-        let head = header.prev();
-        // A chunk of a chain has no key, a head has one.
-        if state & state::CHUNKED != 0 && header.key_len() == 0 && !head.is_none() {
+        // A chunk of a chain has no key, a head has one. No lock is held: the link may be half
+        // changed, and then leads anywhere in the arena, or nowhere.
+        if state & state::CHUNKED != 0
+            && header.key_len() == 0
+            && let Some(head) = self.arena.prev(id)
+        {
             return self.vacate_item(local, moving, head, id, stuck);
         }
         Chunk::BusyFloating

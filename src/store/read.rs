@@ -172,7 +172,7 @@ impl Store {
         header.add_state(state::ACTIVE);
         header.accessed_s.store(self.clock.now(), Relaxed);
         let is_cold = header.segment() == Segment::Cold as usize;
-        if is_cold && self.lru.is_segmented() && !local.bumps.push(hash, id) {
+        if is_cold && self.lru.is_segmented() && !local.bumps.push(hash, id.raw()) {
             local.counters.thread.lru_bumps_dropped.add(1);
         }
     }

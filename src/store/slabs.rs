@@ -24,7 +24,7 @@
 
 use super::arena::{Arena, PAGE_LEN};
 use super::classes::{CLASSES_MAX, ClassSizes, Classes};
-use super::item::{ItemId, free_link, state};
+use super::item::{ItemId, state};
 use super::space::{Plain, Space};
 use crate::sys::sync::{Mutex, MutexGuard};
 use std::io::Result;
@@ -348,21 +348,19 @@ impl Slabs {
     fn pop_free(&self, arena: &Arena, state: &mut Class, class: usize) -> Option<ItemId> {
         let number = *state.open.last()?;
         let page = self.page(number as usize);
-        let id = ItemId::from_raw(page.free.load(Relaxed));
-        let id = if id.is_none() {
+        let id = if let Some(id) = arena.checked(page.free.load(Relaxed)) {
+            page.free.store(arena.header(id).next_raw(), Relaxed);
+            page.free_len
+                .store(page.free_len.load(Relaxed) - 1, Relaxed);
+            id
+        } else {
             let cut = page.cut.load(Relaxed);
             page.cut.store(cut + 1, Relaxed);
-            let id =
-                ItemId::at(number as usize * PAGE_LEN + cut as usize * self.classes.size(class));
+            let id = arena.chunk(number as usize, cut as usize * self.classes.size(class));
             // What the memory held before means nothing now.
             let header = arena.header(id);
             header.set_state(state::FREE);
-            header.set_prev(ItemId::NONE);
-            id
-        } else {
-            page.free.store(free_link(arena.header(id)).raw(), Relaxed);
-            page.free_len
-                .store(page.free_len.load(Relaxed) - 1, Relaxed);
+            header.set_prev(None);
             id
         };
         state.free -= 1;
@@ -378,7 +376,7 @@ impl Slabs {
         let page = self.page(number as usize);
         arena
             .header(id)
-            .set_next(ItemId::from_raw(page.free.load(Relaxed)));
+            .set_next(arena.checked(page.free.load(Relaxed)));
         page.free.store(id.raw(), Relaxed);
         page.free_len
             .store(page.free_len.load(Relaxed) + 1, Relaxed);
@@ -466,13 +464,13 @@ impl Slabs {
 
     fn put_in_service(&self, arena: &Arena, state: &mut Class, class: usize, number: u32) {
         let page = self.page(number as usize);
-        page.free.store(ItemId::NONE.raw(), Relaxed);
+        page.free.store(0, Relaxed);
         page.free_len.store(0, Relaxed);
         page.cut.store(0, Relaxed);
         arena.set_class(number as usize, class);
         // Chunks of another size may have been free here.
         #[cfg(poison)]
-        arena.unpoison(ItemId::at(number as usize * PAGE_LEN), PAGE_LEN);
+        arena.unpoison(arena.chunk(number as usize, 0), PAGE_LEN);
         state.pages.push(number);
         state.open.push(number);
         state.free += self.classes.per_page(class) as u64;
@@ -608,10 +606,10 @@ impl Slabs {
     pub fn for_each_free(&self, arena: &Arena, class: usize, mut each: impl FnMut(ItemId)) {
         let state = self.class(class);
         for &number in &state.pages {
-            let mut next = ItemId::from_raw(self.page(number as usize).free.load(Relaxed));
-            while !next.is_none() {
-                each(next);
-                next = free_link(arena.header(next));
+            let mut next = arena.checked(self.page(number as usize).free.load(Relaxed));
+            while let Some(id) = next {
+                each(id);
+                next = arena.next(id);
             }
         }
     }
@@ -629,7 +627,7 @@ impl Slabs {
         let state = self.class(class);
         let mut free = 0;
         for &number in &state.pages {
-            let draining = arena.is_draining(ItemId::at(number as usize * PAGE_LEN));
+            let draining = arena.is_draining(arena.chunk(number as usize, 0));
             let spare = self.spare(number, class);
             let is_open = state.open.contains(&number);
             if arena.class_of_page(number as usize) != class {

@@ -54,7 +54,7 @@ use std::io::Result;
 use std::mem::size_of;
 pub use walk::Walk;
 pub use word::EPOCHS;
-use word::{NodeId, Slotted, Word, tagged};
+use word::{Cell, NodeId, Seen, Slotted, Word};
 
 /// Words of a bucket and of an overflow node. Loom goes through all orders of all loads, so there
 /// must be few.
@@ -84,7 +84,7 @@ const BUCKETS_MAX: u32 = 1 << 30;
 /// Where a chain begins.
 #[derive(Default)]
 #[cfg_attr(not(loom), repr(align(64)))]
-struct Bucket([AtomicU64; BUCKET_WORDS]);
+struct Bucket([Cell; BUCKET_WORDS]);
 
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Bucket>() == 64);
@@ -93,7 +93,7 @@ const _: () = assert!(size_of::<Bucket>() == 64);
 unsafe impl Plain for Bucket {
     #[cfg(loom)]
     fn clear(&self) {
-        self.0.iter().for_each(|word| word.store(0, Relaxed));
+        clear(&self.0);
     }
 }
 
@@ -245,26 +245,26 @@ impl Table {
         let Some(bucket) = self.main.get(place) else {
             return Peek::Nothing;
         };
-        let words = load(&bucket.0);
-        let mut matches = tagged(&words, hash);
+        let seen = Seen::of(&bucket.0);
+        let mut matches = seen.tagged(hash);
         if matches == 0 {
-            return self.peek_link(&words);
+            return self.peek_link(&seen);
         }
         let first = matches.trailing_zeros() as usize;
         while matches != 0 {
-            if let Some(slot) = Word::decode(words[matches.trailing_zeros() as usize]).slot() {
+            if let Some(slot) = seen.word(matches.trailing_zeros() as usize).slot() {
                 found(slot.id());
             }
             matches &= matches - 1;
         }
         Peek::Seen(Hint {
             place: place * BUCKET_WORDS + first,
-            word: words[first],
+            seen: seen.word(first).slot(),
         })
     }
 
-    fn peek_link(&self, words: &[u64; BUCKET_WORDS]) -> Peek {
-        let Some(node) = Word::decode(words[BUCKET_WORDS - 1]).link() else {
+    fn peek_link(&self, seen: &Seen<BUCKET_WORDS>) -> Peek {
+        let Some(node) = seen.word(BUCKET_WORDS - 1).link() else {
             return Peek::Nothing;
         };
         if let Some(node) = self.nodes.get(node) {
@@ -278,9 +278,7 @@ impl Table {
         let bucket = self.main.get(self.place_of(hash));
         let link = bucket.and_then(|bucket| linked(&bucket.0));
         if let Some(node) = link.and_then(|node| self.nodes.get(node)) {
-            let slots = load(&node.0)
-                .into_iter()
-                .filter_map(|raw| Word::decode(raw).slot());
+            let slots = node.0.iter().filter_map(|cell| cell.read().slot());
             for slot in slots.filter(|slot| slot.has_tag_of(hash)) {
                 found(slot.id());
             }
@@ -454,22 +452,16 @@ impl Rows {
     }
 }
 
-/// The words of a bucket or a node, each loaded once.
+/// The node that these cells lead on to.
 #[inline]
-fn load<const N: usize>(words: &[AtomicU64; N]) -> [u64; N] {
-    std::array::from_fn(|index| words[index].load(Relaxed))
+fn linked(cells: &[Cell]) -> Option<NodeId> {
+    cells[cells.len() - 1].read().link()
 }
 
-/// The node that these words lead on to.
-#[inline]
-fn linked(words: &[AtomicU64]) -> Option<NodeId> {
-    Word::decode(words[words.len() - 1].load(Relaxed)).link()
-}
-
-/// Words in use as slots; they come first.
-fn len(words: &[AtomicU64]) -> usize {
-    let is_slot = |word: &&AtomicU64| Word::decode(word.load(Relaxed)).slot().is_some();
-    words.iter().take_while(is_slot).count()
+/// Cells in use as slots; they come first.
+fn len(cells: &[Cell]) -> usize {
+    let is_slot = |cell: &&Cell| cell.read().slot().is_some();
+    cells.iter().take_while(is_slot).count()
 }
 
 /// Where a look without the lock has seen a slot with the tag of a key, and the whole word as it
@@ -478,8 +470,9 @@ fn len(words: &[AtomicU64]) -> usize {
 /// often the word has changed in between, nor in which bucket it was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hint {
+    /// Counts cells of `main`.
     place: usize,
-    word: u64,
+    seen: Option<Slotted>,
 }
 
 /// What a look without the lock has found.
@@ -502,7 +495,7 @@ pub struct Stripe<'t> {
 /// Where an item stands in the table, as long as its stripe is held.
 #[derive(Clone, Copy)]
 pub struct Slot<'s> {
-    word: &'s AtomicU64,
+    cell: &'s Cell,
     /// The item.
     pub id: ItemId,
     /// The store's epoch when it was linked.
@@ -510,12 +503,12 @@ pub struct Slot<'s> {
 }
 
 impl<'s> Slot<'s> {
-    /// What stands in a word, if that is an item; its stripe is held.
+    /// What stands in a cell, if that is an item; its stripe is held.
     #[inline]
-    fn at(word: &'s AtomicU64) -> Option<Slot<'s>> {
-        let slot = Word::decode(word.load(Relaxed)).slot()?;
+    fn at(cell: &'s Cell) -> Option<Slot<'s>> {
+        let slot = cell.read().slot()?;
         Some(Slot {
-            word,
+            cell,
             id: slot.id(),
             epoch: slot.epoch(),
         })
@@ -526,20 +519,20 @@ impl<'t> Stripe<'t> {
     /// The slot of the item for which `is_it` says yes, among those whose tag matches.
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(ItemId) -> bool) -> Option<Slot<'t>> {
         let bucket = self.bucket_of(hash);
-        let mut chain = (&bucket.0[..], tagged(&load(&bucket.0), hash));
+        let mut chain = (&bucket.0[..], Seen::of(&bucket.0).tagged(hash));
         loop {
-            let (words, mut matches) = chain;
+            let (cells, mut matches) = chain;
             while matches != 0 {
-                let word = &words[matches.trailing_zeros() as usize];
-                if let Some(slot) = Slot::at(word)
+                let cell = &cells[matches.trailing_zeros() as usize];
+                if let Some(slot) = Slot::at(cell)
                     && is_it(slot.id)
                 {
                     return Some(slot);
                 }
                 matches &= matches - 1;
             }
-            let node = self.table.node(linked(words)?);
-            chain = (&node.0, tagged(&load(&node.0), hash));
+            let node = self.table.node(linked(cells)?);
+            chain = (&node.0, Seen::of(&node.0).tagged(hash));
         }
     }
 
@@ -563,19 +556,21 @@ impl<'t> Stripe<'t> {
     /// of `hash`. Its item is then linked in this stripe, whose lock is held.
     #[inline]
     fn slot_at(&self, hint: Hint, hash: u64) -> Option<Slot<'t>> {
-        let place = hint.place / BUCKET_WORDS;
-        let seen = Word::decode(hint.word).slot()?;
+        let (place, seen) = (hint.place / BUCKET_WORDS, hint.seen?);
         if self.table.stripe_at(place) != self.index || !seen.has_tag_of(hash) {
             return None;
         }
-        let word = &self.table.main.get(place)?.0[hint.place % BUCKET_WORDS];
-        Slot::at(word).filter(|_| word.load(Relaxed) == hint.word)
+        let cell = &self.table.main.get(place)?.0[hint.place % BUCKET_WORDS];
+        (cell.read() == Word::Slot(seen)).then(|| Slot {
+            cell,
+            id: seen.id(),
+            epoch: seen.epoch(),
+        })
     }
 
     /// Puts another item in the place of the one at `slot`; their keys are equal.
     pub fn replace(&self, slot: Slot<'_>, hash: u64, id: ItemId, epoch: u8) {
-        slot.word
-            .store(Slotted::new(hash, id, epoch).raw(), Relaxed);
+        slot.cell.write(Word::Slot(Slotted::new(hash, id, epoch)));
     }
 
     /// Links `id`, whose key is not in the table. `hash_of` gives the hash of any linked
@@ -605,7 +600,7 @@ impl<'t> Stripe<'t> {
         let state = self.state();
         let items = state.items.load(Relaxed) - 1;
         state.items.store(items, Relaxed);
-        self.take_out(self.bucket_of(hash), slot.word);
+        self.take_out(self.bucket_of(hash), slot.cell);
         let buckets = self.buckets();
         if items < buckets * ITEMS_PER_BUCKET_MIN && buckets > self.table.rows_min {
             self.merge(buckets);
@@ -652,40 +647,40 @@ impl<'t> Stripe<'t> {
     }
 
     fn append(&self, bucket: &'t Bucket, slot: Slotted) -> bool {
-        let mut words = &bucket.0[..];
-        while let Some(node) = linked(words) {
-            words = &self.table.node(node).0;
+        let mut cells = &bucket.0[..];
+        while let Some(node) = linked(cells) {
+            cells = &self.table.node(node).0;
         }
-        if let Some(empty) = words.iter().find(|word| word.load(Relaxed) == 0) {
-            empty.store(slot.raw(), Relaxed);
+        if let Some(empty) = cells.iter().find(|cell| cell.read() == Word::Empty) {
+            empty.write(Word::Slot(slot));
             return true;
         }
         let Some(number) = self.table.nodes.take() else {
             return false;
         };
-        let (last, node) = (&words[words.len() - 1], self.table.node(number));
-        node.0[0].store(last.load(Relaxed), Relaxed);
-        node.0[1].store(slot.raw(), Relaxed);
-        last.store(number.link(), Release);
+        let (last, node) = (&cells[cells.len() - 1], self.table.node(number));
+        node.0[0].write(last.read());
+        node.0[1].write(Word::Slot(slot));
+        last.write(Word::Link(number));
         true
     }
 
-    fn take_out(&self, bucket: &Bucket, gap: &AtomicU64) {
-        let (mut before, mut words) = (None, &bucket.0[..]);
-        while let Some(node) = linked(words) {
-            before = Some((&words[words.len() - 1], node));
-            words = &self.table.node(node).0;
+    fn take_out(&self, bucket: &Bucket, gap: &Cell) {
+        let (mut before, mut cells) = (None, &bucket.0[..]);
+        while let Some(node) = linked(cells) {
+            before = Some((&cells[cells.len() - 1], node));
+            cells = &self.table.node(node).0;
         }
-        let len = len(words);
-        let last = &words[len - 1];
-        gap.store(last.load(Relaxed), Relaxed);
-        last.store(0, Relaxed);
+        let len = len(cells);
+        let last = &cells[len - 1];
+        gap.write(last.read());
+        last.write(Word::Empty);
         if let Some((link, node)) = before
             && len == 2
         {
-            // One is left, and the word that leads to it can hold it.
-            link.store(words[0].load(Relaxed), Relaxed);
-            words[0].store(0, Relaxed);
+            // One is left, and the cell that leads to it can hold it.
+            link.write(cells[0].read());
+            cells[0].write(Word::Empty);
             self.table.nodes.give(node);
         }
     }
@@ -760,21 +755,21 @@ impl<'t> Stripe<'t> {
 
     /// Makes `slots`, at most as many as there are, the contents of a chain.
     fn rewrite(&self, bucket: &'t Bucket, mut slots: &[Slotted]) {
-        let mut words = &bucket.0[..];
+        let mut cells = &bucket.0[..];
         let mut rest = loop {
-            let next = linked(words);
+            let next = linked(cells);
             let here = match next {
-                Some(_) if slots.len() > words.len() => words.len() - 1,
+                Some(_) if slots.len() > cells.len() => cells.len() - 1,
                 _ => slots.len(),
             };
-            for (word, slot) in words.iter().zip(&slots[..here]) {
-                word.store(slot.raw(), Relaxed);
+            for (cell, slot) in cells.iter().zip(&slots[..here]) {
+                cell.write(Word::Slot(*slot));
             }
             slots = &slots[here..];
             match next {
-                Some(number) if !slots.is_empty() => words = &self.table.node(number).0,
+                Some(number) if !slots.is_empty() => cells = &self.table.node(number).0,
                 next => {
-                    words[here..].iter().for_each(|word| word.store(0, Relaxed));
+                    clear(&cells[here..]);
                     break next;
                 }
             }
@@ -782,7 +777,7 @@ impl<'t> Stripe<'t> {
         while let Some(number) = rest {
             let node = self.table.node(number);
             rest = linked(&node.0);
-            node.0.iter().for_each(|word| word.store(0, Relaxed));
+            clear(&node.0);
             self.table.nodes.give(number);
         }
     }
@@ -790,14 +785,14 @@ impl<'t> Stripe<'t> {
     /// Every slot of the chain that begins at `bucket`, in order.
     fn chain(&self, bucket: &'t Bucket) -> impl Iterator<Item = Slotted> + use<'t> {
         let table = self.table;
-        let after = |words: &&'t [AtomicU64]| Some(&table.node(linked(words)?).0[..]);
-        std::iter::successors(Some(&bucket.0[..]), after).flat_map(|words| {
-            let slots = words
-                .iter()
-                .map(|word| Word::decode(word.load(Relaxed)).slot());
-            slots.map_while(|slot| slot)
-        })
+        let after = |cells: &&'t [Cell]| Some(&table.node(linked(cells)?).0[..]);
+        std::iter::successors(Some(&bucket.0[..]), after)
+            .flat_map(|cells| cells.iter().map_while(|cell| cell.read().slot()))
     }
+}
+
+fn clear(cells: &[Cell]) {
+    cells.iter().for_each(|cell| cell.write(Word::Empty));
 }
 
 impl Drop for Stripe<'_> {

@@ -125,7 +125,7 @@ impl Store {
         while let Some(chunk) = next {
             note(seen, chunk, "chained")?;
             let header = self.header(chunk);
-            if header.prev() != head || header.value_len() > self.chunk_room(chunk) {
+            if self.arena.prev(chunk) != Some(head) || header.value_len() > self.chunk_room(chunk) {
                 return Err(format!("{chunk:?} is not a sound part of {head:?}"));
             }
             chunks += 1;
@@ -185,7 +185,7 @@ impl Store {
             pages += 1;
             let size = self.slabs.classes.size(class);
             for index in 0..self.slabs.cut_of(page) {
-                let id = ItemId::at(page * PAGE_LEN + index * size);
+                let id = self.arena.chunk(page, index * size);
                 let free = self.header(id).has(state::FREE);
                 match seen.get(&id) {
                     Some(&FREE) if free => census.free += 1,

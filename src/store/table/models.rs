@@ -11,20 +11,20 @@ fn hash_of(id: ItemId) -> u64 {
 }
 
 fn insert(table: &Table, id: u64) {
-    let id = ItemId::from_raw(id);
+    let id = ItemId::of_no_arena(id);
     let hash = hash_of(id);
     assert!(table.lock(hash).insert(hash, id, 0, hash_of));
 }
 
 fn remove(table: &Table, id: u64) {
-    let hash = hash_of(ItemId::from_raw(id));
+    let hash = hash_of(ItemId::of_no_arena(id));
     let stripe = table.lock(hash);
     let slot = stripe.find(hash, |found| found.raw() == id);
     stripe.remove(hash, slot.expect("it is linked"));
 }
 
 fn holds(table: &Table, id: u64) -> bool {
-    let hash = hash_of(ItemId::from_raw(id));
+    let hash = hash_of(ItemId::of_no_arena(id));
     table
         .lock(hash)
         .find(hash, |found| found.raw() == id)
@@ -99,7 +99,7 @@ fn a_peek_finds_whole_words_whatever_becomes_of_the_bucket() {
             insert(&shared, 3);
             remove(&shared, 3);
         });
-        let hash = hash_of(ItemId::from_raw(2));
+        let hash = hash_of(ItemId::of_no_arena(2));
         let mut seen = Vec::new();
         let hint = match table.peek(hash, |id| seen.push(id.raw())) {
             Peek::Seen(hint) => hint,

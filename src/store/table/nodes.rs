@@ -2,11 +2,8 @@
 
 use super::super::space::{Plain, Space};
 use super::NODE_WORDS;
-use super::word::NodeId;
+use super::word::{Cell, NodeId};
 use crate::sys::sync::Mutex;
-use crate::sys::sync::atomic::AtomicU64;
-#[cfg(loom)]
-use crate::sys::sync::atomic::Ordering::Relaxed;
 use std::io::Result;
 
 /// Nodes are committed so many at a time: a mebibyte of them.
@@ -15,7 +12,7 @@ const STEP: usize = (1 << 20) / size_of::<Node>();
 /// Where a chain goes on.
 #[derive(Default)]
 #[cfg_attr(not(loom), repr(align(32)))]
-pub(super) struct Node(pub(super) [AtomicU64; NODE_WORDS]);
+pub(super) struct Node(pub(super) [Cell; NODE_WORDS]);
 
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Node>() == 32);
@@ -24,12 +21,12 @@ const _: () = assert!(size_of::<Node>() == 32);
 unsafe impl Plain for Node {
     #[cfg(loom)]
     fn clear(&self) {
-        self.0.iter().for_each(|word| word.store(0, Relaxed));
+        super::clear(&self.0);
     }
 }
 
 /// All nodes. Those in chains belong to the stripes of those; the others are listed here, and their
-/// words are 0.
+/// cells are empty.
 ///
 /// Memory of nodes stays committed, so one that has been taken out of its chain can be looked at
 /// all the same.
@@ -81,7 +78,7 @@ impl Nodes {
         Some(NodeId::at(used - 1))
     }
 
-    /// Takes a node back that has been taken out of its chain; its words are 0. When it was the
+    /// Takes a node back that has been taken out of its chain; its cells are empty. When it was the
     /// last one in use the memory of all goes back to the system.
     pub(super) fn give(&self, node: NodeId) {
         let mut pool = self.pool.lock().unwrap();
@@ -100,7 +97,7 @@ impl Nodes {
     }
 
     /// Whether all that were handed out have come back.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(super) fn are_all_free(&self) -> bool {
         let pool = self.pool.lock().unwrap();
         pool.free.len() == pool.used as usize

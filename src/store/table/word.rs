@@ -1,9 +1,16 @@
 //! A word of the table: empty, the slot of an item, or the link to an overflow node.
 //!
-//! This is the one place where words are taken apart. Who looks at the table without a lock
-//! loads a word once and decides by what it has loaded: a second load may find anything.
+//! This is the one place where words are put together and taken apart. What stands in a [`Cell`] was
+//! put there as a [`Word`], so an id that is read from one is an id that was linked. Who looks at
+//! the table without a lock loads a word once and decides by what it has loaded: a second
+//! load may find anything.
 
 use super::super::item::ItemId;
+use crate::sys::sync::atomic::{
+    AtomicU64,
+    Ordering::{Relaxed, Release},
+};
+use std::num::NonZero;
 
 const TAG_SHIFT: u32 = 48;
 const EPOCH_SHIFT: u32 = ItemId::BITS;
@@ -27,47 +34,41 @@ impl NodeId {
     pub(super) fn index(self) -> usize {
         self.0 as usize
     }
-
-    /// The word that leads to it.
-    pub(super) fn link(self) -> u64 {
-        TAG_LINK << TAG_SHIFT | u64::from(self.0)
-    }
 }
 
 /// The slot of an item: tag of its key, epoch in which it was linked, id.
 ///
-/// 1. The tag is that of a key, and the id is one that an item was linked with.
+/// 1. It was made by [`Slotted::new`], or is one that was, read from a cell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Slotted(u64);
+pub(super) struct Slotted(NonZero<u64>);
 
 impl Slotted {
     pub(super) fn new(hash: u64, id: ItemId, epoch: u8) -> Slotted {
         debug_assert!(epoch < EPOCHS);
-        Slotted(tag_of(hash) << TAG_SHIFT | u64::from(epoch) << EPOCH_SHIFT | id.raw())
-    }
-
-    pub(super) fn raw(self) -> u64 {
-        self.0
+        let raw = tag_of(hash) << TAG_SHIFT | u64::from(epoch) << EPOCH_SHIFT | id.raw();
+        Slotted(NonZero::new(raw).expect("an id is not 0"))
     }
 
     /// Whether the tag is that of the key with this hash.
     #[inline]
     pub(super) fn has_tag_of(self, hash: u64) -> bool {
-        self.0 >> TAG_SHIFT == tag_of(hash)
+        self.0.get() >> TAG_SHIFT == tag_of(hash)
     }
 
     #[inline]
     pub(super) fn id(self) -> ItemId {
-        ItemId::from_raw(self.0)
+        // SAFETY: by (1) these bits are those of an id, whole: a cell is one word, which is read
+        // and written in one piece.
+        unsafe { ItemId::from_raw(self.0.get() & ((1 << ItemId::BITS) - 1)) }
     }
 
     #[inline]
     pub(super) fn epoch(self) -> u8 {
-        (self.0 >> EPOCH_SHIFT) as u8
+        (self.0.get() >> EPOCH_SHIFT) as u8
     }
 }
 
-/// What a word says.
+/// What a cell says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Word {
     Empty,
@@ -76,12 +77,21 @@ pub(super) enum Word {
 }
 
 impl Word {
+    /// `raw` was made by [`encode`](Word::encode), or is 0 as new memory is.
     #[inline]
-    pub(super) fn decode(raw: u64) -> Word {
-        match raw >> TAG_SHIFT {
-            0 => Word::Empty,
-            TAG_LINK => Word::Link(NodeId(raw as u32)),
-            _ => Word::Slot(Slotted(raw)),
+    fn decode(raw: u64) -> Word {
+        match (raw >> TAG_SHIFT, NonZero::new(raw)) {
+            (TAG_LINK, _) => Word::Link(NodeId(raw as u32)),
+            (TAG_MIN..=TAG_MAX, Some(raw)) => Word::Slot(Slotted(raw)),
+            _ => Word::Empty,
+        }
+    }
+
+    fn encode(self) -> u64 {
+        match self {
+            Word::Empty => 0,
+            Word::Slot(slot) => slot.0.get(),
+            Word::Link(node) => TAG_LINK << TAG_SHIFT | u64::from(node.0),
         }
     }
 
@@ -102,50 +112,92 @@ impl Word {
     }
 }
 
+/// Where a word stands. New memory, all zero, is empty.
+#[derive(Default)]
+#[repr(transparent)]
+pub(super) struct Cell(AtomicU64);
+
+impl Cell {
+    /// What it says now, in one load.
+    #[inline]
+    pub(super) fn read(&self) -> Word {
+        Word::decode(self.0.load(Relaxed))
+    }
+
+    /// Makes it say `word`. The caller holds the stripe. Who finds a link without a lock sees that
+    /// there is memory of its node (release).
+    #[inline]
+    pub(super) fn write(&self, word: Word) {
+        self.0.store(word.encode(), Release);
+    }
+}
+
+/// The words of a bucket or a node, each loaded once.
+pub(super) struct Seen<const N: usize>([u64; N]);
+
+impl<const N: usize> Seen<N> {
+    #[inline]
+    pub(super) fn of(cells: &[Cell; N]) -> Seen<N> {
+        Seen(std::array::from_fn(|index| cells[index].0.load(Relaxed)))
+    }
+
+    /// The word at `index`.
+    #[inline]
+    pub(super) fn word(&self, index: usize) -> Word {
+        Word::decode(self.0[index])
+    }
+
+    /// Bits of the words that are slots with the tag of `hash`, the first word's lowest. No
+    /// branch: which slot it is cannot be foreseen.
+    #[inline]
+    pub(super) fn tagged(&self, hash: u64) -> u32 {
+        let tag = tag_of(hash);
+        if let Ok(words) = <&[u64; 8]>::try_from(&self.0[..]) {
+            return crate::sys::simd::tagged(words, tag as u16);
+        }
+        self.0.iter().rev().fold(0, |bits, word| {
+            bits << 1 | u32::from(word >> TAG_SHIFT == tag)
+        })
+    }
+}
+
 /// The tag of a key's slot: never that of an empty word or of a link.
 #[inline]
-pub(super) fn tag_of(hash: u64) -> u64 {
+fn tag_of(hash: u64) -> u64 {
     (hash >> TAG_SHIFT).clamp(TAG_MIN, TAG_MAX)
 }
 
-/// Bits of the words that are slots with the tag of `hash`, the first word's lowest. No branch:
-/// which slot it is cannot be foreseen.
-#[inline]
-pub(super) fn tagged<const N: usize>(words: &[u64; N], hash: u64) -> u32 {
-    let tag = tag_of(hash);
-    if let Ok(words) = <&[u64; 8]>::try_from(&words[..]) {
-        return crate::sys::simd::tagged(words, tag as u16);
-    }
-    words.iter().rev().fold(0, |bits, word| {
-        bits << 1 | u32::from(word >> TAG_SHIFT == tag)
-    })
-}
-
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
     #[test]
     fn a_word_is_what_it_was_made_from() {
-        let id = ItemId::from_raw(77);
+        let id = ItemId::of_no_arena(77);
+        let cell = Cell::default();
+        assert_eq!(cell.read(), Word::Empty);
         for hash in [0, 1 << 48, u64::MAX, 0xfffe << 48, 0x1234 << 48] {
             let slot = Slotted::new(hash, id, 254);
-            assert_eq!(Word::decode(slot.raw()), Word::Slot(slot));
+            cell.write(Word::Slot(slot));
+            assert_eq!(cell.read(), Word::Slot(slot));
             assert!(slot.has_tag_of(hash) && slot.id() == id && slot.epoch() == 254);
         }
         for index in [0, 1, u32::MAX] {
             let node = NodeId::at(index);
-            assert_eq!(Word::decode(node.link()), Word::Link(node));
+            cell.write(Word::Link(node));
+            assert_eq!(cell.read(), Word::Link(node));
         }
-        assert_eq!(Word::decode(0), Word::Empty);
+        cell.write(Word::Empty);
+        assert_eq!(cell.read(), Word::Empty);
     }
 
     #[test]
     fn a_link_has_the_tag_of_no_key() {
-        let link = NodeId::at(5).link();
+        let cells: [Cell; 8] = Default::default();
+        cells[1].write(Word::Link(NodeId::at(5)));
+        cells[7].write(Word::Link(NodeId::at(6)));
         for hash in [u64::MAX, 0xfffe << 48, 0] {
-            assert_eq!(tagged(&[link, 0, link, 0], hash), 0);
-            assert_eq!(tagged(&[link, 0, link, 0, 0, 0, 0, link], hash), 0);
+            assert_eq!(Seen::of(&cells).tagged(hash), 0);
         }
     }
 }
