@@ -149,10 +149,15 @@ impl Parser {
         if is_list && rest.len() <= KEYS_LEN_MAX {
             return Stop::Input;
         }
-        if is_list {
-            fill.push(at, Body::Say(reply::LINE_TOO_LONG));
-        }
-        fill.push(at, Body::Close(Reason::Error));
+        // One operation: there may be room for no more.
+        let reason = Reason::Error;
+        let body = if is_list {
+            let reply = reply::LINE_TOO_LONG;
+            Body::Refuse { reply, reason }
+        } else {
+            Body::Close(reason)
+        };
+        fill.push(at, body);
         Stop::Batch
     }
 
@@ -347,7 +352,7 @@ impl<H> Fill<'_, H> {
         }
     }
 
-    /// A value that nobody wants, and the reply after it.
+    /// A value that nobody wants, and the reply, which does not wait for it.
     fn swallow(&mut self, at: usize, len: u32, reply: &'static [u8], next: usize) -> Step {
         let len = len + reply::CR_LF.len() as u32; // a length leaves room for that
         self.push(at, Body::Swallow { len, reply });
