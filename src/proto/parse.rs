@@ -18,7 +18,7 @@ use super::reply;
 use super::scan::{line_feed, token_end};
 use super::tokens::Tokens;
 use crate::ops::watch::Reason;
-use crate::store::digits::{parse_signed, parse_unsigned};
+use crate::store::digits::{parse_flags, parse_signed};
 use crate::store::{KEY_LEN_MAX, Mode};
 
 /// Operations in a batch.
@@ -485,7 +485,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
         let quiet = tokens.is_quiet();
         let key = Span::new(at + tokens.start(1), at + tokens.end(1));
         // These two read on past blanks, as C's library does.
-        let client_flags = parse_unsigned(&tokens.line[tokens.start(2)..]);
+        let client_flags = parse_flags(&tokens.line[tokens.start(2)..]);
         let exptime = parse_signed(&tokens.line[tokens.start(3)..]);
         let compare = if with_cas {
             parse_u64(tokens.get(5)).map(Some)
@@ -500,7 +500,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
                 hash: (self.hash)(key.of(self.input)),
                 mode,
                 compare,
-                client_flags: client_flags as u32,
+                client_flags,
                 exptime: exptime as i32,
                 len,
                 quiet,
