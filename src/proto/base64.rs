@@ -87,9 +87,7 @@ pub fn decode(text: &[u8]) -> Result<Decoded, NoKey> {
             }
             let [_, bytes @ ..] = u32::to_be_bytes(group);
             let kept = &bytes[..3 - padding];
-            let room = decoded
-                .bytes
-                .get_mut(decoded.len..decoded.len + kept.len());
+            let room = decoded.bytes.get_mut(decoded.len..decoded.len + kept.len());
             room.ok_or(NoKey::TooLong)?.copy_from_slice(kept);
             decoded.len += kept.len();
             if padding > 0 {
