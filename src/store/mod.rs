@@ -67,7 +67,7 @@ mod write;
 
 pub use change::{Change, NoChange, Removal};
 pub use classes::{CLASSES_MAX, ClassSizes, Classes};
-pub use crawl::{ClassSet, Crawl, Histogram, Histograms, Listed, MINUTES};
+pub use crawl::{ClassSet, Crawl, Histogram, Histograms, LISTED_PER_HOLD, Listed, MINUTES};
 pub use flush::FlushTime;
 pub use item::{KEY_LEN_MAX, accounted_len};
 pub use juggle::{Juggled, ListAges, Tuning};
