@@ -376,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_mark_stays_before_what_has_not_been_seen() {
-        let arena = Arena::new(1 << 20, false).unwrap();
+        let arena = Arena::new(1 << 20).unwrap();
         let page = arena.commit_page().unwrap();
         let [a, b, c, d, e] = [1, 2, 3, 4, 5].map(|n| ItemId::at((page << 20) + n * 64));
         let mut lists = Lists::default();

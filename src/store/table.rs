@@ -452,6 +452,13 @@ impl Rows {
             index & (mask >> 1)
         }
     }
+
+    /// The number of hash bits that all keys of a bucket have in common.
+    fn bits_of(self, bucket: u32) -> u32 {
+        let round = 1 << self.buckets().ilog2();
+        let was_split = bucket < self.buckets() - round || bucket >= round;
+        self.buckets().ilog2() + u32::from(was_split)
+    }
 }
 
 /// The words of a bucket or a node, each loaded once.
