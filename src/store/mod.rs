@@ -326,9 +326,15 @@ impl Store {
         &self.slabs.classes
     }
 
-    /// Pages and free chunks of a class.
-    pub fn class_usage(&self, class: usize) -> ClassUsage {
-        self.slabs.usage(class)
+    /// Pages and free chunks of every class, by its number.
+    pub fn class_usages(&self) -> Vec<ClassUsage> {
+        self.slabs.usages()
+    }
+
+    /// The classes that anything has ever been counted for. There may be thousands of threads
+    /// with counters for each class: whoever sums them up leaves the others out.
+    pub fn used_classes(&self) -> ClassSet {
+        ClassSet(self.slabs.used())
     }
 
     /// Changes what pages may take; false if there is no address space for that much. Of what
