@@ -628,7 +628,9 @@ impl<'t> Stripe<'t> {
         count << self.table.stripe_bits | self.index as u64
     }
 
-    /// Calls `each` with every item of the stripe and its epoch.
+    /// Calls `each` with every item of the stripe and its epoch: for the invariant walk, which has
+    /// the table alone. Others take a bucket at a time ([`Walk`]).
+    #[cfg(any(test, debug_assertions))]
     pub fn for_each(&self, mut each: impl FnMut(ItemId, u8)) {
         for row in 0..self.buckets() {
             self.for_each_in(row, &mut each);
