@@ -37,7 +37,8 @@ is($client->ask('decr n 1'), '0', 'decr stops at 0');
 is($client->ask("incr n $max"), $max, 'incr by the largest delta');
 
 # Refusals leave the value alone.
-for my $value ('', 'x', '1x', '-1', '1.5', '0x10', '18446744073709551616', '9' x 30) {
+for my $value ('', 'x', '1x', '-1', '-0', ' -5', '-9223372036854775808', '-9223372036854775809',
+    '-18446744073709551615', '-18446744073709551616', '1.5', '0x10', '18446744073709551616', '9' x 30) {
     $client->set('text', $value);
     for my $command ('incr', 'decr') {
         is($client->ask("$command text 1"), 'CLIENT_ERROR cannot increment or decrement non-numeric value',

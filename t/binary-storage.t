@@ -126,9 +126,9 @@ __DATA__
     = SET "big" val="small"
     > SETQ flags=0 exp=0 "big" val="{x*1048577}" + GET "big"
     < SETQ 03; GET 01
-65 a value that is too large is read before the answer
+65 a value that is too large is answered before it is read (C answers after the last byte)
     > SET "big" val="{x*1000}" bodylen=2000011
-    < {wait}
+    < SET 03; {wait}
 
 # append, prepend
 

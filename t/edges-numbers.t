@@ -32,9 +32,9 @@ __DATA__
 126 flags of -0 are 0
     > set a -0 0 1\r\nx\r\nget a\r\n
     < STORED\r\nVALUE a 0 1\r\nx\r\nEND\r\n
-127 flags are negated modulo 2^64
+127 flags are not negated modulo 2^64, as C's library does: what is below zero is no number
     > set a -18446744073709551611 0 1\r\nx\r\nget a\r\n
-    < STORED\r\nVALUE a 5 1\r\nx\r\nEND\r\n
+    < {CE}END\r\n
 128 flags may have a plus sign
     > set a +5 0 1\r\nx\r\nget a\r\n
     < STORED\r\nVALUE a 5 1\r\nx\r\nEND\r\n

@@ -38,9 +38,9 @@ __DATA__
 79 a length may not have 12 digits
     > set a 0 0 000000000001\r\nx\r\n
     < {CE}{CE}
-80 the largest length is swallowed before it is refused
+80 the largest length is refused at once, and swallowed (C tells it after the last byte)
     > set a 0 0 2147483645\r\n{wait}
-    <
+    < SERVER_ERROR object too large for cache\r\n
 81 one more than the largest length is refused at once
     > set a 0 0 2147483646\r\nversion\r\n
     < {CE}VERSION 1.6.45\r\n

@@ -2,6 +2,7 @@
 # The crawler removes what has expired, dumps list what is alive, and neither keeps anyone waiting.
 use strict;
 use warnings;
+use MIME::Base64 qw(encode_base64);
 use Test::More;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -114,6 +115,16 @@ my $busy = "BUSY currently processing crawler request";
     $client->set('plain', 'v');
     Binary->new($server->client)->set("two\nlines", 'v');
     $client->says("stats cachedump 1 0\r\n", "ITEM plain [1 b; 0 s]\r\nEND\r\n", 'stats cachedump leaves out what is no word of a line');
+    # What is left out counts, too: of a list of nothing else, 1000 items are looked at, or ten a line.
+    my $fill = sub { $client->says(join('', map { "ms @{[encode_base64(sprintf('%04d', $_), '')]} 1 b q\r\nx\r\n" } @_) . "mn\r\n", "MN\r\n", 'more of them') };
+    $fill->(1 .. 998);
+    $client->says("stats cachedump 1 1\r\n", "ITEM plain [1 b; 0 s]\r\nEND\r\n", '... behind 999 of those it is found');
+    $fill->(999);
+    $client->says("stats cachedump 1 1\r\n", "END\r\n", '... behind 1000 it is not');
+    $client->says("stats cachedump 1 100\r\n", "END\r\n", '... nor with a hundred lines');
+    $client->says("stats cachedump 1 $_\r\n", "ITEM plain [1 b; 0 s]\r\nEND\r\n", "... but with $_") for 101, 0;
+    $client->set("p$_", 'v') for 1 .. 5;
+    $client->says("stats cachedump 1 3\r\n", join('', map { "ITEM p$_ [1 b; 0 s]\r\n" } 5, 4, 3) . "END\r\n", 'the newest come first');
 }
 
 # One at a time.

@@ -15,7 +15,7 @@
 use super::Server;
 use super::automove::{Automover, Decision, Sight, Terms};
 use super::bell::Bell;
-use crate::store::{Chunk, Local, Move, MoveRefused, Pass, Segment, Source};
+use crate::store::{Chunk, ClassUsage, Local, Move, MoveRefused, Pass, Segment, Source};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::thread::sleep;
@@ -344,8 +344,9 @@ fn terms(server: &Server) -> Terms {
 fn sights(server: &Server) -> Vec<Sight> {
     let store = &server.store;
     let classes = store.classes();
+    let usages = store.class_usages();
     let sight = |class| {
-        let usage = store.class_usage(class);
+        let usage: ClassUsage = usages[class];
         let events = store.list_events(class);
         Sight {
             evicted: events.evicted,

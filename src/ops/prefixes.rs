@@ -3,19 +3,22 @@
 //! Counting is off unless asked for (`-D`, `stats detail on`). While it is on, a request takes
 //! the lock of the share that its prefix falls into, after the store is done with it.
 //!
-//! Locks: one mutex a share, taken last; nothing is taken under it.
+//! Locks: one mutex a share, taken last; nothing is taken under it. A dump holds a share while it
+//! tells its prefixes, so shares are small, and nobody can choose which one a prefix falls into.
 
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Prefixes that are counted at most; later ones are ignored.
 pub const PREFIXES_MAX: usize = 65_536;
-/// Shares of the prefixes, each with its own lock, so that workers seldom meet.
-const SHARES: usize = 16;
+/// Shares of the prefixes, each with its own lock: workers seldom meet, and no share ever has many
+/// more than 64.
+const SHARES: usize = 1024;
 
 /// What a request does with its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +60,9 @@ type Share = HashMap<Box<[u8]>, Counts>;
 /// All prefixes that have been met.
 pub struct Prefixes {
     delimiter: u8,
-    shares: [Mutex<Share>; SHARES],
+    shares: Box<[Mutex<Share>]>,
+    /// Says which share a prefix falls into, by a secret of the process.
+    hasher: RandomState,
     /// How many there are in all shares.
     len: AtomicUsize,
 }
@@ -67,7 +72,10 @@ impl Prefixes {
     pub fn new(delimiter: u8) -> Prefixes {
         Prefixes {
             delimiter,
-            shares: Default::default(),
+            shares: std::iter::repeat_with(Mutex::default)
+                .take(SHARES)
+                .collect(),
+            hasher: RandomState::new(),
             len: AtomicUsize::new(0),
         }
     }
@@ -78,10 +86,8 @@ impl Prefixes {
             return;
         };
         let prefix = &key[..end];
-        let sum = prefix.iter().fold(0usize, |sum, &byte| {
-            sum.wrapping_mul(31).wrapping_add(usize::from(byte))
-        });
-        let mut share = self.shares[sum % SHARES].lock().unwrap();
+        let index = self.hasher.hash_one(prefix) as usize % SHARES;
+        let mut share = self.shares[index].lock().unwrap();
         if !share.contains_key(prefix) {
             if self.len.fetch_add(1, Relaxed) >= PREFIXES_MAX {
                 self.len.fetch_sub(1, Relaxed);
@@ -104,16 +110,16 @@ impl Prefixes {
 
     /// Forgets them all.
     pub fn clear(&self) {
-        for share in &self.shares {
+        for share in self.shares.iter() {
             let mut share = share.lock().unwrap();
             self.len.fetch_sub(share.len(), Relaxed);
             share.clear();
         }
     }
 
-    /// Gives each prefix and what has been counted for it.
+    /// Gives each prefix and what has been counted for it, a share at a time.
     pub fn each(&self, mut line: impl FnMut(&[u8], &dyn fmt::Display)) {
-        for share in &self.shares {
+        for share in self.shares.iter() {
             for (prefix, counts) in share.lock().unwrap().iter() {
                 line(prefix, counts);
             }
@@ -152,6 +158,24 @@ mod tests {
         );
         prefixes.clear();
         assert!(dump(&prefixes).is_empty());
+    }
+
+    /// What is told under one lock is bounded, whatever the prefixes. These are alike in every
+    /// sum of their bytes that multiplies by 31.
+    #[test]
+    fn no_share_is_large_whatever_the_prefixes() {
+        let prefixes = Prefixes::new(b'/');
+        for n in 0..PREFIXES_MAX {
+            let pairs = (0..16).flat_map(|bit| if n >> bit & 1 == 0 { *b"Aa" } else { *b"BB" });
+            prefixes.count(&pairs.chain(*b"/").collect::<Vec<u8>>(), Deed::Set);
+        }
+        let lens = prefixes
+            .shares
+            .iter()
+            .map(|share| share.lock().unwrap().len());
+        assert_eq!(lens.clone().sum::<usize>(), PREFIXES_MAX);
+        let most = lens.max().unwrap();
+        assert!(most < 200, "{most} under one lock");
     }
 
     #[test]

@@ -42,9 +42,11 @@ impl Server {
     /// What all threads have counted, by class.
     pub(super) fn class_totals(&self) -> Vec<ClassTotals> {
         let mut totals = vec![ClassTotals::default(); CLASSES_MAX];
+        let used = self.store.used_classes();
+        let used: Vec<_> = (0..CLASSES_MAX).filter(|&class| used.has(class)).collect();
         for counters in self.threads.lock().unwrap().iter() {
-            for (sum, class) in totals.iter_mut().zip(&counters.class) {
-                sum.add(class);
+            for &class in &used {
+                totals[class].add(&counters.class[class]);
             }
         }
         totals
@@ -77,8 +79,10 @@ impl Server {
 
     /// `stats reset`: counting begins anew.
     pub fn stats_reset(&self) {
-        let mut baseline = self.baseline.lock().unwrap();
-        *baseline = self.sums();
+        {
+            let mut baseline = self.baseline.lock().unwrap();
+            *baseline = self.sums();
+        }
         self.store.reset_evicted_time();
         self.mover.reset();
         self.prefixes.clear();
@@ -291,7 +295,8 @@ impl Server {
         if !self.settings.track_sizes {
             return line("sizes_status", &"disabled");
         }
-        let threads = self.threads.lock().unwrap();
+        // Without the lock: there may be millions of steps.
+        let threads = self.threads.lock().unwrap().clone();
         let steps = threads.first().map_or(0, |counters| counters.sizes.len());
         for step in 0..steps {
             let count =
@@ -306,10 +311,10 @@ impl Server {
     /// `stats slabs`: the classes that own pages.
     pub fn stats_slabs(&self, mut line: impl FnMut(&str, &dyn Display)) {
         let snapshot = self.snapshot();
-        let classes = self.store.classes();
+        let (classes, usages) = (self.store.classes(), self.store.class_usages());
         let mut active = 0;
         for class in classes.ids() {
-            let usage = self.store.class_usage(class);
+            let usage = usages[class];
             if usage.pages == 0 {
                 continue;
             }

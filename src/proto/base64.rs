@@ -1,8 +1,13 @@
-//! Keys in base64: RFC 4648 with padding. Bytes that are not of the alphabet are skipped.
+//! Keys in base64: RFC 4648 with padding. Bytes that are not of the alphabet are skipped. A key
+//! is as long as what it decodes to.
 
 #![forbid(unsafe_code)]
 
+use super::reply;
 use crate::store::KEY_LEN_MAX;
+
+/// Longest text of a key: that of the longest key.
+pub const ENCODED_LEN_MAX: usize = KEY_LEN_MAX.div_ceil(3) * 4;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -17,6 +22,25 @@ impl Decoded {
     /// The key.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
+    }
+}
+
+/// Why a text is no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoKey {
+    /// Not groups of four, wrong padding, or nothing in it.
+    Malformed,
+    /// More than a key may have.
+    TooLong,
+}
+
+impl NoKey {
+    /// The reply that says so. A key that is too long is that in any writing.
+    pub fn reply(self) -> &'static [u8] {
+        match self {
+            NoKey::Malformed => reply::BAD_BASE64,
+            NoKey::TooLong => reply::BAD_LINE,
+        }
     }
 }
 
@@ -37,13 +61,15 @@ pub fn is_needed(key: &[u8]) -> bool {
     key.iter().any(|&byte| byte == b' ' || byte == b'\n')
 }
 
-/// Decodes `text`, at most 250 bytes of it. `None`: not groups of four, wrong padding, or
-/// nothing in it. What follows the first padded group must still make groups of four.
-pub fn decode(text: &[u8]) -> Option<Decoded> {
+/// Decodes `text`. What follows the first padded group must still make groups of four.
+///
+/// # Errors
+/// [`NoKey`].
+pub fn decode(text: &[u8]) -> Result<Decoded, NoKey> {
     let digits = || text.iter().filter(|&&b| b == b'=' || value_of(b).is_some());
     let count = digits().count();
     if count == 0 || !count.is_multiple_of(4) {
-        return None;
+        return Err(NoKey::Malformed);
     }
     let mut decoded = Decoded {
         bytes: [0; KEY_LEN_MAX],
@@ -57,14 +83,12 @@ pub fn decode(text: &[u8]) -> Option<Decoded> {
         filled += 1;
         if filled == 4 {
             if padding > 2 {
-                return None;
+                return Err(NoKey::Malformed);
             }
             let [_, bytes @ ..] = u32::to_be_bytes(group);
             let kept = &bytes[..3 - padding];
-            decoded
-                .bytes
-                .get_mut(decoded.len..decoded.len + kept.len())?
-                .copy_from_slice(kept);
+            let room = decoded.bytes.get_mut(decoded.len..decoded.len + kept.len());
+            room.ok_or(NoKey::TooLong)?.copy_from_slice(kept);
             decoded.len += kept.len();
             if padding > 0 {
                 break;
@@ -72,7 +96,10 @@ pub fn decode(text: &[u8]) -> Option<Decoded> {
             (group, filled) = (0, 0);
         }
     }
-    (decoded.len > 0).then_some(decoded)
+    if decoded.len == 0 {
+        return Err(NoKey::Malformed);
+    }
+    Ok(decoded)
 }
 
 /// Encodes `bytes`, group by group.
@@ -97,17 +124,22 @@ mod tests {
 
     #[test]
     fn what_is_encoded_decodes_to_itself() {
-        for len in 1..=187 {
+        for len in 1..=300 {
             let key: Vec<u8> = (0..len).map(|i| (i * 37 + len) as u8).collect();
             let mut text = Vec::new();
             encode(&key, |group| text.extend_from_slice(group));
-            assert_eq!(decode(&text).unwrap().bytes(), key);
+            if len <= KEY_LEN_MAX {
+                assert_eq!(decode(&text).unwrap().bytes(), key);
+                assert!(text.len() <= ENCODED_LEN_MAX);
+            } else {
+                assert_eq!(decode(&text), Err(NoKey::TooLong));
+            }
         }
     }
 
     #[test]
     fn the_known_cases_of_right_and_wrong() {
-        let key = |text: &[u8]| decode(text).map(|d| d.bytes().to_vec());
+        let key = |text: &[u8]| decode(text).ok().map(|d| d.bytes().to_vec());
         assert_eq!(key(b"Zm9v").as_deref(), Some(&b"foo"[..]));
         assert_eq!(
             key(b"Z!m9.v").as_deref(),

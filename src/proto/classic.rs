@@ -78,7 +78,7 @@ impl<'s> Context<'_, 's> {
                 block,
             } => self.meta_put(input, storage, op.hint, value.of(input), block, out),
             Body::Frame { ref frame } => self.frame(input, frame, op.hint, out),
-            Body::Say(reply) => out.put(reply),
+            Body::Say(reply) | Body::Refuse { reply, .. } => out.put(reply),
             // The session sees to these: they decide how the input goes on.
             Body::Admin { .. }
             | Body::Upload { .. }

@@ -29,8 +29,14 @@ const ROW_COST: usize = 4;
 const WORK_PER_REST: usize = 1000;
 const ITEM_WORK: usize = 4;
 
-/// Bytes that `stats cachedump` lists at most.
+/// Bytes that `stats cachedump` lists at most, those of the lines included that it leaves out.
 const CACHEDUMP_LEN_MAX: usize = 2 << 20;
+/// Bytes of its shortest line, the key aside.
+const CACHEDUMP_LINE_LEN: usize = b"ITEM  [0 b; 0 s]\r\n".len();
+/// Items that it looks at for each line that is asked for, and for any number of them. Those that
+/// it leaves out would else be without bound: a list may hold no others.
+const LOOKS_PER_LINE: usize = 10;
+const LOOKS_MIN: usize = 1000;
 
 /// What a line tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -161,13 +167,19 @@ pub fn cachedump(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     if class >= CLASSES_MAX {
         return Answer::Say(BAD_CLASS);
     }
+    let (lines_max, looks_max) = match limit as usize {
+        0 => (usize::MAX, usize::MAX),
+        limit => (limit, (limit * LOOKS_PER_LINE).max(LOOKS_MIN)),
+    };
     let store = &call.server.store;
-    let (epoch_s, mut lines, begin) = (store.clock.wall(0), 0, call.out.bytes().len());
+    let epoch_s = store.clock.wall(0);
+    let (mut lines, mut looks, mut len) = (0, 0, 0);
     store.list_cold(class, |item| {
-        let is_over = call.out.bytes().len() - begin + item.key.len() > CACHEDUMP_LEN_MAX;
-        if is_over || (limit != 0 && lines == limit) {
+        len += CACHEDUMP_LINE_LEN + item.key.len();
+        if len > CACHEDUMP_LEN_MAX || lines == lines_max || looks == looks_max {
             return false;
         }
+        looks += 1;
         // A key that came in base64, or in a frame, need not be text.
         if !item.is_key_binary && !base64::is_needed(item.key) {
             let expiry = match item.expires_s {
@@ -176,8 +188,9 @@ pub fn cachedump(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
             };
             call.out.put(b"ITEM ");
             call.out.put(item.key);
-            // Writing to memory cannot fail.
-            let _ = write!(call.out, " [{} b; {expiry} s]\r\n", item.value_len);
+            let tail = format!(" [{} b; {expiry} s]\r\n", item.value_len);
+            call.out.put(tail.as_bytes());
+            len += tail.len() - b" [0 b; 0 s]\r\n".len();
             lines += 1;
         }
         true

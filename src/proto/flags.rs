@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::base64::{self, Decoded};
+use super::base64::{self, Decoded, ENCODED_LEN_MAX, NoKey};
 use super::number::{parse_i32, parse_u32, parse_u64};
 use super::reply::{self, Output};
 use super::tokens::words;
@@ -112,16 +112,16 @@ impl<'i> Flags<'i> {
             return Ok(with(given));
         }
         match base64::decode(given) {
-            Some(key) => Ok(with(key.bytes())),
-            None => Err(reply::BAD_BASE64),
+            Ok(key) => Ok(with(key.bytes())),
+            Err(why) => Err(why.reply()),
         }
     }
 
     /// With a key its being base64 is checked where a flag says that it is.
     ///
     /// # Errors
-    /// The reply to the first unknown or repeated letter; else to the last bad argument, of
-    /// which that of `F` has no text of its own.
+    /// The reply to the first unknown or repeated letter, or to a key that is too long; else to
+    /// the last bad argument, of which that of `F` has no text of its own.
     fn scan(text: &'i [u8], key: Option<&[u8]>) -> Result<Flags<'i>, &'static [u8]> {
         let mut flags = Flags {
             text,
@@ -141,8 +141,13 @@ impl<'i> Flags<'i> {
                 Err(text) => fault = Some(text),
                 Ok(()) => {}
             }
-            if letter == b'b' && key.is_some_and(|key| base64::decode(key).is_none()) {
-                fault = Some(reply::BAD_BASE64);
+            if letter == b'b'
+                && let Some(Err(why)) = key.map(base64::decode)
+            {
+                if why == NoKey::TooLong {
+                    return Err(why.reply());
+                }
+                fault = Some(why.reply());
             }
         }
         fault.map_or(Ok(flags), Err)
@@ -194,7 +199,7 @@ pub fn check<'i>(
     if verb == MetaVerb::Debug {
         return check_debug(key, text);
     }
-    let flags = if key.len() > KEY_LEN_MAX {
+    let flags = if is_too_long(key, text) {
         Err(reply::BAD_LINE)
     } else if tokens > TOKENS_MAX {
         Err(reply::TOO_MANY_FLAGS)
@@ -226,10 +231,17 @@ pub fn check<'i>(
     Ok(flags)
 }
 
+/// Whether a key as it was given is longer than any can be: in base64 a key takes more room.
+#[inline]
+fn is_too_long(key: &[u8], flags: &[u8]) -> bool {
+    let is_coded = || words(flags).any(|word| word.starts_with(b"b"));
+    key.len() > KEY_LEN_MAX && !(key.len() <= ENCODED_LEN_MAX && is_coded())
+}
+
 /// `me` looks at nothing but whether the key is base64.
 fn check_debug<'i>(key: &[u8], text: &'i [u8]) -> Result<Flags<'i>, &'static [u8]> {
     let flags = Flags::read_debug(text);
-    let good = key.len() <= KEY_LEN_MAX && flags.with_key(key, |_| ()).is_ok();
+    let good = !is_too_long(key, text) && flags.with_key(key, |_| ()).is_ok();
     if good {
         Ok(flags)
     } else {
@@ -249,7 +261,7 @@ impl<'i> Key<'i> {
     /// Reads a key.
     #[inline]
     pub fn read(given: &'i [u8], is_binary: bool) -> Key<'i> {
-        match is_binary.then(|| base64::decode(given)).flatten() {
+        match is_binary.then(|| base64::decode(given).ok()).flatten() {
             Some(decoded) => Key::Binary(Box::new(decoded)),
             None => Key::Plain(given),
         }

@@ -127,7 +127,7 @@ pub enum Body {
     },
     /// A value that is still arriving: the rest of the input belongs to it.
     Upload { storage: Storage },
-    /// `len` bytes that belong to nobody follow; then the reply.
+    /// The reply, at once; `len` bytes that belong to nobody follow.
     Swallow { len: u32, reply: &'static [u8] },
     /// Deletes a key.
     Delete { key: Span, hash: u64, quiet: bool },
@@ -181,6 +181,11 @@ pub enum Body {
     Watch { line: Span },
     /// The connection is to be closed after the replies so far.
     Close(Reason),
+    /// A last reply, and the same.
+    Refuse {
+        reply: &'static [u8],
+        reason: Reason,
+    },
 }
 
 impl Body {
@@ -223,7 +228,7 @@ impl Body {
     #[inline]
     pub fn closes(&self) -> Option<Reason> {
         match *self {
-            Body::Close(reason) => Some(reason),
+            Body::Close(reason) | Body::Refuse { reason, .. } => Some(reason),
             Body::Frame { ref frame } => {
                 (frame.opcode.verb == Verb::Quit).then_some(Reason::Normal)
             }

@@ -18,7 +18,7 @@ use super::reply;
 use super::scan::{line_feed, token_end};
 use super::tokens::Tokens;
 use crate::ops::watch::Reason;
-use crate::store::digits::{parse_signed, parse_unsigned};
+use crate::store::digits::{parse_flags, parse_signed};
 use crate::store::{KEY_LEN_MAX, Mode};
 
 /// Operations in a batch.
@@ -149,10 +149,15 @@ impl Parser {
         if is_list && rest.len() <= KEYS_LEN_MAX {
             return Stop::Input;
         }
-        if is_list {
-            fill.push(at, Body::Say(reply::LINE_TOO_LONG));
-        }
-        fill.push(at, Body::Close(Reason::Error));
+        // One operation: there may be room for no more.
+        let reason = Reason::Error;
+        let body = if is_list {
+            let reply = reply::LINE_TOO_LONG;
+            Body::Refuse { reply, reason }
+        } else {
+            Body::Close(reason)
+        };
+        fill.push(at, body);
         Stop::Batch
     }
 
@@ -347,7 +352,7 @@ impl<H> Fill<'_, H> {
         }
     }
 
-    /// A value that nobody wants, and the reply after it.
+    /// A value that nobody wants, and the reply, which does not wait for it.
     fn swallow(&mut self, at: usize, len: u32, reply: &'static [u8], next: usize) -> Step {
         let len = len + reply::CR_LF.len() as u32; // a length leaves room for that
         self.push(at, Body::Swallow { len, reply });
@@ -480,7 +485,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
         let quiet = tokens.is_quiet();
         let key = Span::new(at + tokens.start(1), at + tokens.end(1));
         // These two read on past blanks, as C's library does.
-        let client_flags = parse_unsigned(&tokens.line[tokens.start(2)..]);
+        let client_flags = parse_flags(&tokens.line[tokens.start(2)..]);
         let exptime = parse_signed(&tokens.line[tokens.start(3)..]);
         let compare = if with_cas {
             parse_u64(tokens.get(5)).map(Some)
@@ -495,7 +500,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
                 hash: (self.hash)(key.of(self.input)),
                 mode,
                 compare,
-                client_flags: client_flags as u32,
+                client_flags,
                 exptime: exptime as i32,
                 len,
                 quiet,

@@ -90,8 +90,8 @@ enum State<'s> {
     Commands,
     /// The rest of a value, then CR LF.
     Value(Box<Upload<'s>>),
-    /// Bytes that belong to nobody, then the reply is due.
-    Swallow { left: u32, due: Due },
+    /// Bytes that belong to nobody. What there was to be said of them has been said.
+    Swallow { left: u32 },
     /// Not the input's turn: a dump goes on.
     Dump(Box<Dump<'s>>),
 }
@@ -204,7 +204,7 @@ impl<'s> Session<'s> {
                 let (len, taken) = upload.take(cx.local, input);
                 if taken.is_err() {
                     let (left, due) = upload.rest();
-                    self.state = State::Swallow { left, due };
+                    self.refuse(cx, left, due, out);
                     return (len, true); // of the value; what is to be swallowed comes next
                 }
                 if !upload.is_complete() {
@@ -219,17 +219,11 @@ impl<'s> Session<'s> {
                 }
                 (len, true)
             }
-            State::Swallow { left, due } => {
+            State::Swallow { left } => {
                 let len = input.len().min(*left as usize);
                 *left -= len as u32;
                 if *left > 0 {
                     return (len, false);
-                }
-                due.put(out);
-                if let Due::Text(reply) = *due
-                    && cx.log.tells_commands()
-                {
-                    cx.log.reply(reply);
                 }
                 self.state = State::Commands;
                 (len, true)
@@ -311,6 +305,7 @@ impl<'s> Session<'s> {
             }
             _ => self.parser.parse(input, room, &mut ops, hash),
         };
+        debug_assert!(ops.len() <= room);
         self.commanded |= !ops.is_empty();
         look_ahead(store, &mut ops);
         let mut outcome = (consumed, (stop == Stop::Input).then_some(Next::Input));
@@ -369,6 +364,7 @@ impl<'s> Session<'s> {
         ops.clear();
         let hash = |key: &[u8]| cx.server.store.hash(key);
         let (consumed, stop) = self.parser.parse(input, 1, &mut ops, hash);
+        debug_assert!(ops.len() <= 1);
         self.commanded |= !ops.is_empty();
         let mut outcome = (consumed, (stop == Stop::Input).then_some(Next::Input));
         for op in &ops {
@@ -410,6 +406,9 @@ impl<'s> Session<'s> {
                 Body::Admin { .. } => self.run(cx, input, op, out),
                 _ if cx.log.tells_commands() => cx.run_told(input, op, out),
                 _ => cx.run(input, op, out),
+            }
+            if let Some(reason) = op.body.closes() {
+                outcome.1 = Some(Next::Close(reason));
             }
             let is_more = out.len() > before;
             if is_more && cx.replies_max.is_some_and(|max| out.count_reply() > max) {
@@ -458,34 +457,29 @@ impl<'s> Session<'s> {
     #[inline]
     fn run(&mut self, cx: &mut Context<'_, 's>, input: &[u8], op: &Op, out: &mut Output<'s>) {
         match op.body {
-            Body::Swallow { len, reply } => {
-                self.state = State::Swallow {
-                    left: len,
-                    due: Due::Text(reply),
-                };
-            }
+            Body::Swallow { len, reply } => self.refuse(cx, len, Due::Text(reply), out),
             Body::Admin { run, line } => {
                 self.admin(cx, run, line.of(input), out);
             }
-            Body::Upload { ref storage } => match cx.begin_upload(input, storage) {
-                Ok(upload) => self.state = State::Value(Box::new(upload)),
-                Err(reply) => self.state = swallow(storage.len, reply),
-            },
-            Body::MetaUpload { ref storage } => match cx.begin_meta_upload(input, storage) {
-                Ok(upload) => self.state = State::Value(Box::new(upload)),
-                Err(reply) => self.state = swallow(storage.len, reply),
-            },
-            Body::FrameUpload { ref frame } => match cx.begin_frame_upload(input, frame) {
-                Ok(upload) => self.state = State::Value(Box::new(upload)),
-                Err(due) => self.skip(frame.value.len, due),
-            },
+            Body::Upload { ref storage } => {
+                let begun = cx.begin_upload(input, storage);
+                self.receive(cx, begun.map_err(Due::Text), block_len(storage.len), out);
+            }
+            Body::MetaUpload { ref storage } => {
+                let begun = cx.begin_meta_upload(input, storage);
+                self.receive(cx, begun.map_err(Due::Text), block_len(storage.len), out);
+            }
+            Body::FrameUpload { ref frame } => {
+                let begun = cx.begin_frame_upload(input, frame);
+                self.receive(cx, begun, frame.value.len, out);
+            }
             Body::FrameLogin {
                 ref frame,
                 is_whole,
             } => self.log_in_by_frame(cx, input, frame, is_whole, out),
             Body::FrameFault { fault, skip, .. } => {
                 binary::echo_at(input, op.start).put_fault(fault, out);
-                self.skip(skip, Due::Text(b""));
+                self.skip(skip);
             }
             _ => cx.run(input, op, out),
         }
@@ -517,9 +511,8 @@ impl<'s> Session<'s> {
     pub fn end(&mut self, cx: &Context<'_, 's>, out: &mut Output<'s>) {
         let before = out.bytes().len();
         match std::mem::take(&mut self.state) {
-            State::Commands | State::Dump(_) => {}
+            State::Commands | State::Dump(_) | State::Swallow { .. } => {}
             State::Value(upload) => out.put(upload.cut_short()),
-            State::Swallow { due, .. } => due.put_cut_short(out),
         }
         let reply = &out.bytes()[before..];
         if cx.log.tells_commands() && !reply.is_empty() {
@@ -568,14 +561,45 @@ impl<'s> Session<'s> {
             self.login = Login::Due;
             let fault = cx.frame_long_login(input, frame);
             let due = Due::Fault(frame.echo(input), fault);
-            self.skip(frame.value.len, due);
+            self.refuse(cx, frame.value.len, due, out);
         }
     }
 
+    /// A value of `len` bytes comes next, its end included, or is refused.
+    fn receive(
+        &mut self,
+        cx: &Context<'_, 's>,
+        begun: Result<Upload<'s>, Due>,
+        len: u32,
+        out: &mut Output<'s>,
+    ) {
+        match begun {
+            Ok(upload) => self.state = State::Value(Box::new(upload)),
+            Err(due) => self.refuse(cx, len, due, out),
+        }
+    }
+
+    /// Refuses a value of which `left` bytes are still to come. That is said at once: whoever
+    /// sends a gigabyte need not learn it at the end. The bytes are read all the same, so that
+    /// the stream stays in step. A frame that a datagram cuts short is not answered: the rest
+    /// of it will not come.
+    fn refuse(&mut self, cx: &Context<'_, 's>, left: u32, due: Due, out: &mut Output<'s>) {
+        let is_cut_short = cx.asker.from.is_some() && matches!(due, Due::Fault(..));
+        if !is_cut_short {
+            due.put(out);
+        }
+        if let Due::Text(reply) = due
+            && cx.log.tells_commands()
+        {
+            cx.log.reply(reply);
+        }
+        self.skip(left);
+    }
+
     /// `len` bytes that belong to nobody come next.
-    fn skip(&mut self, len: u32, due: Due) {
+    fn skip(&mut self, len: u32) {
         if len > 0 {
-            self.state = State::Swallow { left: len, due };
+            self.state = State::Swallow { left: len };
         }
     }
 
@@ -608,11 +632,9 @@ impl<'s> Session<'s> {
     }
 }
 
-/// A refused value of `len` bytes and its CR LF are read all the same.
-fn swallow<'s>(len: u32, reply: &'static [u8]) -> State<'s> {
-    let left = len + reply::CR_LF.len() as u32;
-    let due = Due::Text(reply);
-    State::Swallow { left, due }
+/// Bytes of a value in text and of the CR LF behind it.
+fn block_len(value_len: u32) -> u32 {
+    value_len + reply::CR_LF.len() as u32
 }
 
 /// Looks ahead for what the batch will touch, whose buckets have been asked for: fetches the

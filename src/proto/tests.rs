@@ -9,6 +9,7 @@ use super::{Context, Next, Output, Session};
 use crate::ops::Server;
 use crate::ops::conns::Asker;
 use crate::ops::logins::Logins;
+use crate::ops::watch::Reason;
 use crate::settings::Settings;
 use crate::store::Local;
 use crate::store::hash::Secret;
@@ -322,6 +323,33 @@ fn a_list_of_keys_can_be_left_before_any_key_and_taken_up_there() {
         };
         assert_eq!(texts(&again, rest), texts(&whole[skip..], input));
     }
+}
+
+/// The last place of a batch takes the answer to an endless list and the end of the connection.
+#[test]
+fn an_endless_list_behind_a_full_batch_is_one_operation() {
+    let mut input = b"mn\r\n".repeat(BATCH - 1);
+    input.extend_from_slice(b"get ");
+    input.resize(input.len() + (16 << 20), b'k');
+    let (mut parser, mut ops) = (Parser::default(), Vec::new());
+    let (_, stop) = parser.parse(&input, BATCH, &mut ops, |_| 0);
+    assert_eq!((ops.len(), stop), (BATCH, Stop::Batch));
+    assert!(matches!(
+        ops[BATCH - 1].body,
+        Body::Refuse {
+            reply: crate::proto::reply::LINE_TOO_LONG,
+            reason: Reason::Error
+        }
+    ));
+    let server = server();
+    let mut talk = Talk::new(&server);
+    talk.feed(&input);
+    let last = [
+        &b"MN\r\n".repeat(BATCH - 1)[..],
+        crate::proto::reply::LINE_TOO_LONG,
+    ]
+    .concat();
+    assert_eq!((talk.replies == last, talk.closed), (true, true));
 }
 
 #[test]

@@ -33,7 +33,7 @@ enum Answer {
     Frame { echo: Echo, mode: Mode, quiet: bool },
 }
 
-/// What is to be said when all bytes of a refused value have come.
+/// What is said of a refused value, which is read all the same.
 #[derive(Clone, Copy)]
 pub enum Due {
     /// This, or nothing.
@@ -48,13 +48,6 @@ impl Due {
         match self {
             Due::Text(reply) => out.put(reply),
             Due::Fault(echo, fault) => echo.put_fault(fault, out),
-        }
-    }
-
-    /// Says it although some of the value will not come; what is no whole frame is not answered.
-    pub fn put_cut_short(self, out: &mut Output<'_>) {
-        if let Due::Text(reply) = self {
-            out.put(reply);
         }
     }
 }
@@ -103,7 +96,7 @@ impl<'s> Upload<'s> {
         self.draft.missing() == 0 && self.end_len == self.end.len()
     }
 
-    /// What remains to be read when memory has run out, and the reply after it.
+    /// What remains to be read when memory has run out, and the reply.
     pub fn rest(&self) -> (u32, Due) {
         let left = (self.draft.missing() + self.end.len() - self.end_len) as u32;
         let quiet = match &self.answer {
@@ -188,7 +181,7 @@ impl<'s> Context<'_, 's> {
         }
     }
 
-    /// Memory for a value that is still arriving, or what is to be said when it has come.
+    /// Memory for a value that is still arriving, or what is to be said of it.
     pub(super) fn begin_frame_upload(
         &mut self,
         input: &[u8],

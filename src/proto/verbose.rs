@@ -163,7 +163,8 @@ impl<'s> Context<'_, 's> {
                 ..
             }
             | Body::Put { .. }
-            | Body::Say(_) => {
+            | Body::Say(_)
+            | Body::Refuse { .. } => {
                 log.reply(made);
             }
             _ => log.fault(made),

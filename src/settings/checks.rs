@@ -6,6 +6,9 @@ use super::{Protocol, Refusal, Settings};
 
 const USAGE: i32 = 64;
 
+/// The highest port that there is.
+pub const PORT_MAX: i32 = 65_535;
+
 /// More worker threads than this earn a remark.
 const THREADS_SENSIBLE: u32 = 64;
 
@@ -40,9 +43,11 @@ pub(super) fn after_options(to: &mut Settings, given: &OptionsGiven) -> Result<(
     lru(to, given.temporary_ttl)?;
     sasl(to, given.protocol)?;
     auth_file(to, given.protocol)?;
-    if to.tcp_port > 65535 {
-        let line = format!("ERROR: Invalid port number {}.", to.tcp_port);
-        return Err(Refusal::new(USAGE, line));
+    for port in [to.tcp_port, to.udp_port] {
+        if port > PORT_MAX {
+            let line = format!("ERROR: Invalid port number {port}.");
+            return Err(Refusal::new(USAGE, line));
+        }
     }
     let is_list = to.listen.as_ref().is_some_and(|list| list.contains(','));
     to.threads_per_udp = if is_list { 1 } else { to.threads };

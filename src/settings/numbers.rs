@@ -1,14 +1,18 @@
-//! Numbers as the C library reads them: operators' scripts depend on its leniency.
+//! Numbers as the C library reads them: operators' scripts depend on its leniency. Only that a
+//! number beyond 32 bits becomes another one, nobody depends on: it is as large as can be here,
+//! or refused, so that nothing starts with a value that nobody has written.
 
 /// The number a text begins with, as C's `atoi`: blanks, a sign, digits; the rest is
-/// ignored, no digits are 0. What does not fit is cut to 32 bits, as C does.
+/// ignored, no digits are 0. What does not fit 32 bits is the largest that does, or the least.
 pub(super) fn atoi(text: &str) -> i32 {
-    prefix(text, 10).0 as i32
+    let number = prefix(text, 10).0;
+    number.clamp(i32::MIN.into(), i32::MAX.into()) as i32
 }
 
 /// The octal number a text begins with; as lenient as [`atoi`].
 pub(super) fn octal(text: &str) -> u32 {
-    prefix(text, 8).0 as u32
+    let number = prefix(text, 8).0;
+    number.clamp(0, u32::MAX.into()) as u32
 }
 
 /// The decimal fraction a text begins with, as C's `atof`, 0 if there is none.
@@ -39,21 +43,23 @@ pub(super) fn atof(text: &str) -> f64 {
     text[..end].parse().unwrap_or(0.0)
 }
 
-/// A whole number and nothing else but white space after it, cut to 32 bits.
+/// A whole number of 32 bits and nothing else but white space after it.
 pub(super) fn strict_i32(text: &str) -> Option<i32> {
+    i32::try_from(strict(text)?).ok()
+}
+
+/// As [`strict_i32`], but without a minus.
+pub(super) fn strict_u32(text: &str) -> Option<u32> {
+    let is_negative = text.trim_start_matches(is_blank).starts_with('-');
+    let number = strict(text).filter(|_| !is_negative)?;
+    u32::try_from(number).ok()
+}
+
+fn strict(text: &str) -> Option<i64> {
     let (number, len) = prefix(text, 10);
     let rest = &text[len..];
     let whole = rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace());
-    let fits = number != i64::MAX && number != i64::MIN;
-    (len > 0 && whole && fits).then_some(number as i32)
-}
-
-/// As [`strict_i32`], but not negative.
-pub(super) fn strict_u32(text: &str) -> Option<u32> {
-    let is_negative = text.trim_start_matches(is_blank).starts_with('-');
-    strict_i32(text)
-        .filter(|_| !is_negative)
-        .map(i32::cast_unsigned)
+    (len > 0 && whole).then_some(number)
 }
 
 /// The number at the start of `text`, saturating, and how many bytes it takes: none
@@ -100,8 +106,9 @@ mod tests {
             (" \t+7", 7),
             ("-1", -1),
             ("- 1", 0),
-            ("4294967297", 1),
-            ("99999999999999999999", -1),
+            ("4294967297", i32::MAX),
+            ("99999999999999999999", i32::MAX),
+            ("-4294967297", i32::MIN),
         ] {
             assert_eq!(atoi(text), number, "{text:?}");
         }
@@ -112,6 +119,8 @@ mod tests {
         assert_eq!(octal("0777"), 0o777);
         assert_eq!(octal("768"), 0o76);
         assert_eq!(octal("junk"), 0);
+        assert_eq!(octal("-7"), 0);
+        assert_eq!(octal("77777777777777777777777777"), u32::MAX);
     }
 
     #[test]
@@ -135,9 +144,20 @@ mod tests {
     fn strict_numbers_stand_alone() {
         assert_eq!(strict_i32("16"), Some(16));
         assert_eq!(strict_i32("-16 "), Some(-16));
-        assert_eq!(strict_i32("4294967296"), Some(0));
-        for text in ["", "x", "16k", "-", "99999999999999999999"] {
+        assert_eq!(strict_u32("4294967295"), Some(u32::MAX));
+        for text in [
+            "",
+            "x",
+            "16k",
+            "-",
+            "4294967296",
+            "-4294967295",
+            "99999999999999999999",
+        ] {
             assert_eq!(strict_i32(text), None, "{text:?}");
+            assert_eq!(strict_u32(text), None, "{text:?}");
         }
+        assert_eq!(strict_i32("4294967295"), None);
+        assert_eq!(strict_u32("-1"), None);
     }
 }

@@ -510,6 +510,12 @@ fn bad_values_are_refused_in_the_known_words() {
         ),
         (&["-p", "65536"], "ERROR: Invalid port number 65536.", 64),
         (
+            &["-p", "4294967297"],
+            "ERROR: Invalid port number 2147483647.",
+            64,
+        ),
+        (&["-U", "65536"], "ERROR: Invalid port number 65536.", 64),
+        (
             &["-I", "1000"],
             "Item max size cannot be less than 1024 bytes.",
             64,

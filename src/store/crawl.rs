@@ -7,7 +7,7 @@
 //! own into any list. The threads that crawl, and their pace, are the callers'.
 
 use super::item::ItemId;
-use super::lru::{List, Segment};
+use super::lru::{List, Mark, Segment};
 use super::read::Found;
 use super::{CACHE_LINE, CLASSES_MAX, Local, Store, Walk};
 use std::sync::atomic::Ordering::Relaxed;
@@ -188,23 +188,50 @@ impl Store {
     }
 
     /// Gives the items of a class that are in COLD to `each`, the newest first, until it says
-    /// false. The class's lists are held meanwhile: not for long lists.
+    /// false. What comes into the list meanwhile is not among them.
+    ///
+    /// The class's lists are held to look at [`LISTED_PER_HOLD`] items, then others have them;
+    /// `each` is called without them.
     pub fn list_cold(&self, class: usize, mut each: impl FnMut(Listed<'_>) -> bool) {
-        let lists = self.lru.class(class);
-        let mut at = lists.list(Segment::Cold).head();
-        while let Some(id) = at {
-            let header = self.header(id);
-            let listed = Listed {
-                key: self.key_of(id),
-                is_key_binary: header.has(super::state::KEY_BINARY),
-                value_len: header.value_len(),
-                expires_s: header.expires_s.load(Relaxed),
-            };
-            if !each(listed) {
+        let mut taken = Taken::default();
+        let mut mark = self.take_listed(class, None, &mut taken);
+        while taken.each(&mut each) {
+            let Some(at) = mark else {
                 return;
-            }
+            };
+            mark = self.take_listed(class, Some(at), &mut taken);
+        }
+        if let Some(mark) = mark {
+            self.lru.class(class).take_mark(mark);
+        }
+    }
+
+    /// Looks at the next items of COLD, from `mark` or the head on; marks the one after them.
+    fn take_listed(&self, class: usize, mark: Option<Mark>, taken: &mut Taken) -> Option<Mark> {
+        taken.keys.clear();
+        taken.items.clear();
+        let lists = &mut *self.lru.class(class);
+        let mut at = match mark {
+            Some(mark) => lists.take_mark(mark),
+            None => lists.list(Segment::Cold).head(),
+        };
+        while taken.items.len() < LISTED_PER_HOLD
+            && let Some(id) = at
+        {
+            let (header, key) = (self.header(id), self.key_of(id));
+            taken.keys.extend_from_slice(key);
+            taken.items.push((
+                key.len(),
+                Listed {
+                    key: &[],
+                    is_key_binary: header.has(super::state::KEY_BINARY),
+                    value_len: header.value_len(),
+                    expires_s: header.expires_s.load(Relaxed),
+                },
+            ));
             at = List::after(&self.arena, id);
         }
+        at.map(|id| lists.mark(id))
     }
 
     /// Fetches the headers of a row's items together, not one after the other.
@@ -215,7 +242,32 @@ impl Store {
     }
 }
 
-/// An item in a list, while that is held.
+/// Items of a list that are looked at while it is held.
+pub const LISTED_PER_HOLD: usize = 64;
+
+/// What one look at a list has found.
+#[derive(Default)]
+struct Taken {
+    /// The keys, one after the other.
+    keys: Vec<u8>,
+    /// The length of each, and what else there is to tell.
+    items: Vec<(usize, Listed<'static>)>,
+}
+
+impl Taken {
+    /// Gives the items; false if `each` has said so.
+    fn each(&self, mut each: impl FnMut(Listed<'_>) -> bool) -> bool {
+        let mut keys = &self.keys[..];
+        self.items.iter().all(|&(len, item)| {
+            let (key, rest) = keys.split_at(len);
+            keys = rest;
+            each(Listed { key, ..item })
+        })
+    }
+}
+
+/// An item of a list, as it was a moment ago.
+#[derive(Clone, Copy)]
 pub struct Listed<'k> {
     /// Its key.
     pub key: &'k [u8],

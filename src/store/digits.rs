@@ -2,7 +2,9 @@
 //!
 //! Stored values are incremented, and the numeric fields of old commands are read, by the
 //! rules of `strtoull(3)` and `strtoll(3)`: leading white space, a sign, any number of digits,
-//! and nothing but white space or NUL directly after. Clients rely on parts of that.
+//! and nothing but white space or NUL directly after. Clients rely on parts of that. Nobody
+//! relies on what `strtoull` makes of a minus, the number negated modulo 2^64: what is below
+//! zero is no unsigned number here.
 
 #![forbid(unsafe_code)]
 
@@ -33,14 +35,17 @@ fn scan(text: &[u8]) -> Option<(bool, u64)> {
     (len > 0 && ends).then_some((negative, value))
 }
 
-/// An unsigned number by the rules of `strtoull(3)`; a minus negates it modulo 2^64 and is
-/// refused if the outcome has its top bit set.
+/// An unsigned number by the rules of `strtoull(3)`, without a minus: whoever counts down from
+/// such a text would get a number that nobody has stored.
 pub fn parse_unsigned(text: &[u8]) -> Option<u64> {
     let (negative, value) = scan(text)?;
-    if !negative {
-        return Some(value);
-    }
-    Some(value.wrapping_neg()).filter(|v| v >> 63 == 0)
+    (!negative).then_some(value)
+}
+
+/// Client flags: as [`parse_unsigned`], but -0 is 0. Beyond 32 bits the lower ones count.
+pub fn parse_flags(text: &[u8]) -> Option<u32> {
+    let (negative, value) = scan(text)?;
+    (!negative || value == 0).then_some(value as u32)
 }
 
 /// A signed number by the rules of `strtoll(3)`.
@@ -81,9 +86,17 @@ mod tests {
             (b"5\t7", Some(5)),
             (b"12\0", Some(12)),
             (b"12 34", Some(12)),
-            (b"-0", Some(0)),
+            (b"-0", None),
             (b"-1", None),
-            (b"-18446744073709551611", Some(5)),
+            (b" -5", None),
+            (b"-9223372036854775808", None),
+            (b"-9223372036854775809", None),
+            (b"-18446744073709551611", None),
+            (b"-18446744073709551615", None),
+            (b"-18446744073709551616", None),
+            (b"--5", None),
+            (b"+-5", None),
+            (b"-+5", None),
             (b"18446744073709551615", Some(u64::MAX)),
             (b"18446744073709551616", None),
             (b"5x", None),
@@ -106,10 +119,32 @@ mod tests {
     }
 
     #[test]
+    fn flags_have_32_bits_and_are_not_below_zero() {
+        let cases: &[(&[u8], Option<u32>)] = &[
+            (b"0", Some(0)),
+            (b"-0", Some(0)),
+            (b"-000", Some(0)),
+            (b"+7", Some(7)),
+            (b"4294967297", Some(1)),
+            (b"18446744073709551615", Some(u32::MAX)),
+            (b"18446744073709551616", None),
+            (b"-1", None),
+            (b"-4294967296", None),
+            (b"-18446744073709551611", None),
+            (b"-18446744073709551616", None),
+        ];
+        for (text, value) in cases {
+            assert_eq!(parse_flags(text), *value, "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
     fn signed_numbers_are_read_as_strtoll_reads_them() {
         assert_eq!(parse_signed(b"-9223372036854775808"), Some(i64::MIN));
         assert_eq!(parse_signed(b"9223372036854775807"), Some(i64::MAX));
         assert_eq!(parse_signed(b"9223372036854775808"), None);
+        assert_eq!(parse_signed(b"-9223372036854775809"), None);
+        assert_eq!(parse_signed(b"-18446744073709551615"), None);
         assert_eq!(parse_signed(b"+90"), Some(90));
         assert_eq!(parse_signed(b"9x"), None);
     }

@@ -12,7 +12,7 @@
 //! one; each flush replaces the last one's.
 
 use super::table::EPOCHS;
-use super::{Local, Store};
+use super::{Local, Store, Walk};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
@@ -83,20 +83,20 @@ impl Store {
         }
     }
 
-    /// Removes every item of an older epoch from a stripe.
+    /// Removes every item of an older epoch from a stripe. It is held for one bucket at a time:
+    /// whoever has had it after the epoch began links nothing of an older one.
     fn remove_flushed(&self, local: &mut Local, index: usize) {
-        let stripe = self.table.lock_index(index);
         let now = self.flush.epoch();
-        let mut dead = Vec::new();
-        stripe.for_each(|id, epoch| {
-            if epoch != now {
-                dead.push(id);
-            }
-        });
-        for id in dead {
-            let hash = self.hash_of(id);
-            if let Some(slot) = stripe.find(hash, |found| found == id) {
-                self.unlink(local, &stripe, hash, slot);
+        let (mut walk, mut found) = (Walk::from_stripe(index), Vec::new());
+        while walk.stripe() == index
+            && let Some(stripe) =
+                (self.table).next_row(&mut walk, &mut found, |id| self.hash_of(id))
+        {
+            for &(id, _) in found.iter().filter(|&&(_, epoch)| epoch != now) {
+                let hash = self.hash_of(id);
+                if let Some(slot) = stripe.find(hash, |found| found == id) {
+                    self.unlink(local, &stripe, hash, slot);
+                }
             }
         }
     }

@@ -55,6 +55,8 @@ impl Store {
         let offset = self.first_link_offset(self.header(head).key_len());
         self.arena.word(head, offset).store(0, Relaxed);
         self.header(head).add_state(state::CHUNKED);
+        // It is counted there, and the class may own nothing.
+        self.slabs.note_used(self.slabs.classes.last());
     }
 
     /// One more chunk at the end of the chain of `head`, after `last`, for at most `rest`

@@ -18,7 +18,8 @@
 //! reported to the maintainer (`bumps`), which need not wait until it is at the tail.
 //!
 //! Locks: one mutex per class for its four lists, after the item stripe. Whoever comes from a
-//! list may only *try* a stripe (doc/threads.txt).
+//! list may only *try* a stripe (doc/threads.txt). Nobody holds it for a whole list: who walks
+//! along one looks at a few items, leaves a [`Mark`] at the next, and lets go.
 
 use super::arena::Arena;
 use super::classes::CLASSES_MAX;
@@ -67,7 +68,15 @@ pub struct Lists {
     pub evicted_time_s: u32,
     /// Counted by whoever holds the lists.
     pub events: ListEvents,
+    /// Where walks that have let go of the lists go on; seldom any.
+    marks: Vec<(Mark, Option<ItemId>)>,
+    last_mark: u64,
 }
+
+/// A place in a list to which a walk comes back. When the item there leaves its place, the mark
+/// moves on to the one behind it, towards the tail; so the walk misses nothing that stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark(u64);
 
 /// A line of its own for each class, with room for the pair that is fetched together.
 #[repr(align(128))]
@@ -158,6 +167,9 @@ impl Lists {
 
     /// Takes out an item.
     pub fn remove(&mut self, arena: &Arena, id: ItemId) {
+        if !self.marks.is_empty() {
+            self.move_marks(id, List::after(arena, id));
+        }
         self.lists[arena.header(id).segment()].remove(arena, id);
     }
 
@@ -171,7 +183,39 @@ impl Lists {
 
     /// Puts `new`, whose header names the same list, in the place of `old`.
     pub fn replace(&mut self, arena: &Arena, old: ItemId, new: ItemId) {
+        if !self.marks.is_empty() {
+            self.move_marks(old, Some(new));
+        }
         self.lists[arena.header(old).segment()].replace(arena, old, new);
+    }
+
+    /// Leaves a mark at a linked item. It stays until it is taken.
+    pub fn mark(&mut self, at: ItemId) -> Mark {
+        self.last_mark += 1;
+        let mark = Mark(self.last_mark);
+        self.marks.push((mark, Some(at)));
+        mark
+    }
+
+    /// Takes a mark away; gives the item where it stands now, `None` at the end of the list.
+    pub fn take_mark(&mut self, mark: Mark) -> Option<ItemId> {
+        let index = self.marks.iter().position(|&(other, _)| other == mark)?;
+        self.marks.swap_remove(index).1
+    }
+
+    /// Whether any mark is left.
+    #[cfg(any(test, debug_assertions))]
+    pub fn has_marks(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
+    #[cold]
+    fn move_marks(&mut self, from: ItemId, to: Option<ItemId>) {
+        for (_, at) in &mut self.marks {
+            if *at == Some(from) {
+                *at = to;
+            }
+        }
     }
 
     /// Whether an item is the oldest of the segment with that number.
@@ -323,6 +367,30 @@ mod tests {
                 twins[segment as usize].iter().copied().collect::<Vec<_>>()
             );
         }
+    }
+
+    #[test]
+    fn a_mark_stays_before_what_has_not_been_seen() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let page = arena.commit_page().unwrap();
+        let [a, b, c, d, e] = [1, 2, 3, 4, 5].map(|n| arena.chunk(page, n * 64));
+        let mut lists = Lists::default();
+        for id in [d, c, b, a] {
+            arena.header(id).set_place(1, Segment::Cold as usize);
+            lists.push(&arena, id);
+        }
+        let (first, second) = (lists.mark(b), lists.mark(b));
+        lists.remove(&arena, b);
+        assert_eq!(lists.take_mark(first), Some(c), "the one behind it");
+        arena.header(e).set_place(1, Segment::Cold as usize);
+        lists.replace(&arena, c, e);
+        lists.relocate(&arena, a, Segment::Cold);
+        let third = lists.mark(e);
+        assert_eq!(lists.take_mark(second), Some(e), "a copy is the same item");
+        lists.relocate(&arena, e, Segment::Cold);
+        lists.relocate(&arena, d, Segment::Warm);
+        assert_eq!(lists.take_mark(third), None, "nothing is behind it");
+        assert!(!lists.has_marks());
     }
 
     #[test]

@@ -67,7 +67,7 @@ mod write;
 
 pub use change::{Change, NoChange, Removal};
 pub use classes::{CLASSES_MAX, ClassSizes, Classes};
-pub use crawl::{ClassSet, Crawl, Histogram, Histograms, Listed, MINUTES};
+pub use crawl::{ClassSet, Crawl, Histogram, Histograms, LISTED_PER_HOLD, Listed, MINUTES};
 pub use flush::FlushTime;
 pub use item::{KEY_LEN_MAX, accounted_len};
 pub use juggle::{Juggled, ListAges, Tuning};
@@ -326,9 +326,15 @@ impl Store {
         &self.slabs.classes
     }
 
-    /// Pages and free chunks of a class.
-    pub fn class_usage(&self, class: usize) -> ClassUsage {
-        self.slabs.usage(class)
+    /// Pages and free chunks of every class, by its number.
+    pub fn class_usages(&self) -> Vec<ClassUsage> {
+        self.slabs.usages()
+    }
+
+    /// The classes that anything has ever been counted for. There may be thousands of threads
+    /// with counters for each class: whoever sums them up leaves the others out.
+    pub fn used_classes(&self) -> ClassSet {
+        ClassSet(self.slabs.used())
     }
 
     /// Changes what pages may take; false if there is no address space for that much. Of what

@@ -34,6 +34,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 /// Chunks in a magazine at most, and bytes that they may hold together.
 const MAGAZINE_CHUNKS: usize = 16;
 const MAGAZINE_BYTES: usize = 16 << 10;
+/// Pages of a class that are looked at while it is held.
+const PAGES_PER_HOLD: usize = if cfg!(test) { 2 } else { 1024 };
 
 /// What a page's class knows of it; guarded by the lock of that class.
 #[derive(Default)]
@@ -91,6 +93,8 @@ pub struct Slabs {
     /// Bytes that pages may take; every class of the table may have one page beyond it.
     limit: AtomicU64,
     members: Mutex<Vec<Arc<Magazines>>>,
+    /// Classes that have had a page, or large items, as bits: all others have nothing to count.
+    used: AtomicU64,
 }
 
 /// The free chunks of one thread, by class.
@@ -132,6 +136,7 @@ impl Slabs {
             malloced: AtomicU64::new(malloced),
             limit: AtomicU64::new(limit),
             members: Mutex::default(),
+            used: AtomicU64::new(0),
         })
     }
 
@@ -172,7 +177,19 @@ impl Slabs {
     /// Changes what pages may take; pages of the pool beyond it go back to the system.
     pub fn set_limit(&self, arena: &Arena, bytes: u64) {
         self.limit.store(bytes, Relaxed);
-        self.shrink(arena, &mut self.pool.lock().unwrap());
+        self.shrink(arena);
+    }
+
+    /// The classes that anything has ever been counted for.
+    pub fn used(&self) -> u64 {
+        self.used.load(Relaxed)
+    }
+
+    /// Notes that there is something to count for a class.
+    pub fn note_used(&self, class: usize) {
+        if self.used() >> class & 1 == 0 {
+            self.used.fetch_or(1 << class, Relaxed);
+        }
     }
 
     /// Whether one more page from the system would be too many.
@@ -203,21 +220,26 @@ impl Slabs {
         }
     }
 
-    /// Pages and free chunks of a class.
-    pub fn usage(&self, class: usize) -> ClassUsage {
+    /// Pages and free chunks of every class, by its number. There may be thousands of threads: the
+    /// magazines of each are locked once, for all classes, and of these only those in use are
+    /// looked at.
+    pub fn usages(&self) -> Vec<ClassUsage> {
+        let used = self.used();
+        let is_used = |class: &usize| used >> class & 1 != 0;
+        let mut usages = vec![ClassUsage::default(); CLASSES_MAX];
         // One lock at a time: the order is magazine, then class.
-        let in_magazines: usize = self
-            .members
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|member| member.chunks.lock().unwrap()[class].len())
-            .sum();
-        let state = self.class(class);
-        ClassUsage {
-            pages: state.pages.len() as u64,
-            free: state.free + in_magazines as u64,
+        for member in self.members.lock().unwrap().iter() {
+            let chunks = member.chunks.lock().unwrap();
+            for class in (0..CLASSES_MAX).filter(is_used) {
+                usages[class].free += chunks[class].len() as u64;
+            }
         }
+        for class in (0..CLASSES_MAX).filter(is_used) {
+            let state = self.class(class);
+            usages[class].pages = state.pages.len() as u64;
+            usages[class].free += state.free;
+        }
+        usages
     }
 
     /// Pages of a class.
@@ -471,23 +493,33 @@ impl Slabs {
         // Chunks of another size may have been free here.
         #[cfg(poison)]
         arena.unpoison(arena.chunk(number as usize, 0), PAGE_LEN);
+        self.note_used(class);
         state.pages.push(number);
         state.open.push(number);
         state.free += self.classes.per_page(class) as u64;
     }
 
-    /// Gives pages of the pool back to the system until the limit is kept.
-    fn shrink(&self, arena: &Arena, pool: &mut Pool) {
-        let limit = self.limit();
-        while limit != 0 && self.malloced() > limit {
-            let Some(page) = pool.pages.pop() else {
-                return;
-            };
+    /// Gives pages of the pool back to the system until the limit is kept. The pool is held for
+    /// one page at a time, and not while the system takes it: there may be thousands, and threads
+    /// that store wait for the pool.
+    fn shrink(&self, arena: &Arena) {
+        while let Some(page) = self.take_beyond_limit() {
             arena.give_back(page as usize);
-            pool.returned.push(page);
-            pool.debt = pool.debt.saturating_sub(1);
-            self.malloced.fetch_sub(PAGE_LEN as u64, Relaxed);
+            self.pool.lock().unwrap().returned.push(page);
         }
+    }
+
+    /// A page of the pool, if there are more pages than may be.
+    fn take_beyond_limit(&self) -> Option<u32> {
+        let limit = self.limit();
+        let mut pool = self.pool.lock().unwrap();
+        if limit == 0 || self.malloced() <= limit {
+            return None;
+        }
+        let page = pool.pages.pop()?;
+        pool.debt = pool.debt.saturating_sub(1);
+        self.malloced.fetch_sub(PAGE_LEN as u64, Relaxed);
+        Some(page)
     }
 }
 
@@ -496,23 +528,48 @@ impl Slabs {
     /// Takes a page of `class` out of service and returns its number: the oldest, or the one
     /// with the most free chunks. `None`: the class would be left without any.
     pub fn begin_drain(&self, arena: &Arena, class: usize, emptiest: bool) -> Option<usize> {
-        let mut state = self.class(class);
-        if state.pages.len() < 2 {
-            return None;
-        }
-        let is_stuck = |number: &u32| state.stuck == Some(*number);
-        let mut others = state.pages.iter().filter(|number| !is_stuck(number));
-        let number = *if emptiest {
-            others.max_by_key(|&&number| self.spare(number, class))
+        let number = if emptiest {
+            self.emptiest(class)
         } else {
-            others.next()
+            self.oldest(class)
         }?;
+        let mut state = self.class(class);
         arena.mark_draining(number as usize, true);
         if let Some(at) = state.open.iter().position(|&open| open == number) {
             state.open.remove(at);
             state.free -= self.spare(number, class);
         }
         Some(number as usize)
+    }
+
+    /// The page of `class` that has been there longest, but for the one that was stuck. `None`: it
+    /// has no two.
+    fn oldest(&self, class: usize) -> Option<u32> {
+        let state = self.class(class);
+        let mut others = state
+            .pages
+            .iter()
+            .filter(|&&page| state.stuck != Some(page));
+        (others.next().copied()).filter(|_| state.pages.len() >= 2)
+    }
+
+    /// The one with the most free chunks. Others may have the class after every few pages that are
+    /// looked at: they add pages at the end, and only the mover takes any away.
+    fn emptiest(&self, class: usize) -> Option<u32> {
+        let mut best = None;
+        for from in (0..).step_by(PAGES_PER_HOLD) {
+            let state = self.class(class);
+            let pages = state.pages.iter().skip(from).take(PAGES_PER_HOLD);
+            let others = pages.filter(|&&page| state.stuck != Some(page));
+            let here = others.map(|&page| (self.spare(page, class), page));
+            best = best.max(here.max_by_key(|&(spare, _)| spare));
+            if from + PAGES_PER_HOLD >= state.pages.len() {
+                return best
+                    .filter(|_| state.pages.len() >= 2)
+                    .map(|(_, page)| page);
+            }
+        }
+        None
     }
 
     /// Chunks that have been cut from a page, looked at without a lock.
@@ -590,9 +647,8 @@ impl Slabs {
 
     fn assign(&self, arena: &Arena, page: usize, to: usize) {
         if to == 0 {
-            let mut pool = self.pool.lock().unwrap();
-            pool.pages.push(page as u32);
-            self.shrink(arena, &mut pool);
+            self.pool.lock().unwrap().pages.push(page as u32);
+            self.shrink(arena);
         } else {
             self.put_in_service(arena, &mut self.class(to), to, page as u32);
         }
@@ -732,9 +788,10 @@ mod tests {
             pages: 3,
             free: 3 * 10922,
         };
-        assert_eq!(f.slabs.usage(1), all);
+        assert_eq!(f.slabs.usages()[1], all);
         f.slabs.leave(&f.arena, &f.magazines);
-        assert_eq!(f.slabs.usage(1), all);
+        assert_eq!(f.slabs.usages()[1], all);
+        assert_eq!(f.slabs.used(), 1 << 1 | 1 << 5, "no others are summed up");
         f.check();
     }
 

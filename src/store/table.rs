@@ -450,6 +450,13 @@ impl Rows {
             index & (mask >> 1)
         }
     }
+
+    /// The number of hash bits that all keys of a bucket have in common.
+    fn bits_of(self, bucket: u32) -> u32 {
+        let round = 1 << self.buckets().ilog2();
+        let was_split = bucket < self.buckets() - round || bucket >= round;
+        self.buckets().ilog2() + u32::from(was_split)
+    }
 }
 
 /// The node that these cells lead on to.
@@ -616,7 +623,9 @@ impl<'t> Stripe<'t> {
         count << self.table.stripe_bits | self.index as u64
     }
 
-    /// Calls `each` with every item of the stripe and its epoch.
+    /// Calls `each` with every item of the stripe and its epoch: for the invariant walk, which has
+    /// the table alone. Others take a bucket at a time ([`Walk`]).
+    #[cfg(any(test, debug_assertions))]
     pub fn for_each(&self, mut each: impl FnMut(ItemId, u8)) {
         for row in 0..self.buckets() {
             self.for_each_in(row, &mut each);

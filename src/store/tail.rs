@@ -75,8 +75,9 @@ impl Store {
         mut judge: impl FnMut(&mut Lists, &Header) -> Fate,
     ) -> Walked {
         let Walk { class, segment, .. } = walk;
-        let lists = &mut *self.lru.class(class);
-        let mut walked = Walked::default();
+        let mut held = self.lru.class(class);
+        let lists = &mut *held;
+        let (mut walked, mut gone) = (Walked::default(), [None; STEPS]);
         let (mut steps, mut at) = (0, lists.list(segment).tail());
         while steps < STEPS
             && walked.moved < walk.moves_max
@@ -121,7 +122,7 @@ impl Store {
             lists.remove(&self.arena, id);
             self.header(id).remove_state(state::LINKED);
             self.account(local, id, false);
-            self.drop_ref(Some(local), id);
+            gone[walked.removed as usize] = Some(id);
             walked.removed += 1;
             steps += 1;
             if fate == Some(Fate::Evict) {
@@ -129,6 +130,11 @@ impl Store {
             }
         }
         lists.events.direct_reclaims += u64::from(walk.is_direct && walked.has_changed());
+        drop(held);
+        // Freed without the lists: an item may be thousands of chunks.
+        for id in gone.into_iter().flatten() {
+            self.drop_ref(Some(local), id);
+        }
         walked
     }
 

@@ -57,6 +57,42 @@ fn is_there(client: &mut Client<'_>, key: &str, len: usize) -> bool {
         .is_some_and(|(value, _)| value == expected)
 }
 
+/// The order of events shows the bound: what goes while the first item is told was not looked
+/// at before, but for as many as are looked at in one hold; and that it can go at all, that the
+/// lists are not held.
+#[test]
+fn a_list_is_shown_a_few_items_at_a_time_and_others_have_it_in_between() {
+    let store = Store::new(&config(8)).unwrap();
+    store.set_segmented(false);
+    let mut client = Client::new(&store);
+    for n in (0..1000).rev() {
+        put_for(&mut client, &format!("key{n:03}"), 100, 0);
+    }
+    let class = class_of(&mut client, "key000");
+    let mut shown = Vec::new();
+    store.list_cold(class, |item| {
+        if shown.is_empty() {
+            for n in 1..999 {
+                client.delete(format!("key{n:03}").as_bytes());
+            }
+            put_for(&mut client, "new", 100, 0);
+        }
+        shown.push(String::from_utf8(item.key.to_vec()).unwrap());
+        true
+    });
+    let expected: Vec<_> = (0..LISTED_PER_HOLD).chain([999]).collect();
+    let expected: Vec<_> = expected.iter().map(|n| format!("key{n:03}")).collect();
+    assert_eq!(shown, expected);
+    // Who has seen enough leaves nothing behind.
+    let mut left = 2;
+    store.list_cold(class, |_| {
+        left -= 1;
+        left > 0
+    });
+    assert_eq!(left, 0);
+    client.verify();
+}
+
 #[test]
 fn items_that_nobody_asks_for_sink_to_cold_and_those_in_use_rise_to_warm() {
     let store = Store::new(&config(8)).unwrap();

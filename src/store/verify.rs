@@ -144,6 +144,9 @@ impl Store {
             (0..CLASSES_MAX).flat_map(|class| Segment::ALL.map(|segment| (class, segment)))
         {
             let lists = self.lru.class(class);
+            if lists.has_marks() {
+                return Err(format!("a walk has left a mark in class {class}"));
+            }
             let list = lists.list(segment);
             let (mut len, mut at) = (0, list.tail());
             while let Some(id) = at {

@@ -2,6 +2,7 @@
 
 use crate::classic::unless;
 use crate::maker::{Maker, Step};
+use crate::meta::encode;
 use crate::want::Want;
 
 const BAD_LINE: &str = "CLIENT_ERROR bad command line format\r\n";
@@ -104,6 +105,7 @@ const BLOCKS: &[(&str, &str, &str)] = &[
     ("set K x 0 ", "", BAD_LINE),
     ("set K 0 9x ", "", BAD_LINE),
     ("set K -1 0 ", "", BAD_LINE),
+    ("set K -18446744073709551611 0 ", "", BAD_LINE),
     ("set K 18446744073709551616 0 ", "", BAD_LINE),
     ("add K 0 9223372036854775808 ", "", BAD_LINE),
     ("set K 0x10 0 ", " noreply", ""),
@@ -170,9 +172,17 @@ impl Maker {
         Step::about(key, send, Want::of(format!("{BAD_LINE}ERROR\r\n")))
     }
 
-    /// Keys of 251 bytes and more.
+    /// Keys of 251 bytes and more; in base64, those that take more room than the longest, or
+    /// that decode to more.
     fn long_key(&mut self) -> Step {
-        let key = vec![b'l'; 251 + self.random.below(300)];
+        let len = 251 + self.random.below(300);
+        if self.random.one_in(4) {
+            let text = encode(&vec![b'l'; len]);
+            let line = format!("mg {text} b\r\nms {text} 1 b\r\nx\r\nma {text} b N0\r\n");
+            let want = format!("{BAD_LINE}{BAD_LINE}{BAD_SUM_FLAG}");
+            return Step::new(line.into_bytes(), Want::of(want));
+        }
+        let key = vec![b'l'; len];
         let quiet = self.random.one_in(3);
         let tail = if quiet { " noreply" } else { "" };
         let block = self.value(b"k");

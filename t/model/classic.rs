@@ -185,10 +185,9 @@ impl Maker {
             1 => (format!("{flags:042}"), flags),
             2 => ("4294967297".into(), 1),
             3 => ("18446744073709551615".into(), u32::MAX),
-            4 => ("-18446744073709551611".into(), 5),
-            5 => ("-0".into(), 0),
-            6 => (format!("{flags}\t7"), flags),
-            7 => (format!("\t{flags}\0x"), flags),
+            4 => ("-0".into(), 0),
+            5 => (format!("{flags}\t7"), flags),
+            6 => (format!("\t{flags}\0x"), flags),
             _ => (flags.to_string(), flags),
         }
     }

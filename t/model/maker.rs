@@ -71,7 +71,9 @@ impl Maker {
         hot.push(vec![1, 9, 0, 0xff, 0x80, b'%']);
         hot.push(vec![b'k'; 250]);
         hot.push(vec![b'm'; 186]);
-        // These three cannot be written in a line.
+        // These cannot be written in a line.
+        hot.push(vec![b' '; 187]);
+        hot.push(vec![b' '; 250]);
         hot.push(b"a b".to_vec());
         hot.push(b"two\r\nlines\0".to_vec());
         hot.push(b"\n".to_vec());
@@ -160,7 +162,7 @@ impl Maker {
     fn numeric(&mut self) -> Vec<u8> {
         let number = self.number();
         let random = &mut self.random;
-        let text = match random.below(30) {
+        let text = match random.below(32) {
             0 => format!("  {number}"),
             1 => format!("+{number}"),
             2 => format!("000{number}"),
@@ -175,6 +177,8 @@ impl Maker {
             10 => "-18446744073709551615".into(),
             11 => "1.5".into(),
             12 => format!("\t{number}\n"),
+            13 => "-9223372036854775809".into(),
+            14 => "-0".into(),
             _ => number.to_string(),
         };
         text.into_bytes()

@@ -5,8 +5,8 @@ use crate::maker::{Maker, Step, is_plain};
 use crate::want::{Cas, Want};
 use crate::world::{Adding, Fault, Item, Mode, Outcome, Storing};
 
-/// Longest key that fits a line in base64.
-const CODED_LEN_MAX: usize = 186;
+/// The longest key, written in base64.
+const CODED_LEN_MAX: usize = 336;
 /// Words of a line.
 const WORDS_MAX: usize = 20;
 /// Arguments of M; nothing but the first letter counts.
@@ -380,13 +380,12 @@ impl Maker {
         len: Option<String>,
         flags: &Flags,
     ) -> (Vec<u8>, bool) {
-        let can_be_coded = key.len() <= CODED_LEN_MAX;
-        let coded = !is_plain(key) || can_be_coded && self.random.one_in(6);
+        let coded = !is_plain(key) || self.random.one_in(6);
         let mut send = format!("{command} ").into_bytes();
         if coded {
             let mut text = encode(key);
             // What is not of the alphabet is skipped.
-            if self.random.one_in(4) && text.len() < 248 {
+            if self.random.one_in(4) && text.len() < CODED_LEN_MAX {
                 text.insert(self.random.below(text.len() + 1), '!');
             }
             send.extend(text.bytes());

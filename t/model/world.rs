@@ -377,15 +377,14 @@ impl World {
     }
 }
 
-/// A number as C's library reads it.
+/// A number as C's library reads it, but for a minus: there is nothing below zero.
 pub fn lax(text: &[u8]) -> Option<u64> {
     let is_space = |byte: u8| byte == b' ' || (b'\t'..=b'\r').contains(&byte);
     let mut rest = text;
     while rest.first().is_some_and(|&byte| is_space(byte)) {
         rest = &rest[1..];
     }
-    let negative = rest.first() == Some(&b'-');
-    if negative || rest.first() == Some(&b'+') {
+    if rest.first() == Some(&b'+') {
         rest = &rest[1..];
     }
     let len = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -400,9 +399,5 @@ pub fn lax(text: &[u8]) -> Option<u64> {
         1..=20 => digits.parse().ok()?,
         _ => return None,
     };
-    let value = u64::try_from(value).ok()?;
-    match negative {
-        false => Some(value),
-        true => Some(value.wrapping_neg()).filter(|value| value >> 63 == 0),
-    }
+    u64::try_from(value).ok()
 }

@@ -1,20 +1,26 @@
 //! A walk through the whole table.
 
 use super::super::item::ItemId;
-use super::{Rows, Stripe, Table};
+use super::{Stripe, Table};
 
-/// A walk through the whole table, one row of a stripe at a time, while others insert and
+/// A walk through the whole table, one bucket of a stripe at a time, while others insert and
 /// remove: it meets every item that stays there all the time exactly once.
 ///
-/// A row is one of those that the stripe had when the walk came to it. Buckets that have been split
-/// from it since are visited together with it; of a bucket that it has been merged with, only
-/// what belongs to it counts.
+/// Items are visited in the order of the bits of their hash, the lowest first. However many buckets
+/// a stripe has, each holds a stretch of that order, so the walk need only know how far it has come:
+/// a bucket that has been split since is two visits, and of one that has been merged with one
+/// that was visited only the rest counts. The stripe is held for one bucket and its chain, whatever
+/// has become of the table since the last visit.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Walk {
     stripe: usize,
-    /// Buckets of the stripe when the walk came to it; 0 before that.
-    buckets: u32,
-    row: u32,
+    /// Hashes of the stripe below this, by [`order`], have been visited.
+    at: u64,
+}
+
+/// Where an item of that hash, less the bits that tell stripes apart, comes in a walk.
+fn order(hash: u64) -> u64 {
+    u64::from((hash as u32).reverse_bits())
 }
 
 impl Walk {
@@ -33,8 +39,8 @@ impl Walk {
 }
 
 impl Table {
-    /// Takes the stripe of the walk's next row and puts the items of that row, with their
-    /// epochs, into `found`. `hash_of` gives the hash of any linked item. `None`: the walk is over.
+    /// Takes the stripe of the walk's next bucket and puts the items of that, with their epochs,
+    /// into `found`. `hash_of` gives the hash of any linked item. `None`: the walk is over.
     pub fn next_row(
         &self,
         walk: &mut Walk,
@@ -46,29 +52,18 @@ impl Table {
             return None;
         }
         let stripe = self.lock_index(walk.stripe);
-        let buckets = stripe.buckets();
-        if walk.buckets == 0 {
-            walk.buckets = buckets;
-        }
-        if buckets < walk.buckets {
-            // The bucket of the row now, and who of it would have been in the row then.
-            let (then, row) = (Rows::new(walk.buckets), walk.row);
-            stripe.for_each_in(Rows::new(buckets).index(row.into()), |id, epoch| {
-                if then.index(hash_of(id) >> self.stripe_bits) == row {
-                    found.push((id, epoch));
-                }
-            });
-        } else {
-            // The number of hash bits that lead to this row, as the stripe was then.
-            let round = 1u32 << walk.buckets.ilog2();
-            let was_split = walk.row < walk.buckets - round || walk.row >= round;
-            let step = if was_split { 2 * round } else { round };
-            for row in (walk.row..buckets).step_by(step as usize) {
-                stripe.for_each_in(row, |id, epoch| found.push((id, epoch)));
+        let rows = self.rows_of(walk.stripe);
+        // The order is its own inverse.
+        let row = rows.index(order(walk.at));
+        let begin = order(row.into());
+        let is_next = |id| begin == walk.at || order(hash_of(id) >> self.stripe_bits) >= walk.at;
+        stripe.for_each_in(row, |id, epoch| {
+            if is_next(id) {
+                found.push((id, epoch));
             }
-        }
-        walk.row += 1;
-        if walk.row == walk.buckets {
+        });
+        walk.at = begin + (1 << (u32::BITS - rows.bits_of(row)));
+        if walk.at > u32::MAX.into() {
             *walk = Walk::from_stripe(walk.stripe + 1);
         }
         Some(stripe)
