@@ -62,14 +62,18 @@ delete of a key called noreply is silent
 206 an exptime of touch is a number
     > touch t x\r\n
     < CLIENT_ERROR invalid exptime argument\r\n
-207 an exptime of touch has 32 bits
-    > touch t 2147483648\r\n
-    < CLIENT_ERROR invalid exptime argument\r\n
+# Rows 207 and 209 are not as in C, where an exptime of touch has 32 bits: it means the same here
+# in all commands.
+207 an exptime of touch has 64 bits
+    > set t 0 0 1\r\nx\r\ntouch t 2147483648\r\nmg t t\r\ntouch t 9223372036854775807\r\nmg t t\r\n
+    > touch t 9223372036854775808\r\ntouch t -9223372036854775809\r\n
+    < STORED\r\nTOUCHED\r\nHD t{#}\r\nTOUCHED\r\nHD t-1\r\n
+    < CLIENT_ERROR invalid exptime argument\r\nCLIENT_ERROR invalid exptime argument\r\n
 208 an exptime of touch has no plus sign
     > touch t +5\r\n
     < CLIENT_ERROR invalid exptime argument\r\n
-209 an exptime of touch may not have 12 digits
-    > touch t 000000000005\r\n
+209 an exptime of touch may not have 23 digits
+    > touch t 00000000000000000000005\r\n
     < CLIENT_ERROR invalid exptime argument\r\n
 210 gat wants an exptime and a key
     > gat 5\r\n

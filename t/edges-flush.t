@@ -35,9 +35,11 @@ __DATA__
 222 a bad delay is refused silently with noreply
     > flush_all x noreply\r\nversion\r\n
     < VERSION 1.6.45\r\n
-223 a delay has 32 bits
-    > flush_all 4294967296\r\n
-    < CLIENT_ERROR invalid exptime argument\r\n
+# Row 223 is not as in C, where a delay has 32 bits.
+223 a delay has 64 bits
+    > set a 0 0 1\r\nx\r\nflush_all 4294967296\r\nflush_all 9223372036854775807\r\nget a\r\n
+    > flush_all 9223372036854775808\r\n
+    < STORED\r\nOK\r\nOK\r\nVALUE a 0 1\r\nx\r\nEND\r\nCLIENT_ERROR invalid exptime argument\r\n
 224 a delay of 1 is immediate
     > set a 0 0 1\r\nx\r\nflush_all 1\r\nget a\r\n
     < STORED\r\nOK\r\nEND\r\n

@@ -86,11 +86,15 @@ __DATA__
 251 T wants nothing but a number
     > mg a T5x\r\n
     < CLIENT_ERROR bad token in command line format\r\n
-252 T has 32 bits
-    > mg a T2147483648\r\n
-    < CLIENT_ERROR bad token in command line format\r\n
-T may be a lone minus, has no plus sign, and 11 bytes at most
-    > mg a T-\r\nmg a T-0\r\nmg a T+5\r\nmg a T00000000005\r\nmg a T000000000005\r\n
+# Row 252 is not as in C, where T has 32 bits.
+252 T has 64 bits
+    > ms a 1\r\nx\r\nmg a T2147483648\r\nmg a t T9223372036854775807\r\nmg a t\r\n
+    > mg a T9223372036854775808\r\nmg a T-9223372036854775809\r\n
+    < HD\r\nHD\r\nHD t{#}\r\nHD t-1\r\n
+    < CLIENT_ERROR bad token in command line format\r\nCLIENT_ERROR bad token in command line format\r\n
+T may be a lone minus, has no plus sign, and 22 bytes at most
+    > mg a T-\r\nmg a T-0\r\nmg a T+5\r\nmg a T0000000000000000000005\r\n
+    > mg a T00000000000000000000005\r\n
     < EN\r\nEN\r\nCLIENT_ERROR bad token in command line format\r\nEN\r\n
     < CLIENT_ERROR bad token in command line format\r\n
 253 C wants a number

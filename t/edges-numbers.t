@@ -68,12 +68,21 @@ __DATA__
 138 an exptime above 30 days is a date, here long past
     > set a 0 2592001 1\r\nx\r\nmg a t\r\n
     < STORED\r\nEN\r\n
-139 an exptime is cut to its low 32 bits
+# Rows 139 and 140 are not as in C, which cuts an exptime to 32 bits: what was to live beyond 2038
+# is gone at once there, or after a few seconds.
+139 an exptime beyond 32 bits is a date
     > set a 0 4294967297 1\r\nx\r\nmg a t\r\n
-    < STORED\r\nHD t1\r\n
-140 an exptime of 2^31 becomes negative
+    < STORED\r\nHD t{#}\r\n
+140 an exptime of 2^31 is a date in 2038
     > set a 0 2147483648 1\r\nx\r\nmg a t\r\n
-    < STORED\r\nEN\r\n
+    < STORED\r\nHD t{#}\r\n
+a date that the clock never reaches is never, as a stamp in milliseconds is
+    > set a 0 1764284252000 1\r\nx\r\nmg a t\r\n
+    > set a 0 9223372036854775807 1\r\nx\r\nmg a t\r\n
+    < STORED\r\nHD t-1\r\nSTORED\r\nHD t-1\r\n
+a negative exptime is past, however far
+    > set a 0 -9223372036854775808 1\r\nx\r\nmg a t\r\nset a 0 -9223372036854775809 1\r\nx\r\n
+    < STORED\r\nEN\r\n{CE}
 141 an exptime beyond 64 bits is refused
     > set a 0 9223372036854775808 1\r\nx\r\nmg a\r\n
     < {CE}EN\r\n

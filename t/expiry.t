@@ -6,6 +6,7 @@ use Test::More;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
 use Server;
+use Binary;
 
 my $server = Server->start('-t 2');
 my $client = $server->client;
@@ -77,7 +78,70 @@ $client->set('again', 'z', command => 'append', exptime => 10);
 $client->advance(20);
 is($client->get('again')->{value}, 'yz', 'the exptime of an append is ignored');
 
+# However an exptime is given, it means the same: 64 bits with a sign.
+my $frames = Binary->new($server->client);
+my $is_32 = qr/^binary/;                # there it has 32 bits, without a sign
+my %give = (
+    set           => sub { $client->set('k', '1', exptime => $_[0]) },
+    add           => sub { $client->set('k', '1', exptime => $_[0], command => 'add') },
+    replace       => sub { made(); $client->set('k', '1', exptime => $_[0], command => 'replace') },
+    cas           => sub { made(); $client->ask("cas k 0 $_[0] 1 " . $client->gets('k')->{cas} . "\r\n1") },
+    touch         => sub { made(); $client->ask("touch k $_[0]") },
+    gat           => sub { made(); $client->says("gat $_[0] k\r\n", "VALUE k 0 1\r\n1\r\nEND\r\n", 'gat') },
+    ms            => sub { $client->ask("ms k 1 T$_[0]\r\n1") },
+    'ms MA N'     => sub { $client->ask("ms k 1 MA N$_[0]\r\n1") },
+    'mg N'        => sub { $client->ask("mg k N$_[0]") },
+    'mg T'        => sub { made(); $client->ask("mg k T$_[0]") },
+    'ma N'        => sub { $client->ask("ma k N$_[0]") },
+    'ma T'        => sub { made(); $client->ask("ma k T$_[0]") },
+    'md I T'      => sub { made(); $client->ask("md k I T$_[0]") },
+    'binary set'  => sub { $frames->call('SET', key => 'k', val => '1', exp => $_[0]) },
+    'binary touch' => sub { made(); $frames->call('TOUCH', key => 'k', exp => $_[0]) },
+    'binary gat'  => sub { made(); $frames->call('GAT', key => 'k', exp => $_[0]) },
+    'binary incr' => sub { $frames->call('INCR', key => 'k', exp => $_[0]) },
+);
+$now = $client->stats->{time};
+my %left = (
+    0                                => -1,
+    90                               => 90,
+    2_592_000                        => 2_592_000,
+    $now + 100                       => 100,
+    (map { $_ => $_ - $now } 2**31 - 1, 2**31, 2**32 - 2, 2**32, 2**32 + 5),
+    $now * 1000                      => -1,        # in milliseconds
+    '9223372036854775807'            => -1,
+    (map { $_ => undef } -1, -2**31 - 1, '-9223372036854775808', $now, 2_592_001),
+);
+for my $way (sort keys %give) {
+    my @wrong;
+    for my $given (sort { $a <=> $b } keys %left) {
+        next if $way =~ $is_32 && ($given < 0 || $given >= 2**32);
+        $client->ask('delete k');
+        $give{$way}->($given);
+        my ($left) = $client->ask('mg k t') =~ /^HD t(-?[0-9]+)/;
+        my ($is, $wanted) = map { $_ // 'gone' } $left, $left{$given};
+        push @wrong, "$given: $is, not $wanted" if $is ne $wanted;
+    }
+    is("@wrong", '', "$way: an exptime is relative up to 30 days, a date above, never if out of reach");
+}
+$client->set('date', 'x', exptime => 2**32 + 5);
+$client->advance(2**32 + 4 - $now);
+is(there('date'), 'date', 'a date in 2106 is waited for');
+$client->advance(1);
+is(there('date'), '', '... and comes');
+$client->advance($now - 2**32 - 5);
+$frames->call('SET', key => 'k', val => '1', exp => 0xffffffff);
+is($client->ask('mg k t'), 'HD t' . (0xffffffff - $now), 'binary: 0xffffffff is a date in 2106');
+is($client->ask('mg k t R9223372036854775807'), 'HD t' . (0xffffffff - $now) . ' W',
+    'what expires at all has less time left than for ever');
+$client->set('k', 'x');
+is($client->ask('mg k t R9223372036854775807'), 'HD t-1', '... what does not has not');
+
 done_testing;
+
+sub made {
+    $client->set('k', '1');
+    return;
+}
 
 sub there {
     return join ' ', grep { $client->get($_) } @_;

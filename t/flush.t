@@ -50,6 +50,19 @@ for my $threads (1, 4) {
     $client->advance(55);
     is($client->get('a'), undef, '... comes with it');
 
+    # Beyond 2038, and beyond the clock.
+    $client->set('a', 'late');
+    is($client->ask('flush_all ' . 2**31), 'OK', 'a flush_all at a date in 2038');
+    my $left = 2**31 - $client->stats->{time};
+    $client->advance($left - 10);
+    is($client->get('a')->{value}, 'late', '... leaves everything until then');
+    $client->advance(15);
+    is($client->get('a'), undef, '... and comes with it');
+    $client->set('a', 'later');
+    is($client->ask('flush_all 9223372036854775807'), 'OK', 'a flush_all at a time that the clock never reaches');
+    $client->advance(2**31);
+    is($client->get('a')->{value}, 'later', '... never comes');
+
     # What is flushed is given back.
     $client->set("k$_", 'x' x 1000) for 1 .. 1000;
     $client->ask('flush_all');

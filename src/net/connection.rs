@@ -36,7 +36,7 @@ pub struct Connection<'s> {
     pub closing: Option<Reason>,
     /// Buffers that its stash counts as, if there is a limit.
     pub held: u32,
-    /// The clock second of its last command, or of its arrival.
+    /// When it last sent a command, or came, in seconds that the process was awake.
     pub active_s: u32,
     /// Whether the client sends no more: what it has sent is read to the end.
     pub hung_up: bool,
@@ -72,12 +72,12 @@ pub enum Input {
 }
 
 impl<'s> Connection<'s> {
-    /// A client that has just been accepted, in clock second `now_s`.
+    /// A client that has just been accepted, when the process had been awake for `active_s`.
     pub fn new(
         socket: OwnedFd,
         seat: Seat<'s>,
         session: Session<'s>,
-        now_s: u32,
+        active_s: u32,
     ) -> Connection<'s> {
         Connection {
             seat,
@@ -88,7 +88,7 @@ impl<'s> Connection<'s> {
             queued: false,
             closing: None,
             held: 0,
-            active_s: now_s,
+            active_s,
             hung_up: false,
             unsent: None,
         }
@@ -127,11 +127,14 @@ impl<'s> Connection<'s> {
     }
 
     /// Whether it is for the client to say something: it is not in the middle of sending a
-    /// value or of taking a reply, and its turn is not due. Only TCP has a reason to doubt
-    /// that a silent client is there.
+    /// value or of taking a reply, its turn is not due, and it has not just said something that
+    /// has not been read yet. Only TCP has a reason to doubt that a silent client is there.
     pub fn may_be_idle(&self) -> bool {
         let waits = !self.queued && !self.is_blocked() && self.session.awaits() == Awaits::Command;
-        waits && socket::local_address(&self.socket).is_ok_and(|address| !address.is_unix())
+        let is_remote = |address: Address| !address.is_unix();
+        waits
+            && socket::local_address(&self.socket).is_ok_and(is_remote)
+            && !io::is_readable(self.fd())
     }
 
     /// Whether the client has not taken all replies.

@@ -1,5 +1,5 @@
 //! The listener: the process's first thread. It accepts clients and hands them to the
-//! workers in turn, advances the clock, and obeys signals.
+//! workers in turn, advances the clock if nobody else does, and obeys signals.
 //!
 //! When descriptors run out it stops accepting and looks every ten milliseconds whether a
 //! client has gone, as an accept that fails would otherwise keep it busy for nothing.

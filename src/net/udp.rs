@@ -91,6 +91,7 @@ impl<'s> Datagrams<'s> {
             match datagram::recv_from(self.fd(), tools.buffer) {
                 Ok((len, peer)) => {
                     tools.local.counters.thread.bytes_read.add(len as u64);
+                    tools.server.store.catch_up(tools.local);
                     self.answer(tools, len, &peer);
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,

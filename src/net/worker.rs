@@ -75,7 +75,7 @@ pub struct Worker<'s> {
     buffers_max: Option<u32>,
     /// Buffers that they are kept in, if there is a limit.
     held: u32,
-    /// No client can have been silent for too long before this clock second.
+    /// No client can have been silent for too long before the process has been awake so long.
     idle_due_s: u32,
 }
 
@@ -238,9 +238,11 @@ impl<'s> Worker<'s> {
         !stop
     }
 
-    /// Closes who has been silent for more than the timeout.
+    /// Closes who has been silent for more than the timeout. While the process was stopped
+    /// nobody was silent.
     fn close_idle(&mut self) {
-        let now_s = self.server.store.clock.now();
+        self.server.store.catch_up(&mut self.local);
+        let now_s = self.server.store.clock.awake();
         if now_s < self.idle_due_s {
             return;
         }
@@ -274,15 +276,19 @@ impl<'s> Worker<'s> {
             }
         }
         let address = socket::peer_address(&socket).unwrap_or(Address::Unnamed);
-        let now_s = self.server.store.clock.now();
-        let seat = self.server.conns.open(fd, Kind::Client, address, now_s);
+        self.server.store.catch_up(&mut self.local);
+        let clock = &self.server.store.clock;
+        let seat = self
+            .server
+            .conns
+            .open(fd, Kind::Client, address, clock.now());
         if self.recorder.wants_connections() {
             self.recorder.opened(fd, &seat.address());
         }
         let session = Session::new(&self.server.settings, protocol);
         let token = self
             .clients
-            .insert(Connection::new(socket, seat, session, now_s));
+            .insert(Connection::new(socket, seat, session, clock.awake()));
         if self.epoll.add(fd, token, Watch::Edges).is_err() {
             self.close(token, Reason::Error);
         }
@@ -435,6 +441,9 @@ impl<'s> Worker<'s> {
             fd: client.fd(),
             from: None,
         };
+        // After reading: what the process slept through while the client's request was on its way
+        // has passed for the request, too.
+        self.server.store.catch_up(&mut self.local);
         self.recorder.attend(&mut self.local, asker.fd);
         let mut cx = Context::new(
             self.server,
@@ -468,7 +477,7 @@ impl<'s> Worker<'s> {
             }
         }
         if at > 0 {
-            client.active_s = self.server.store.clock.now();
+            client.active_s = self.server.store.clock.awake();
         }
         client.wants_input = next == Next::Input;
         client.closing = match next {

@@ -76,7 +76,7 @@ impl Autocrawl {
         }
         let job = Job { classes: wanted };
         // If it is busy, or an operator wants it, the next look will find the same.
-        if server.crawler.start_auto(job, now) {
+        if server.crawler.start_auto(job, server.store.clock.awake()) {
             for class in (0..CLASSES_MAX).filter(|&class| wanted.has(class)) {
                 self.classes[class].next_s = now + STEP_S + SLACK_S;
             }

@@ -18,9 +18,11 @@ use std::time::Duration;
 const ITEMS_PER_REST: usize = 1000;
 /// Rows between two rests, where there are few items.
 const ROWS_PER_REST: usize = 1000;
-/// How long the maintainer starts no crawl after an operator was refused, seconds.
+/// How long the maintainer starts no crawl after an operator was refused, in seconds that the
+/// process is awake (`Clock::awake`).
 const HOLD_OFF_S: u32 = 60;
-/// A dump whose client has taken nothing for so many seconds does not count any more.
+/// A dump whose client has taken nothing for so many seconds, in which it could, does not count
+/// any more.
 const DUMP_STALLED_S: u32 = 30;
 
 /// What to crawl: of each class as many items as `lru_crawler_tocrawl` says.
@@ -58,9 +60,9 @@ struct State {
     /// Whether the maintainer has asked for it.
     is_auto: bool,
     findings: Option<Findings>,
-    /// When each dump has last made progress, clock seconds.
+    /// When each dump has last made progress, in seconds awake.
     dumps: Vec<Arc<AtomicU32>>,
-    /// Before this clock second the maintainer starts nothing.
+    /// Before the process has been awake so long the maintainer starts nothing.
     held_off_s: u32,
 }
 
@@ -77,29 +79,30 @@ impl Crawler {
         state.job.is_some() || !state.dumps.is_empty()
     }
 
-    /// Starts a crawl for an operator; false: something is under way.
-    pub fn start(&self, job: Job, now: u32) -> bool {
-        self.start_if(job, now, false, |state| !state.is_busy(now))
+    /// Starts a crawl for an operator; false: something is under way. `awake_s` is what the
+    /// clock says to that, here and in the others.
+    pub fn start(&self, job: Job, awake_s: u32) -> bool {
+        self.start_if(job, awake_s, false, |state| !state.is_busy(awake_s))
     }
 
     /// Starts a crawl for the maintainer, which dumps do not keep from it; false: another is
     /// under way, or an operator waits to start one.
-    pub fn start_auto(&self, job: Job, now: u32) -> bool {
+    pub fn start_auto(&self, job: Job, awake_s: u32) -> bool {
         self.start_if(job, 0, true, |state| {
-            state.job.is_none() && now >= state.held_off_s
+            state.job.is_none() && awake_s >= state.held_off_s
         })
     }
 
     fn start_if(
         &self,
         job: Job,
-        now: u32,
+        awake_s: u32,
         is_auto: bool,
         may: impl FnOnce(&State) -> bool,
     ) -> bool {
         let mut state = self.state.lock().unwrap();
         if !may(&state) {
-            state.hold_off(now);
+            state.hold_off(awake_s);
             return false;
         }
         state.job = Some(job);
@@ -110,13 +113,13 @@ impl Crawler {
     }
 
     /// Enters a dump into the book; `None`: something is under way.
-    pub fn start_dump(&self, now: u32) -> Option<DumpEntry<'_>> {
+    pub fn start_dump(&self, awake_s: u32) -> Option<DumpEntry<'_>> {
         let mut state = self.state.lock().unwrap();
-        if state.is_busy(now) {
-            state.hold_off(now);
+        if state.is_busy(awake_s) {
+            state.hold_off(awake_s);
             return None;
         }
-        let progress_s = Arc::new(AtomicU32::new(now));
+        let progress_s = Arc::new(AtomicU32::new(awake_s));
         state.dumps.push(Arc::clone(&progress_s));
         Some(DumpEntry {
             crawler: self,
@@ -131,24 +134,24 @@ impl Crawler {
 }
 
 impl State {
-    fn is_busy(&self, now: u32) -> bool {
+    fn is_busy(&self, awake_s: u32) -> bool {
         let is_alive = |progress_s: &Arc<AtomicU32>| {
-            now.saturating_sub(progress_s.load(Relaxed)) < DUMP_STALLED_S
+            awake_s.saturating_sub(progress_s.load(Relaxed)) < DUMP_STALLED_S
         };
         self.job.is_some() || self.dumps.iter().any(is_alive)
     }
 
-    fn hold_off(&mut self, now: u32) {
-        if now != 0 {
-            self.held_off_s = now + HOLD_OFF_S;
+    fn hold_off(&mut self, awake_s: u32) {
+        if awake_s != 0 {
+            self.held_off_s = awake_s + HOLD_OFF_S;
         }
     }
 }
 
 impl DumpEntry<'_> {
     /// Notes that the client has taken something.
-    pub fn progress(&self, now: u32) {
-        self.progress_s.store(now, Relaxed);
+    pub fn progress(&self, awake_s: u32) {
+        self.progress_s.store(awake_s, Relaxed);
     }
 }
 
@@ -172,6 +175,7 @@ pub fn run(server: &Server) {
             continue;
         };
         local.counters.thread.lru_crawler_starts.add(1);
+        server.store.clock.update();
         let begun_s = server.store.clock.now();
         let histograms = crawl(server, &mut local, job, &mut first_stripe);
         server.store.give_back(&local);
@@ -201,6 +205,7 @@ fn crawl(
     let mut crawl = Crawl::new(job.classes, begun_at);
     let (mut items, mut rows) = (0, 0);
     let mut at_work = server.at_work();
+    server.store.catch_up(local);
     while let Some(checked) = server.store.crawl_row(local, &mut crawl, &mut histograms) {
         items += checked;
         rows += 1;
@@ -209,6 +214,7 @@ fn crawl(
             drop(at_work);
             rest(server);
             at_work = server.at_work();
+            server.store.catch_up(local);
             if budget != 0 && !leave_out_spent(&mut crawl, job.classes, &histograms, budget) {
                 break;
             }

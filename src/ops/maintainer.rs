@@ -4,7 +4,9 @@
 //! A class in which nothing happens is looked at less and less often, up to once a second; one
 //! in which something does, more and more often, down to a millisecond. Whatever there is to
 //! do, the thread rests seventy-five times as long as it works; and eight times longer if all
-//! it did was to sort again what had been sorted, while memory is half empty.
+//! it did was to sort again what had been sorted, while memory is half empty. But it never rests
+//! for more than a second, and only its own work counts, as processor time: not the time for which
+//! it was kept from working, by others or by a stop of the process.
 //!
 //! All of this runs on the maintainer's thread, `mc-lrumaint`.
 
@@ -13,8 +15,9 @@
 use super::Server;
 use super::autocrawl::Autocrawl;
 use crate::store::{CLASSES_MAX, Tuning};
+use crate::sys::time::used_by_thread;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Bounds of the time between two looks at a class, microseconds.
 const LOOK_MIN_US: u64 = 1000;
@@ -23,6 +26,8 @@ const LOOK_MAX_US: u64 = 999_999;
 const REST: u32 = 75;
 /// The same if no item was new, and none will be given up for long.
 const LONG_REST: u32 = 600;
+/// The longest rest, whatever the work was.
+const REST_MAX: Duration = Duration::from_secs(1);
 /// Reports of items in use that are handled in one round.
 const BUMPS_MAX: usize = 128;
 
@@ -49,7 +54,8 @@ pub fn run(server: &Server) {
     loop {
         sleep(rest);
         let at_work = server.at_work();
-        let began = Instant::now();
+        server.store.catch_up(&mut local);
+        let used = used_by_thread();
         local.counters.thread.lru_maintainer_juggles.add(1);
         let tuning = tuning(server);
         let mut next_us = LOOK_MAX_US;
@@ -80,8 +86,15 @@ pub fn run(server: &Server) {
         } else {
             REST
         };
-        rest = Duration::from_micros(next_us.max(LOOK_MIN_US)).max(began.elapsed() * times);
+        rest = rest_after(used_by_thread().saturating_sub(used), times, next_us);
     }
+}
+
+/// How long to rest after so much work, if the next class is due in `next_us`.
+fn rest_after(work: Duration, times: u32, next_us: u64) -> Duration {
+    Duration::from_micros(next_us.max(LOOK_MIN_US))
+        .max(work.saturating_mul(times))
+        .min(REST_MAX)
 }
 
 impl Due {
@@ -103,5 +116,23 @@ fn tuning(server: &Server) -> Tuning {
         warm_pct: settings.warm_lru_pct.get(),
         hot_max_factor: settings.hot_max_factor.get(),
         warm_max_factor: settings.warm_max_factor.get(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rest_is_a_multiple_of_the_work_up_to_a_second() {
+        let (us, ms) = (Duration::from_micros, Duration::from_millis);
+        assert_eq!(rest_after(us(20), REST, 0), us(1500));
+        assert_eq!(rest_after(us(20), LONG_REST, 0), ms(12));
+        assert_eq!(rest_after(us(0), REST, 0), us(LOOK_MIN_US));
+        assert_eq!(rest_after(us(20), REST, 500_000), ms(500), "nothing is due");
+        for work in [ms(14), ms(500), Duration::from_secs(600), Duration::MAX] {
+            assert_eq!(rest_after(work, REST, LOOK_MAX_US), REST_MAX);
+            assert_eq!(rest_after(work, LONG_REST, 0), REST_MAX);
+        }
     }
 }

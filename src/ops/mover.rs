@@ -34,8 +34,8 @@ const QUICK: Duration = Duration::from_millis(100);
 const SLOW: Duration = Duration::from_secs(1);
 /// How often evictions are looked at when each may move a page.
 const EAGER: Duration = Duration::from_millis(10);
-/// How long pages beyond the limit stay, counted from the last time an operator has moved one:
-/// who looks at the pages of a class soon after filling it finds them where they were.
+/// How long pages beyond the limit stay, in seconds that the process is awake (`Clock::awake`),
+/// counted from the last time an operator has moved one: who looks at the pages of a class soon after filling it finds them where they were.
 const DEBT_STAYS_S: u32 = 30;
 /// The mode in which they do.
 const AGGRESSIVE: u32 = 2;
@@ -153,8 +153,8 @@ struct Thread<'s> {
     automover: Automover,
     /// Clock second of the last move between classes that was its own idea.
     moved_s: u32,
-    /// Clock second since which there have been pages beyond the limit, and no operator has
-    /// moved any.
+    /// How long the process had been awake when pages beyond the limit began to be there, or an
+    /// operator last moved any.
     debt_s: u32,
     rounds: u32,
 }
@@ -188,7 +188,7 @@ impl Thread<'_> {
             };
             self.carry_out(plan);
             self.server.mover.state.lock().unwrap().running = false;
-            self.debt_s = self.server.store.clock.now();
+            self.debt_s = self.server.store.clock.awake();
             return true;
         }
         let Some(plan) = self.own_idea() else {
@@ -216,9 +216,10 @@ impl Thread<'_> {
         };
         let store = &self.server.store;
         let mode = self.server.settings.slab_automove.get();
-        let now = store.clock.now();
+        store.clock.update();
+        let (now, awake_s) = (store.clock.now(), store.clock.awake());
         if mode == 0 || store.debt() == 0 {
-            self.debt_s = now;
+            self.debt_s = awake_s;
         }
         store.ask_for_pages(mode == AGGRESSIVE);
         if mode == 0 {
@@ -235,7 +236,8 @@ impl Thread<'_> {
         }
         let sights = sights(self.server);
         let full = store.is_full();
-        let pays = self.server.settings.evict && now.saturating_sub(self.debt_s) >= DEBT_STAYS_S;
+        let pays =
+            self.server.settings.evict && awake_s.saturating_sub(self.debt_s) >= DEBT_STAYS_S;
         match self.automover.look(&sights, full) {
             Decision::Free(class) => Some(plan(Source::Class(class), 0, false)),
             Decision::Move { from, to } => {
@@ -312,6 +314,7 @@ impl Thread<'_> {
             let stuck = pass >= STUCK_PASSES;
             let outcome = {
                 let _at_work = self.server.at_work();
+                store.catch_up(&mut self.local);
                 store.move_pass(&mut self.local, moving, stuck)
             };
             match outcome {

@@ -96,7 +96,7 @@ pub fn flush_all(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         return Answer::Say(reply::FLUSH_REFUSED);
     }
     let given = words.get(1).filter(|_| words.len() > 2 || !call.quiet);
-    let Some(exptime) = given.map_or(Some(0), |word| super::number::parse_i32(word)) else {
+    let Some(exptime) = given.map_or(Some(0), |word| super::number::parse_i64(word)) else {
         return Answer::Say(reply::BAD_EXPIRY);
     };
     flush(call.server, call.local, exptime);
@@ -108,11 +108,10 @@ pub(super) fn flush(server: &Server, local: &mut Local, exptime: impl Into<i64>)
     let (store, exptime) = (&server.store, exptime.into());
     let now = store.clock.now();
     // The flush takes effect when the second before the one named begins, as it always has;
-    // a time before the start comes out as the first second and means never.
-    let (when, oldest_s) = match (
-        exptime,
-        store.clock.expiry(exptime) - u32::from(exptime != 0),
-    ) {
+    // a time before the start comes out as the first second and means never, as does one that
+    // the clock does not reach.
+    let second = store.clock.expiry(exptime).saturating_sub(1);
+    let (when, oldest_s) = match (exptime, second) {
         (..=0, _) => (FlushTime::Now, now - 1),
         (_, 0) => (FlushTime::Never, 0),
         (_, second) => (FlushTime::At(second), second),

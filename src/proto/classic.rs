@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::context::Context;
-use super::op::{Body, Keys, Op, Storage};
+use super::op::{Body, Exptime, Keys, Op, Storage};
 use super::reply::{self, Output, put_block, refusal};
 use crate::ops::prefixes::Deed;
 use crate::store::{Access, Change, Found, Hashed, Hint, Meta, NoChange, Outcome, Terms};
@@ -104,7 +104,7 @@ impl<'s> Context<'_, 's> {
         store.change(self.local, key, hash, &change, |_, sum, _| sum)
     }
 
-    fn touch(&mut self, key: &[u8], hash: u64, exptime: i32) -> bool {
+    fn touch(&mut self, key: &[u8], hash: u64, exptime: Exptime) -> bool {
         let store = &self.server.store;
         let access = Access::Touch(store.clock.expiry(exptime));
         let found = store.read(self.local, key, hash, access, |_| ());

@@ -75,7 +75,7 @@ impl<'s> Dump<'s> {
         turn: &mut usize,
     ) -> bool {
         let store = &cx.server.store;
-        self.entry.progress(store.clock.now());
+        self.entry.progress(store.clock.awake());
         while *turn > 0 && !out.is_full() {
             *turn = turn.saturating_sub(ROW_COST);
             let kind = self.kind;

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::base64::{self, Decoded, ENCODED_LEN_MAX, NoKey};
-use super::number::{parse_i32, parse_u32, parse_u64};
+use super::number::{parse_i64, parse_u32, parse_u64};
 use super::reply::{self, Output};
 use super::tokens::words;
 use crate::store::KEY_LEN_MAX;
@@ -47,11 +47,11 @@ pub struct Flags<'i> {
     /// `F`: client flags.
     pub client_flags: u32,
     /// `N`: the expiry of an item that is made.
-    pub vivify: i32,
+    pub vivify: i64,
     /// `R`: the time left below which the item should be renewed.
-    pub recache: i32,
+    pub recache: i64,
     /// `T`: the expiry.
-    pub ttl: i32,
+    pub ttl: i64,
     /// `M`: what to do, 0 if it does not say.
     pub mode: u8,
 }
@@ -157,9 +157,9 @@ impl<'i> Flags<'i> {
         match letter {
             b'C' => self.compare = parse_u64(text).ok_or(reply::BAD_TOKEN)?,
             b'E' => self.cas = parse_u64(text).ok_or(reply::BAD_TOKEN)?,
-            b'N' => self.vivify = parse_i32(text).ok_or(reply::BAD_TOKEN)?,
-            b'R' => self.recache = parse_i32(text).ok_or(reply::BAD_TOKEN)?,
-            b'T' => self.ttl = parse_i32(text).ok_or(reply::BAD_TOKEN)?,
+            b'N' => self.vivify = parse_i64(text).ok_or(reply::BAD_TOKEN)?,
+            b'R' => self.recache = parse_i64(text).ok_or(reply::BAD_TOKEN)?,
+            b'T' => self.ttl = parse_i64(text).ok_or(reply::BAD_TOKEN)?,
             b'F' => self.client_flags = parse_u32(text).ok_or(reply::BAD_LINE)?,
             b'D' => self.delta = Some(parse_u64(text).ok_or(reply::BAD_META_DELTA)?),
             b'J' => self.seed = parse_u64(text).ok_or(reply::BAD_SEED)?,

@@ -276,7 +276,7 @@ fn put_item<'s>(
             b'T' => item.set_expires_s(clock.expiry(flags.ttl)),
             b'N' if is_new => item.set_expires_s(clock.expiry(flags.vivify)),
             // An item with an expiry that comes before the time that the client names.
-            b'R' => wins |= (1..clock.expiry(flags.recache)).contains(&item.expires_s()),
+            b'R' => wins |= clock.is_before(item.expires_s(), flags.recache),
             b's' => put_count(b" s", item.value_len() as u64, out),
             b'c' => put_count(b" c", item.cas(), out),
             b'f' => put_count(b" f", u64::from(item.client_flags()), out),

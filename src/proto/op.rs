@@ -7,6 +7,7 @@ use super::binary::{Fault, Frame, Verb};
 use super::flags::MetaVerb;
 use crate::ops::watch::Reason;
 use crate::store::{Hashed, Hint, Mode};
+use std::fmt;
 
 /// A part of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -33,13 +34,40 @@ impl Span {
     }
 }
 
+/// An expiry as a client gave it, in little space: connections and operations bear one. What does
+/// not fit in its 48 bits is farther away than any clock reaches, and is kept as the farthest that
+/// does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Exptime([u16; 3]);
+
+impl From<i64> for Exptime {
+    #[inline]
+    fn from(given: i64) -> Exptime {
+        let near = given.clamp(-1 << 47, (1 << 47) - 1);
+        Exptime([near as u16, (near >> 16) as u16, (near >> 32) as u16])
+    }
+}
+
+impl From<Exptime> for i64 {
+    #[inline]
+    fn from(Exptime([low, middle, high]): Exptime) -> i64 {
+        i64::from(high.cast_signed()) << 32 | i64::from(middle) << 16 | i64::from(low)
+    }
+}
+
+impl fmt::Debug for Exptime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        i64::from(*self).fmt(f)
+    }
+}
+
 /// What the keys of a retrieval are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keys {
     /// Whether the reply shows cas ids.
     pub with_cas: bool,
     /// The new expiry, as the client gave it, for `gat` and `gats`.
-    pub touch: Option<i32>,
+    pub touch: Option<Exptime>,
 }
 
 /// A storage command, its value aside.
@@ -56,7 +84,7 @@ pub struct Storage {
     /// Client flags.
     pub client_flags: u32,
     /// Expiry as the client gave it.
-    pub exptime: i32,
+    pub exptime: Exptime,
     /// Bytes of the value.
     pub len: u32,
     /// Whether there is no reply.
@@ -143,7 +171,7 @@ pub enum Body {
     Touch {
         key: Span,
         hash: u64,
-        exptime: i32,
+        exptime: Exptime,
         quiet: bool,
     },
     /// A meta command without a value. Key and flags are as they were given, and checked.
@@ -241,5 +269,33 @@ impl Body {
     #[inline]
     pub fn ends_request(&self) -> bool {
         !matches!(self, Body::Read { last: false, .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exptime_is_kept_as_it_is_or_as_far_away_as_can_be() {
+        for given in [
+            0,
+            1,
+            -1,
+            2_592_000,
+            1 << 31,
+            -1 << 31,
+            1 << 32,
+            (1 << 47) - 1,
+        ] {
+            assert_eq!(i64::from(Exptime::from(given)), given);
+        }
+        assert_eq!(i64::from(Exptime::from(i64::MAX)), (1 << 47) - 1);
+        assert_eq!(i64::from(Exptime::from(i64::MIN)), -1 << 47);
+    }
+
+    #[test]
+    fn an_operation_is_no_longer_than_it_must_be() {
+        assert_eq!(size_of::<Op>(), 88);
     }
 }

@@ -12,7 +12,7 @@
 
 use super::command::{self, Verb};
 use super::flags::{self, MetaVerb};
-use super::number::{parse_i32, parse_u64};
+use super::number::{parse_i32, parse_i64, parse_u64};
 use super::op::{Body, Keys, MetaStorage, Op, Span, Storage};
 use super::reply;
 use super::scan::{line_feed, token_end};
@@ -196,11 +196,11 @@ impl Parser {
                 },
                 next,
             ),
-            Verb::GetAndTouch { with_cas } => match parse_i32(tokens.get(1)) {
+            Verb::GetAndTouch { with_cas } => match parse_i64(tokens.get(1)) {
                 Some(exptime) => {
                     let keys = Keys {
                         with_cas,
-                        touch: Some(exptime),
+                        touch: Some(exptime.into()),
                     };
                     self.begin_list(fill, at, &tokens, keys, next)
                 }
@@ -462,7 +462,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
             mode: Mode::Set,
             compare: None,
             client_flags,
-            exptime: exptime as i32,
+            exptime: i64::from(exptime).into(),
             len,
             quiet: false,
         };
@@ -501,7 +501,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
                 mode,
                 compare,
                 client_flags,
-                exptime: exptime as i32,
+                exptime: exptime.into(),
                 len,
                 quiet,
             };
@@ -622,11 +622,11 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
                 }),
                 None => refuse(reply::BAD_DELTA),
             },
-            Verb::Touch => match parse_i32(tokens.get(2)) {
+            Verb::Touch => match parse_i64(tokens.get(2)) {
                 Some(exptime) => Some(Body::Touch {
                     key,
                     hash,
-                    exptime,
+                    exptime: exptime.into(),
                     quiet,
                 }),
                 None => refuse(reply::BAD_EXPIRY),

@@ -207,7 +207,7 @@ fn naive(line: &[u8]) -> Vec<String> {
             2,
             tokens
                 .first()
-                .map(|t| String::from_utf8_lossy(t).parse::<i32>()),
+                .map(|t| String::from_utf8_lossy(t).parse::<i64>()),
         ),
         _ => {
             return if tokens.iter().take(22).next_back() == Some(&&b"noreply"[..]) {

@@ -287,7 +287,7 @@ fn crawl(server: &Server, classes: &[u8]) -> &'static [u8] {
     };
     if server
         .crawler
-        .start(Job { classes }, server.store.clock.now())
+        .start(Job { classes }, server.store.clock.awake())
     {
         reply::OK
     } else {
@@ -322,7 +322,7 @@ fn dump(call: &mut Call<'_, '_>, classes: &[u8], kind: Kind) -> Answer {
             Err(fault) => return say(fault),
         },
     };
-    let Some(entry) = server.crawler.start_dump(server.store.clock.now()) else {
+    let Some(entry) = server.crawler.start_dump(server.store.clock.awake()) else {
         return say(CRAWLER_BUSY);
     };
     call.local.counters.thread.lru_crawler_starts.add(1);

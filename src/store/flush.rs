@@ -8,13 +8,16 @@
 //! the stripes: after 85 flushes there is nothing left that is older than that, and nobody
 //! ever waits for a walk through all items.
 //!
-//! A delayed flush is a clock second at which the ticking thread begins the epoch. There is
-//! one; each flush replaces the last one's.
+//! A delayed flush is a clock second at which the first thread that notices begins the epoch.
+//! There is one; each flush replaces the last one's.
 
 use super::table::EPOCHS;
 use super::{Local, Store, Walk};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU8, AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// Parts that the stripes are walked in, one a flush. They divide the epochs: a part that is
 /// not walked between two flushes of one epoch would show what is older again.
@@ -59,23 +62,41 @@ impl Store {
             FlushTime::Never => self.flush.due_s.store(0, Relaxed),
             FlushTime::Now | FlushTime::At(_) => {
                 self.flush.due_s.store(0, Relaxed);
-                self.begin_epoch(local);
+                let _one = self.flush.one_at_a_time.lock().unwrap();
+                self.begin_epoch(local, || ());
             }
         }
     }
 
-    /// Carries out a flush that has become due. Called by the ticking thread.
+    /// Carries out a flush that has become due. Called by every thread that has waited: when this
+    /// returns, it has been carried out, by whichever thread.
+    #[inline]
     pub fn flush_if_due(&self, local: &mut Local) {
-        let due = self.flush.due_s.load(Relaxed);
+        let due = self.flush.due_s.load(Acquire);
         if due != 0 && due <= self.clock.now() {
-            self.flush(local, FlushTime::Now);
+            self.flush_due(local, due);
         }
     }
 
-    fn begin_epoch(&self, local: &mut Local) {
+    #[cold]
+    fn flush_due(&self, local: &mut Local, due: u32) {
         let _one = self.flush.one_at_a_time.lock().unwrap();
+        // Another thread may have carried it out, or another flush may have taken its place.
+        if self.flush.due_s.load(Relaxed) == due {
+            self.begin_epoch(local, || {
+                // After the new epoch: who finds that nothing is due finds that, too. A flush
+                // that has taken the place of this one meanwhile stays.
+                let flush = &self.flush;
+                let _ = flush.due_s.compare_exchange(due, 0, Release, Relaxed);
+            });
+        }
+    }
+
+    /// Begins an epoch, calls `begun`, and cleans up. The caller holds `one_at_a_time`.
+    fn begin_epoch(&self, local: &mut Local, begun: impl FnOnce()) {
         let epoch = (self.flush.epoch() + 1) % EPOCHS;
         self.flush.epoch.store(epoch, Relaxed);
+        begun();
         let part = usize::from(epoch) % PARTS;
         let stripes = self.table.stripes();
         for index in part * stripes / PARTS..(part + 1) * stripes / PARTS {

@@ -259,6 +259,15 @@ impl Store {
         })
     }
 
+    /// Brings the clock up to date, and carries out a flush that has become due: for a thread that
+    /// has waited, before it looks at items. What they mean to it is then what they mean now,
+    /// though the thread that ticks may not have run since.
+    #[inline]
+    pub fn catch_up(&self, local: &mut Local) {
+        self.clock.update();
+        self.flush_if_due(local);
+    }
+
     /// A thread's part; the counters are shared with whoever sums them up.
     pub fn join(&self, counters: Arc<Counters>) -> Local {
         let bumps = Arc::new(Bumps::new());

@@ -528,6 +528,36 @@ fn a_later_flush_replaces_the_pending_one() {
 }
 
 #[test]
+fn a_flush_that_many_find_due_happens_once_and_before_any_of_them_goes_on() {
+    const THREADS: usize = 3;
+    let store = Store::new(&config(4)).unwrap();
+    store.clock.pause(true);
+    let barrier = std::sync::Barrier::new(THREADS);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (store, barrier) = (&store, &barrier);
+            scope.spawn(move || {
+                let mut local = local(store);
+                for _ in 0..100 {
+                    let epoch = store.flush.epoch();
+                    barrier.wait();
+                    if thread == 0 {
+                        store.flush(&mut local, FlushTime::At(store.clock.now() + 1));
+                        store.clock.shift(1);
+                    }
+                    barrier.wait();
+                    store.flush_if_due(&mut local);
+                    let next = (epoch + 1) % table::EPOCHS;
+                    assert_eq!(store.flush.epoch(), next, "it has happened");
+                    barrier.wait();
+                    assert_eq!(store.flush.epoch(), next, "once");
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn an_expired_item_is_missing_for_everyone_and_its_memory_is_taken_first() {
     let store = Store::new(&config(2)).unwrap();
     store.clock.pause(true);

@@ -15,6 +15,17 @@ pub fn recv(fd: RawFd, buffer: &mut [u8]) -> Result<usize> {
     })
 }
 
+/// Whether there is something to receive: not if the peer has finished or is lost.
+pub fn is_readable(fd: RawFd) -> bool {
+    let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+    let mut first = [0_u8];
+    let peeked = retry(|| {
+        // SAFETY: the buffer is valid for its length.
+        check_len(unsafe { call!(recv(fd, first.as_mut_ptr().cast(), first.len(), flags)) })
+    });
+    peeked.is_ok_and(|len| len > 0)
+}
+
 /// Receives into several buffers, one after the other.
 pub fn recv_vectored(fd: RawFd, buffers: &mut [IoSliceMut<'_>]) -> Result<usize> {
     let count = buffers.len().min(SLICES_MAX) as libc::c_int;
@@ -57,5 +68,26 @@ fn retry(mut call: impl FnMut() -> Result<usize>) -> Result<usize> {
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             outcome => return outcome,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn what_can_be_received_stays_to_be_received() {
+        let (here, mut there) = UnixStream::pair().unwrap();
+        let fd = here.as_raw_fd();
+        assert!(!is_readable(fd));
+        there.write_all(b"x").unwrap();
+        assert!(is_readable(fd) && is_readable(fd));
+        assert_eq!(recv(fd, &mut [0; 2]).unwrap(), 1);
+        assert!(!is_readable(fd));
+        drop(there);
+        assert!(!is_readable(fd), "an end is nothing to receive");
     }
 }

@@ -6,7 +6,7 @@
 //! memory    address space              process  user, limits, signals, thread names
 //! wake      waking who waits there     seccomp  giving up system calls
 //! socket    listeners, accept          datagram UDP in and out
-//! simd      comparing many bytes
+//! simd      comparing many bytes       time     the kernel's clocks
 //! sync      mutexes, atomics
 //! ```
 //!
@@ -42,6 +42,7 @@ pub mod seccomp;
 pub mod simd;
 pub mod socket;
 pub mod sync;
+pub mod time;
 pub mod wake;
 
 use std::io::{Error, Result};
@@ -72,6 +73,7 @@ mod tests {
             "syscall",
             "waking fails only for an address that is not mapped",
         ),
+        ("interpreted.rs", "clock_gettime", "not in the program"),
         (
             "memory.rs",
             "munmap",
@@ -113,6 +115,11 @@ mod tests {
         ("socket.rs", "freeaddrinfo", "cannot fail"),
         ("socket.rs", "gai_strerror", "cannot fail"),
         ("socket.rs", "umask", "cannot fail"),
+        (
+            "time.rs",
+            "clock_gettime",
+            "fails only for an unknown clock",
+        ),
         ("wake.rs", "read", "fails only if nobody woke"),
         (
             "wake.rs",

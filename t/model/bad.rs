@@ -24,7 +24,7 @@ const LINES: &[(&str, &str)] = &[
     ("get\r\n", BAD_LINE),
     ("gat 5\r\n", BAD_LINE),
     ("gat x K\r\n", BAD_EXPIRY),
-    ("gat 2147483648 K\r\n", BAD_EXPIRY),
+    ("gat 9223372036854775808 K\r\n", BAD_EXPIRY),
     ("delete\r\n", BAD_LINE),
     ("touch K\r\n", BAD_LINE),
     ("touch K +5\r\n", BAD_EXPIRY),

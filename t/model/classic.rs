@@ -36,7 +36,7 @@ impl Maker {
         if command.starts_with("gat") {
             let given = self.expiry();
             send.extend(format!(" {given}").bytes());
-            expires_s = Some(self.world.expiry(given.into()));
+            expires_s = Some(self.world.expiry(given));
         }
         let mut want = Want::none();
         let mut key = Vec::new();
@@ -120,7 +120,7 @@ impl Maker {
             mode,
             value,
             flags,
-            expires_s: self.world.expiry(given.into()),
+            expires_s: self.world.expiry(given),
             compare,
             or_stale: false,
             cas: 0,
@@ -192,11 +192,11 @@ impl Maker {
         }
     }
 
-    fn lax_expiry(&mut self) -> (String, i32) {
+    fn lax_expiry(&mut self) -> (String, i64) {
         let given = self.expiry();
         match self.random.below(50) {
-            0 => ("4294967297".into(), 1),
-            1 => ("2147483648".into(), i32::MIN),
+            0 => ("4294967297".into(), 4_294_967_297),
+            1 => ("-9223372036854775808".into(), i64::MIN),
             2 if given >= 0 => (format!("+{given}"), given),
             3 if given >= 0 => (format!("{given:030}"), given),
             _ => (given.to_string(), given),
@@ -249,7 +249,7 @@ impl Maker {
     fn touch(&mut self) -> Step {
         let key = self.plain_key();
         let given = self.expiry();
-        let expires_s = self.world.expiry(given.into());
+        let expires_s = self.world.expiry(given);
         let mut send = [b"touch ", &key[..]].concat();
         send.extend(format!(" {given}").bytes());
         let quiet = self.put_tail(&mut send);
@@ -274,7 +274,7 @@ impl Maker {
             0 => 0,
             _ => {
                 let given = if given <= 0 {
-                    2 + given.unsigned_abs() as i32 % 9
+                    2 + given.unsigned_abs() as i64 % 9
                 } else {
                     given
                 };
@@ -284,7 +284,7 @@ impl Maker {
         };
         let quiet = self.random.one_in(5);
         send.extend_from_slice(if quiet { b" noreply\r\n" } else { b"\r\n" });
-        self.world.flush(given.into());
+        self.world.flush(given);
         Step::new(send, unless(quiet, "OK\r\n"))
     }
 

@@ -127,9 +127,9 @@ impl Maker {
     /// An expiry without a sign: its bytes, and the second that it means.
     fn wide_expiry(&mut self) -> (Vec<u8>, u32) {
         let given = match self.expiry() {
-            i32::MIN => u32::MAX,
-            given if given < 0 => 3_000_000 + given.unsigned_abs(),
-            given => given as u32,
+            i64::MIN => u32::MAX,
+            given if given < 0 => 3_000_000 + given.unsigned_abs() as u32,
+            given => u32::try_from(given).unwrap_or(u32::MAX),
         };
         (
             given.to_be_bytes().to_vec(),

@@ -213,21 +213,21 @@ impl Maker {
             .pick(&[0, 0, 0, 1, 5, 99, 1_000_000_000, u32::MAX])
     }
 
-    /// An expiry that fits the strict 32 bits of touch and the meta commands.
-    pub fn expiry(&mut self) -> i32 {
+    /// An expiry, as any command takes it.
+    pub fn expiry(&mut self) -> i64 {
         let unix = self.world.wall_at_zero_s + i64::from(self.world.now);
         let random = &mut self.random;
         match random.below(30) {
             0..17 => 0,
-            17..20 => 1 + random.below(12) as i32,
-            20 | 21 => 60 + random.below(500) as i32,
+            17..20 => 1 + random.below(12) as i64,
+            20 | 21 => 60 + random.below(500) as i64,
             22 => 2_592_000,
             23 => 2_592_001,
-            24 => -(random.below(5) as i32),
-            25 => i32::MIN,
-            26 => i32::MAX,
-            27 => random.below(4000) as i32,
-            _ => (unix + random.below(14) as i64 - 3) as i32,
+            24 => -(random.below(5) as i64),
+            25 => i64::MIN,
+            26 => *random.pick(&[i64::from(i32::MAX), 1 << 31, 1 << 32, unix * 1000, i64::MAX]),
+            27 => random.below(4000) as i64,
+            _ => unix + random.below(14) as i64 - 3,
         }
     }
 

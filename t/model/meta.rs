@@ -104,8 +104,8 @@ impl Maker {
                     item.expires_s = self.world.expiry(argument.parse().expect("a number"));
                 }
                 b'R' => {
-                    let before_s = self.world.expiry(argument.parse().expect("a number"));
-                    wins |= item.expires_s != 0 && item.expires_s < before_s;
+                    let given = argument.parse().expect("a number");
+                    wins |= self.world.is_before(item.expires_s, given);
                 }
                 b's' => want.put(format!(" s{}", item.value.len())),
                 b'f' => want.put(format!(" f{}", item.flags)),

@@ -141,8 +141,15 @@ impl World {
             0 => 0,
             ..0 => 1,
             given if given <= RELATIVE_MAX_S => self.now + given as u32,
-            given => (given - self.wall_at_zero_s).max(1) as u32,
+            // What the clock never reaches is never.
+            given => u32::try_from((given - self.wall_at_zero_s).max(1)).unwrap_or(0),
         }
+    }
+
+    /// Whether an item with that expiry has less time left than a client names.
+    pub fn is_before(&self, expires_s: u32, given: i64) -> bool {
+        let never = given != 0 && self.expiry(given) == 0;
+        expires_s != 0 && (never || expires_s < self.expiry(given))
     }
 
     /// `flush_all`: now, at a second, or never.
@@ -152,7 +159,7 @@ impl World {
             self.items.clear();
             self.flush_s = 0;
         } else {
-            self.flush_s = second - 1; // a time before the start comes out as never
+            self.flush_s = second.saturating_sub(1); // a time before the start comes out as never
         }
     }
 

@@ -261,6 +261,11 @@ my @ENTRIES = (
         },
     },
     {
+        name => 'deliberate: an exptime has 64 bits, whatever command it stands in',
+        splits => \&has_long_exptime,
+        when => sub { has_long_exptime($_[0]) },
+    },
+    {
         name => 'deliberate: a key that cannot stand in a line of text is shown in base64',
         when => sub {
             my ($request, $ours, $peers, $pairs) = @_;
@@ -315,6 +320,17 @@ sub is_stub {
     $line =~ s/\r\z//;
     my @words = words($line);
     return @words && $line !~ /\A / && @words < ($tokens_min{ $words[0] } // 0);
+}
+
+# Whether an exptime does not fit in 32 bits, or has more digits than fit there.
+sub has_long_exptime {
+    my ($request) = @_;
+    my @words = words($request->{line});
+    my $word = $words[0] // '';
+    my @times = $word =~ $STORAGE ? $words[3] : $word eq 'touch' ? $words[2] : $word =~ /\A(?:gats?|flush_all)\z/ ? $words[1]
+        : $word =~ /\Am[gsda]\z/ ? map { /\A[TNR](.*)/s } @words[2 .. $#words] : ();
+    my ($least, $most) = (-2**31, 2**31 - 1);
+    return grep { defined && /\A\s*([-+]?[0-9]{10,})(?:\s|\z)/ && ($1 < $least || $1 > $most || length $1 > 11) } @times;
 }
 
 sub without_stubs {
