@@ -15,6 +15,10 @@ use std::io::Result;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+/// How long a supervisor that reads nothing is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Who watches over this process, if somebody does.
 pub struct Supervisor {
@@ -62,6 +66,7 @@ fn connect(name: &OsStr) -> Result<UnixDatagram> {
         _ => SocketAddr::from_pathname(name)?,
     };
     let socket = UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(PATIENCE))?;
     socket.connect_addr(&address)?;
     Ok(socket)
 }
