@@ -143,8 +143,12 @@ impl Queue {
 
     fn put(&self, text: &[u8]) {
         let mut state = self.lock();
-        // None after one that was dropped, or nobody could say where they are missing.
-        if state.dropped > 0 || !state.take(text) {
+        let is_taken = if state.is_served {
+            state.take(text)
+        } else {
+            state.write_now(text)
+        };
+        if !is_taken {
             state.dropped += lines(text);
         }
         drop(state);
@@ -190,18 +194,39 @@ impl Queue {
 }
 
 impl State {
-    /// Takes text, or writes it at once if there is no thread for that; false if there is no
-    /// room.
+    /// Takes text to be written; false if there is no room. After a line that was dropped there
+    /// is none, or nobody could say where it is missing.
     fn take(&mut self, text: &[u8]) -> bool {
-        if !self.is_served {
-            return pieces(text)
-                .all(|piece| wait_writable(FD, Some(GRACE)) && Stderr.write_all(piece).is_ok());
-        }
-        let fits = self.text.is_empty() || self.text.len() + text.len() <= QUEUE_LEN;
+        let room = QUEUE_LEN.saturating_sub(self.text.len());
+        let fits = self.dropped == 0 && (text.len() <= room || self.text.is_empty());
         if fits {
             self.text.extend_from_slice(text);
         }
         fits
+    }
+
+    /// Writes text without a thread that does; false if there was no room in time. Who has
+    /// dropped a line is not waited for again.
+    fn write_now(&mut self, text: &[u8]) -> bool {
+        let patience = if self.dropped == 0 {
+            GRACE
+        } else {
+            Duration::ZERO
+        };
+        let mut writer = Writer::new(Stderr);
+        writer.lost = self.dropped;
+        let mut is_written = |piece| {
+            let is_ready = wait_writable(FD, Some(patience));
+            is_ready && {
+                writer.write(piece);
+                writer.lost == 0
+            }
+        };
+        let all = pieces(text).all(&mut is_written);
+        if all {
+            self.dropped = writer.lost;
+        }
+        all
     }
 }
 
