@@ -111,7 +111,7 @@ impl Arena {
     /// Gives the memory of a page that nobody uses back to the system; it can be used again.
     pub fn give_back(&self, page: usize) {
         // SAFETY: chunks that nobody uses are looked at as headers and words only, whose
-        // fields are atomics.
+        // fields are atomics; a page that was ever handed out is committed.
         unsafe { self.space.discard(ORIGIN + page * PAGE_LEN, PAGE_LEN) };
     }
 

@@ -19,7 +19,7 @@ use std::io::{Error, Result};
 use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::sync::atomic::{
-    AtomicBool, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+    AtomicBool, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
 
 /// A range of address space. Nothing of it may be touched until it is committed;
@@ -258,6 +258,7 @@ impl Reservation {
     ///
     /// # Safety
     /// 1. No reference to these bytes exists, but to atomics, for which zero is a value.
+    /// 2. They are committed, and both numbers are multiples of the system's page size.
     pub unsafe fn discard(&self, offset: usize, len: usize) {
         self.assert_inside(offset, len);
         // What is locked has to be named as such, and Linux before 5.18 cannot.
@@ -268,6 +269,12 @@ impl Reservation {
             if given == 0 {
                 return;
             }
+        }
+        for word in 0..len / size_of::<AtomicU64>() {
+            // SAFETY: inside of what can be written, and aligned, by (2); to others who look at
+            // these bytes they are atomics, by (1).
+            let word = unsafe { self.base.add(offset).cast::<AtomicU64>().add(word).as_ref() };
+            word.store(0, Relaxed);
         }
     }
 
@@ -333,6 +340,21 @@ mod tests {
         unsafe {
             assert_eq!(first.read(), 7);
             assert_eq!(first.add((1 << 30) - 1).read(), 0);
+        }
+    }
+
+    #[test]
+    fn locked_memory_that_is_given_back_reads_as_zero() {
+        let space = Reservation::new(COMMIT_STEP).unwrap();
+        space.commit(0, COMMIT_STEP).unwrap();
+        space.lock(0, COMMIT_STEP);
+        // SAFETY: committed, and of this test alone, which has no reference to it.
+        unsafe {
+            space.base().write_bytes(7, COMMIT_STEP);
+            space.discard(0, COMMIT_STEP);
+            for at in [0, 1, COMMIT_STEP - 1] {
+                assert_eq!(space.base().add(at).read(), 0);
+            }
         }
     }
 
