@@ -29,7 +29,7 @@ use std::fmt::Arguments;
 use std::io::{ErrorKind, Result, Write};
 use std::os::fd::RawFd;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes that wait at most; a longer line may wait alone. At full load with `-vv` it takes 50 ms
 /// or so to fill it: longer than the thread waits for a processor.
@@ -39,8 +39,10 @@ const KEPT_LEN: usize = 64 << 10;
 /// Lines are written up to so many bytes at a time: a pipe does not mix those with what other
 /// processes write (`PIPE_BUF`).
 const PIECE_LEN: usize = 4096;
-/// How long somebody who ends the process waits for a reader that takes nothing.
+/// How long somebody who ends the process waits for a reader that takes nothing, and for one that
+/// takes little.
 const GRACE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The number of standard error.
 const FD: RawFd = 2;
@@ -80,8 +82,8 @@ pub fn start() -> Result<()> {
     Ok(())
 }
 
-/// Waits until all that was said has been written, as long as there is progress. To be called by
-/// who is about to end the process.
+/// Waits until all that was said has been written, or until that has taken too long. To be called
+/// by who is about to end the process.
 pub fn flush() {
     QUEUE.flush();
 }
@@ -180,12 +182,13 @@ impl Queue {
     }
 
     fn flush(&self) {
+        let end = Instant::now() + PATIENCE;
         let mut state = self.lock();
         while state.is_served && (state.is_writing || !state.text.is_empty()) {
             let pieces = state.pieces;
             let waiting = self.moved.wait_timeout(state, GRACE);
             let (now, waited) = waiting.unwrap_or_else(PoisonError::into_inner);
-            if waited.timed_out() && now.pieces == pieces {
+            if waited.timed_out() && now.pieces == pieces || Instant::now() > end {
                 return;
             }
             state = now;
