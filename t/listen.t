@@ -147,15 +147,6 @@ for my $mode (qw(abc 888 0778 10000), '') {
     is("$code $stderr", "64 ERROR: Invalid mask $mode of the unix socket: octal numbers up to 7777 are possible.\n",
         "-a '$mode' is refused");
 }
-
-# A port for datagrams that somebody has already.
-{
-    my $port = free_port();
-    my $server = Server->start("-U $port");
-    my ($code, undef, $stderr) = Server->refused("-U $port");
-    is($code, 71, 'a port for datagrams is not shared with a server that lives');
-    like($stderr, qr/^failed to listen on one of interface\(s\) 127\.0\.0\.1: Address already in use$/m, '... and why');
-}
 {
     my $path = scratch_path('file');
     open my $file, '>', $path or die "$path: $!";

