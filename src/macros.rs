@@ -54,12 +54,8 @@ macro_rules! settings {
     };
 }
 
-/// Writes a line to standard error. `eprintln!` would end the process if nobody reads it
-/// any more, and a cache must not die of that.
+/// Writes a line to standard error, and never waits for whoever reads that: see `sys::stderr`.
 #[macro_export]
 macro_rules! log {
-    ($($arg:tt)*) => {{
-        use std::io::Write;
-        let _ = writeln!(std::io::stderr(), $($arg)*);
-    }};
+    ($($arg:tt)*) => { $crate::sys::stderr::line(format_args!($($arg)*)) };
 }

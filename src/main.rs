@@ -16,25 +16,34 @@ use memcached::ops::supervisor::Supervisor;
 use memcached::settings::{self, Refusal, Settings, Start};
 use memcached::store::hash::Secret;
 use memcached::sys::handover::Giver;
-use memcached::sys::memory::HUGE_PAGE_LEN;
+use memcached::sys::memory::{self, HUGE_PAGE_LEN};
 use memcached::sys::process::{self, Signal, SignalFd};
 use memcached::sys::seccomp::{self, Role};
+use memcached::sys::stderr;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::process::exit;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// The exit code of most failures.
 const FAILURE: i32 = 1;
+/// What is said when the system refuses a thread, or a filter of system calls.
+const NO_THREAD: &str = "failed to start a thread";
+const NOT_RESTRICTED: &str = "failed to drop privileges";
 
 fn main() {
+    stderr::tell_panics();
     let passed = activation::passed();
     let settings = read_settings();
     let environment = Environment::of_process();
     life::prepare(&settings).unwrap_or_else(|refusal| refuse(&refusal));
     // Signals are blocked before the first thread starts, so that none of them takes one.
     let signals = SignalFd::new().unwrap_or_else(|e| fail("signalfd", &e));
+    if settings.drop_privileges {
+        seccomp::turn_on().unwrap_or_else(|e| fail(NOT_RESTRICTED, &e));
+    }
+    stderr::start().unwrap_or_else(|e| fail(NO_THREAD, &e));
+    memory::lock_commits(settings.lock_memory);
     // It lives until the process ends, and every thread may borrow it.
     let logins = read_logins(&settings, &environment);
     let server: &'static Server = Box::leak(Box::new(
@@ -54,20 +63,21 @@ fn main() {
     drop(datagrams); // the workers have their own descriptors
     server
         .start_upkeep()
-        .unwrap_or_else(|e| fail("failed to start a thread", &e));
+        .unwrap_or_else(|e| fail(NO_THREAD, &e));
     let pid_file = PidFile::write(&server.settings);
-    let idle = IdleThread::start(server, Arc::clone(&workers))
-        .unwrap_or_else(|e| fail("failed to start a thread", &e));
+    let idle =
+        IdleThread::start(server, Arc::clone(&workers)).unwrap_or_else(|e| fail(NO_THREAD, &e));
     let mut listener =
         Listener::new(server, listening, workers, signals).unwrap_or_else(|e| fail("epoll", &e));
     let supervisor = Supervisor::find();
     supervisor.ready();
-    restrict(&server.settings, Role::Listener);
+    seccomp::restrict(Role::Listener).unwrap_or_else(|e| fail(NOT_RESTRICTED, &e));
     match listener.run() {
         Ok(signal) => {
             supervisor.stopping();
             stop(&server.settings, signal, &listener, idle, threads);
             pid_file.remove();
+            stderr::flush();
         }
         Err(e) => {
             log!("Exiting on error");
@@ -90,7 +100,7 @@ fn read_settings() -> Settings {
         Ok(Start::Print(text)) => {
             // Whoever asked may have stopped reading.
             let _ = std::io::stdout().write_all(text.as_bytes());
-            exit(0);
+            end(0);
         }
         Err(refusal) => refuse(&refusal),
     }
@@ -100,8 +110,8 @@ fn read_settings() -> Settings {
 fn read_logins(settings: &Settings, environment: &Environment) -> Logins {
     let logins = Logins::read(settings, environment);
     logins.unwrap_or_else(|complaint| {
-        log_text(&complaint);
-        exit(FAILURE);
+        stderr::text(complaint.as_bytes());
+        end(FAILURE);
     })
 }
 
@@ -116,7 +126,7 @@ fn preallocate(server: &Server) {
             "If using -L or other prealloc options, max memory must be at least {megabytes} \
              megabytes."
         );
-        exit(FAILURE);
+        end(FAILURE);
     }
 }
 
@@ -138,8 +148,8 @@ fn print_classes(server: &Server) {
 /// The logger ends with the process: what nobody has been sent by then is lost.
 fn start_logger(server: &'static Server) {
     let logger = Logger::new(server).unwrap_or_else(|e| fail("logger", &e));
-    process::spawn("mc-log", move || logger.run())
-        .unwrap_or_else(|e| fail("failed to start a thread", &e));
+    process::spawn("mc-log", Role::Worker, move || logger.run())
+        .unwrap_or_else(|e| fail(NO_THREAD, &e));
 }
 
 /// Workers, and the UDP sockets that each of them reads: all, or, if the interfaces are a
@@ -159,12 +169,8 @@ fn start_workers(
                     .unwrap_or_else(|e| fail("worker", &e));
             }
         }
-        let run = move || {
-            restrict(&server.settings, Role::Worker);
-            worker.run();
-        };
-        let thread = process::spawn("mc-worker", run)
-            .unwrap_or_else(|e| fail("failed to start a thread", &e));
+        let thread = process::spawn("mc-worker", Role::Worker, move || worker.run())
+            .unwrap_or_else(|e| fail(NO_THREAD, &e));
         (giver, thread)
     };
     let (workers, threads): (Vec<_>, _) = (0..threads).map(start).unzip();
@@ -191,8 +197,8 @@ fn open_sockets(settings: &Settings, passed: Vec<OwnedFd>) -> Vec<sockets::Liste
         activation::adopt(passed)
     };
     opened.unwrap_or_else(|refusal| {
-        log_text(&refusal.message);
-        exit(refusal.exit_code);
+        stderr::text(refusal.message.as_bytes());
+        end(refusal.exit_code);
     })
 }
 
@@ -203,14 +209,7 @@ fn check_limit(settings: &Settings, listeners: usize) {
     let reserved = listeners + WORKER_DESCRIPTORS * settings.threads as usize;
     if reserved + 1 >= settings.connections_max as usize {
         log!("Maxconns setting is too low, use -c to increase.");
-        exit(FAILURE);
-    }
-}
-
-/// `-o drop_privileges`: leaves the calling thread no more system calls than it needs.
-fn restrict(settings: &Settings, role: Role) {
-    if settings.drop_privileges {
-        seccomp::restrict(role).unwrap_or_else(|e| fail("failed to drop privileges", &e));
+        end(FAILURE);
     }
 }
 
@@ -249,15 +248,16 @@ fn stop(
 
 fn fail(what: &str, error: &std::io::Error) -> ! {
     log!("{what}: {}", process::error_text(error));
-    exit(FAILURE);
+    end(FAILURE);
 }
 
 fn refuse(refusal: &Refusal) -> ! {
-    log_text(&refusal.message);
-    exit(refusal.exit_code);
+    stderr::text(refusal.message.as_bytes());
+    end(refusal.exit_code);
 }
 
-/// Text that has its line ends already, if it has any.
-fn log_text(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+/// Ends the process when what it had to say has been written.
+fn end(exit_code: i32) -> ! {
+    stderr::flush();
+    std::process::exit(exit_code);
 }

@@ -217,12 +217,43 @@ SKIP: {
     my $warned = $server->stderr =~ /^warning: -k invalid, mlockall\(\) failed: \S/m ? 1 : 0;
     ok(($locked > 0) != $warned, $warned ? '... with a warning, as it may not lock' : '... in memory that is locked');
     my $client = $server->client;
-    $client->set("k$_", 'x' x 500_000) for 1 .. 20;
-    is(length $client->get('k20')->{value}, 500_000, '... and so is what comes later');
-    $server = Server->start('-k -u nobody') if $> == 0;
+    $client->set("k$_", 'x' x 500_000) for 1 .. 100;
+    is(length $client->get('k100')->{value}, 500_000, '... and so is what comes later');
+}
+
+# Locked memory of those who may lock some.
+SKIP: {
+    $> == 0 or skip 'only root can try what others may do', 1;
+    my $locked_kb = sub { (slurp('/proc/' . $_[0]->pid . '/status') =~ /^VmLck:\s+([0-9]+) kB/m)[0] };
+    my $start = sub {
+        my ($limit_kb) = @_;
+        my $program = scratch_path('program');
+        write_file($program, "#!/bin/sh\nulimit -l $limit_kb && exec " . Server::program() . ' "$@"' . "\n");
+        chmod 0700, $program;
+        local $ENV{MEMCACHED_DEBUG} = $program;
+        return Server->start('-k -m 5 -I 512k -u nobody');
+    };
+    my $server = $start->(8 << 10);
+    like($server->stderr, qr/\A-k: memory of the cache is locked as it is taken, up to 8192 kB\n\z/,
+        'who may lock as much as -m has the memory of the cache locked');
+    my ($client, $before) = ($server->client, $locked_kb->($server));
+    $client->set("k$_", 'x' x 50_000) for 1 .. 300;
+    cmp_ok($locked_kb->($server) - $before, '>=', 4 << 10, '... as it is taken');
+    is(length $client->get('k300')->{value}, 50_000, '... up to the limit of memory');
+    unlike($server->stderr, qr/warning/, '... all of that without a warning');
+
+    $server = $start->(4 << 10);
+    like($server->stderr, qr/\Awarning: -k invalid, mlockall\(\) failed: Cannot allocate memory\n-k: memory of the cache is locked as it is taken, up to 4096 kB\n\z/,
+        'who may lock less gets a warning');
+    $client = $server->client;
+    $client->set("k$_", 'x' x 50_000) for 1 .. 100;
+    is(length $client->get('k100')->{value}, 50_000, '... and is served');
+    my $warnings = () = $server->stderr =~ /^warning: -k: mlock2\(\) failed: Cannot allocate memory; memory taken from now on may be swapped out$/mg;
+    is($warnings, 1, '... when no more can be locked, that is told once');
+
+    $server = $start->(0);
     $server->client->is_silent('who may not lock memory is served, too');
-    like($server->stderr, qr/^warning: -k invalid, mlockall\(\) failed: Cannot allocate memory$/m, '... after a warning')
-        if $> == 0;
+    like($server->stderr, qr/^warning: -k invalid, mlockall\(\) failed: Operation not permitted$/m, '... after a warning');
 }
 
 done_testing;

@@ -40,9 +40,9 @@ my ($server, $client);
     $client->verifies;
 }
 
-# Pages of the pool go back at once, others when they come there.
-{
-    start('-m 12 -o slab_automove=0');
+# Pages of the pool go back at once, others when they come there; locked ones as well.
+for my $options ('', ' -k') {
+    start("-m 12 -o slab_automove=0$options");
     store('key', 130, LONG);
     my ($class) = map { /^(\d+):total_pages/ } keys %{ $client->stats('slabs') };
     $client->ask("delete key$_") for 1 .. 60;

@@ -9,6 +9,7 @@ use Server;
 
 use IO::Socket::IP;
 use IO::Socket::UNIX;
+use POSIX ();
 
 # Several addresses.
 {
@@ -92,6 +93,59 @@ SKIP: {
     $server->stop;
     $server = Server->start(['-s', $path, '-a', '660']);
     is(mode($path), '0660', '... in octal');
+}
+
+# A unix socket that somebody has already.
+{
+    my $path = scratch_path('socket');
+    my $server = Server->start(['-s', $path]);
+    my $refused = sub {
+        my ($when) = @_;
+        my ($code, undef, $stderr) = Server->refused(['-s', $path]);
+        is($code, 71, "a socket is not taken away from $when");
+        is($stderr, "bind(): Address already in use\nfailed to listen on UNIX socket: $path: Address already in use\n",
+            '... the reason is told');
+    };
+    $refused->('a server that lives');
+    is($server->client->stats->{pid}, $server->pid, '... which goes on');
+    $server->signal('STOP');
+    $refused->('one that stands still');
+    $server->signal('CONT');
+    $server->client->is_silent('... and serves when it goes on');
+    $server->signal('KILL');
+    is($server->wait_failure, 'signal 9', 'when it is killed');
+    ok(-S $path, '... the file stays');
+
+    # It is for one of several that start at the same moment.
+    for my $round (1 .. 5) {
+        my (@pids, @ended);
+        for (1 .. 4) {
+            my $pid = fork // die "fork: $!";
+            if (!$pid) {
+                open STDERR, '>', '/dev/null';
+                exec Server::program(), '-s', $path, $> == 0 ? ('-u', 'root') : () or POSIX::_exit(127);
+            }
+            push @pids, $pid;
+        }
+        my %alive = map { $_ => 1 } @pids;
+        until (keys %alive == 1) {
+            my $pid = waitpid -1, 0;
+            push @ended, $? >> 8 if delete $alive{$pid};
+        }
+        is("@ended", '71 71 71', 'of four that start at once three are refused');
+        my ($left) = keys %alive;
+        my $socket = IO::Socket::UNIX->new(Peer => $path) or die "connect: $!";
+        is(Client->new($socket)->stats->{pid}, $left, '... and the other one has the socket');
+        kill 'KILL', $left;
+        waitpid $left, 0;
+    }
+    $server = Server->start(['-s', $path]);
+    $server->client->is_silent('... and then it is free');
+}
+for my $mode (qw(abc 888 0778 10000), '') {
+    my ($code, undef, $stderr) = Server->refused(['-s', scratch_path('socket'), '-a', $mode]);
+    is("$code $stderr", "64 ERROR: Invalid mask $mode of the unix socket: octal numbers up to 7777 are possible.\n",
+        "-a '$mode' is refused");
 }
 {
     my $path = scratch_path('file');

@@ -21,12 +21,17 @@ for my $options ('', '-o no_drop_privileges', '-o drop_privileges,no_drop_privil
 
 # With it, it is.
 for my $options ('-o drop_privileges', '-o drop_privileges,relaxed_privileges') {
-    my $server = Server->start("-t 2 $options");
+    my $users = scratch_path('users');
+    write_users($users, "bob:secret\n");
+    my $server = Server->start("-t 2 $options -o idle_timeout=1000 -Y $users");
     my $client = $server->client;
+    $client->says("set auth 0 0 10\r\nbob secret\r\n", "STORED\r\n", 'a client logs in');
     is($client->stats('settings')->{drop_privileges}, 'yes', "'$options' is shown");
     my %modes = modes($server);
-    is($modes{2}{'mc-worker'}, 2, '... each worker is watched');
-    is($modes{2}{memcached}, 1, '... and so is the first thread');
+    is(join(' ', sort keys %modes), '2', '... each thread is watched');
+    is($modes{2}{'mc-worker'}, 2, '... each worker');
+    is($modes{2}{$_}, 1, "... and $_") for 'memcached', 'mc-log', 'mc-stderr', 'mc-lrumaint', 'mc-slabmaint',
+        'mc-itemcrawler', 'mc-idletimeout', 'mc-users';
     like(slurp('/proc/' . $server->pid . '/status'), qr/^NoNewPrivs:\s+1$/m, '... which gets no new privileges');
 
     my $other = $server->client;
@@ -81,7 +86,7 @@ for my $options ('-o drop_privileges', '-o drop_privileges,relaxed_privileges') 
     is($server->stop, 0, '... and nothing of that is out of bounds');
 }
 
-# Who may log in is looked up in memory: a sandboxed worker can look at no file.
+# Who may log in is looked up in memory; one thread reads files, and can do little else.
 {
     my $users = scratch_path('users');
     write_users($users, "bob:secret\n");
@@ -91,10 +96,12 @@ for my $options ('-o drop_privileges', '-o drop_privileges,relaxed_privileges') 
     is($login->('bob'), 'SASL_AUTH 00 val="Authenticated"', 'who is in the file may log in');
     is($login->('eve'), 'SASL_AUTH 20 val="Auth failure."', '... and nobody else');
     write_users($users, "eve:secret\n");
-    is($login->('eve'), 'SASL_AUTH 20 val="Auth failure."', 'a file that changes');
-    $server->signal('HUP');
-    wait_for(sub { $login->('eve') =~ /Authenticated/ }, '... counts after SIGHUP');
+    wait_for(sub { $login->('eve') =~ /Authenticated/ }, 'a file that changes counts');
     is($login->('bob'), 'SASL_AUTH 20 val="Auth failure."', '... and it alone');
+    write_users($users, "ann:secret\n");
+    $server->signal('HUP');
+    wait_for(sub { $login->('ann') =~ /Authenticated/ }, '... after SIGHUP, too');
+    write_users($users, "eve:secret\n");
     is($server->stop, 0, '... and none of that ends the server');
 
     $server = Server->start("-Y $users -o drop_privileges");

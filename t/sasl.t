@@ -88,6 +88,9 @@ my $host = hostname();
 write_file($users, join '', map { "$_\n" } '# users', '', 'bob:secret', "ann\@$host:one", 'ann:two', 'eve@there:three',
     'colon:pa:ss', "cr:end\r", 'empty:', 'twice:one', 'twice:two', 'long:' . 'x' x 248, 'over:' . 'x' x 249,
     'cut:' . 'x' x 252, ' spaced:out ');
+my $admits = sub { shown(plain(Binary->new($server->client), $_[0])) eq GOOD };
+$server->signal('HUP');
+wait_for(sub { $admits->("\0empty\0") }, 'SIGHUP has the file read');
 for my $row (
     # payload                          whether admitted
     ["\0bob\0secret",                  1],
@@ -141,17 +144,18 @@ for my $row (
         ($admitted ? 'admitted: ' : 'refused: ') . Client::visible(substr $payload, 0, 60));
 }
 
-# The file is read again when it has changed, and only then.
+# The file is read again when it has changed, and only then: by a thread that looks each second.
 write_file($users, "bob:new\n");
-is(shown(plain(Binary->new($server->client), "\0bob\0new")), GOOD, 'a new password is good at once');
+wait_for(sub { $admits->("\0bob\0new") }, 'a new password is good soon');
 is(shown(plain(Binary->new($server->client), "\0bob\0secret")), DENIED, '... and the old one is not');
 unlink $users;
-is(shown(plain(Binary->new($server->client), "\0bob\0new")), GOOD, 'when the file is gone its users stay');
-like($server->stderr, qr/^SASL: \Q$users\E: No such file or directory; the users of before stay$/m, '... and that is told');
+wait_for(sub { $server->stderr =~ /^SASL: \Q$users\E: No such file or directory; the users of before stay$/m },
+    'that the file is gone is told');
+is(shown(plain(Binary->new($server->client), "\0bob\0new")), GOOD, '... and its users stay');
 write_file("$users.new", 'x' x 300 . "\nann:x\n");
 chmod 0644, "$users.new";
 rename "$users.new", $users;
-is(shown(plain(Binary->new($server->client), "\0ann\0x")), GOOD, 'a file that takes its place is read');
+wait_for(sub { $admits->("\0ann\0x") }, 'a file that takes its place is read');
 is(shown(plain(Binary->new($server->client), "\0bob\0new")), DENIED, '... and counts alone');
 like($server->stderr, qr/everybody can read the passwords$/m, '... it is told that everybody can read it');
 like($server->stderr, qr/lines of more than 255 bytes are ignored: 1$/m, '... and that a line is too long');
@@ -171,17 +175,20 @@ unlike($server->stderr, qr/secret|ann:x|\bnew\b\W*$/, 'no password is told to an
         do { $stats = $bob->stats } until $stats->{listen_disabled_num} || $stats->{curr_connections} > $before;
     }
     write_file($users, "eve:secret\n");
-    is(shown(plain($bob, "\0bob\0secret")), GOOD, 'while there is no descriptor for the file its users stay') for 1 .. 3;
-    my $told = () = $crowded->stderr =~ /Too many open files; the users of before stay$/mg;
-    is($told, 1, '... which is told once');
+    my $refusals = sub { scalar(() = $crowded->stderr =~ /Too many open files; the users of before stay$/mg) };
+    wait_for($refusals, 'that there is no descriptor for the file is told');
+    is(shown(plain($bob, "\0bob\0secret")), GOOD, '... its users stay') for 1 .. 3;
+    is($refusals->(), 1, '... which is told once');
     $_->close for @others;
     wait_for(sub { $bob->stats->{accepting_conns} }, '... then there are some');
-    is(shown(plain(Binary->new($crowded->client), "\0bob\0secret")), DENIED, '... and who is no longer in the file is refused');
-    is(shown(plain(Binary->new($crowded->client), "\0eve\0secret")), GOOD, '... and who is in it now is not');
+    wait_for(sub { shown(plain(Binary->new($crowded->client), "\0eve\0secret")) eq GOOD },
+        '... and who is in the file by now is admitted');
+    is(shown(plain(Binary->new($crowded->client), "\0bob\0secret")), DENIED, '... and who is no longer in it is not');
 }
 
 # What is counted.
 write_file($users, "bob:secret\n");
+wait_for(sub { $admits->("\0bob\0secret") }, 'bob may log in again');
 for my $row (
     ['a login',                     '1 0', ["PLAIN", "\0bob\0secret"]],
     ['a wrong password',            '1 1', ["PLAIN", "\0bob\0nope"]],

@@ -2,7 +2,6 @@
 # What a client says to log in is wiped out of memory as soon as it has been looked at.
 use strict;
 use warnings;
-no warnings 'portable';                  # addresses have 64 bits
 use Test::More;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
@@ -41,34 +40,15 @@ for my $row (
             $client->send(substr $bytes, $cut);
             $client->recv_exact($reply_len);
             # Of a wrong password, as the right one is in the table of users.
-            wait_for(sub { !holds($server, substr $wrong, 0, 12) },
+            wait_for(sub { !$server->holds(substr $wrong, 0, 12) },
                 "$options, $before login, " . ($cut ? 'cut' : 'whole') . ': nothing is left of it');
         }
         my ($client, $wrong) = ($new_client->(), $password->());
         $client->send(substr $login_with->($wrong), 0, -4);
-        wait_for(sub { holds($server, substr $wrong, 0, 12) }, '... one that is not finished is kept');
+        wait_for(sub { $server->holds(substr $wrong, 0, 12) }, '... one that is not finished is kept');
         $client->close;
-        wait_for(sub { !holds($server, substr $wrong, 0, 12) }, '... until the client goes');
+        wait_for(sub { !$server->holds(substr $wrong, 0, 12) }, '... until the client goes');
     }
 }
 
 done_testing;
-
-# Whether these bytes are anywhere in memory that the server may write.
-sub holds {
-    my ($server, $bytes) = @_;
-    my $process = '/proc/' . $server->pid;
-    open my $maps, '<', "$process/maps" or die "$process/maps: $!";
-    open my $memory, '<:raw', "$process/mem" or die "$process/mem: $!";
-    while (my $line = <$maps>) {
-        my ($start, $end) = $line =~ /^([0-9a-f]+)-([0-9a-f]+) rw/ or next;
-        ($start, $end) = (hex $start, hex $end);
-        for (my $at = $start; $at < $end; $at += 1 << 20) {
-            sysseek $memory, $at, 0 or last;
-            # A little more than the step, as it may stand across one.
-            defined sysread $memory, my $piece, (1 << 20) + 100 or last;
-            return 1 if index($piece, $bytes) >= 0;
-        }
-    }
-    return 0;
-}

@@ -11,6 +11,7 @@
 use crate::ops::Server;
 use crate::sys::handover::Giver;
 use crate::sys::process;
+use crate::sys::seccomp::Role;
 use std::io::Result;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -43,7 +44,7 @@ impl IdleThread {
         }
         let end = Arc::new(End::default());
         let seen = Arc::clone(&end);
-        let thread = process::spawn("mc-idletimeout", move || {
+        let thread = process::spawn("mc-idletimeout", Role::Worker, move || {
             run(server, &workers, &seen);
         })?;
         Ok(Some(IdleThread { end, thread }))

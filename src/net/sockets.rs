@@ -148,7 +148,7 @@ impl Opening {
         let mut outcome = Ok(());
         for item in items {
             if item.restricted {
-                warn("WARNING: negotiating ports are ascii only when ascii authentication enabled");
+                log!("WARNING: negotiating ports are ascii only when ascii authentication enabled");
             }
             let port = item.port.unwrap_or(port);
             match self.host(item.host, port, item.protocol) {
@@ -200,7 +200,7 @@ impl Opening {
             if self.mark != 0 {
                 // Not everybody may; it is told, and the socket goes without.
                 let marked = socket::set_mark(&fd, self.mark);
-                let _ = marked.map_err(|e| warn(&format!("setsockopt: {}", error_text(&e))));
+                let _ = marked.map_err(|e| log!("setsockopt: {}", error_text(&e)));
             }
             match socket::bind(&fd, &address) {
                 Ok(()) => {}
@@ -224,16 +224,17 @@ impl Opening {
         match socket::grow_send_buffer(fd) {
             Ok((before, after)) if self.is_verbose => {
                 let fd = fd.as_raw_fd();
-                warn(&format!("<{fd} send buffer was {before}, now {after}"));
+                log!("<{fd} send buffer was {before}, now {after}");
             }
             Ok(_) => {}
-            Err(e) => warn(&format!("setsockopt: {}", error_text(&e))),
+            Err(e) => log!("setsockopt: {}", error_text(&e)),
         }
     }
 
     fn unix(&mut self, path: &Path, mask: u32) -> Result<(), Failure> {
         let fd = socket::unix().map_err(|e| self.fail("socket()", error_text(&e)))?;
-        socket::bind_unix(&fd, path, mask).map_err(|e| self.fail("bind()", error_text(&e)))?;
+        let bound = socket::bind_unix(&fd, path, mask);
+        let _turn = bound.map_err(|e| self.fail("bind()", error_text(&e)))?;
         self.listen(fd, None)
     }
 
@@ -445,7 +446,7 @@ pub fn write_port_file(listening: &[Listening]) {
         return;
     }
     if let Err(message) = write_ports(&path, listening) {
-        warn(&message);
+        log!("{message}");
     }
 }
 
@@ -475,11 +476,6 @@ fn write_ports(path: &OsStr, listening: &[Listening]) -> Result<(), String> {
     file.write_all(lines.as_bytes())
         .map_err(|error| failed("write", &error))?;
     fs::rename(&unfinished, path).map_err(|error| failed("rename", &error))
-}
-
-/// A line on stderr. That stderr is gone is no reason to stop.
-fn warn(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
 }
 
 #[cfg(test)]

@@ -57,10 +57,14 @@ impl Stash {
         let held = self.0.as_mut().expect("a long stash holds something");
         if held.memory.len() - held.end < LONG_LEN {
             // What has been taken makes room before memory grows.
-            held.memory.drain(..held.start);
+            let mut memory = vec![0; (held.memory.len() - held.start).max(held.bytes().len()) * 2];
+            memory[..held.bytes().len()].copy_from_slice(held.bytes());
             held.end -= held.start;
             held.start = 0;
-            held.memory.resize(held.memory.len().max(held.end) * 2, 0);
+            // It may hold a password, and wiping it costs less than the copy did.
+            held.memory.fill(0);
+            std::hint::black_box(&mut held.memory);
+            held.memory = memory;
         }
         let room = &mut held.memory[held.end..];
         let len = io::recv(fd, room)?;
@@ -78,17 +82,24 @@ impl Stash {
         }
     }
 
-    /// Takes `len` bytes from the front; a rest that is short gives the memory back.
+    /// Takes `len` bytes from the front; a rest that is short gives the memory back. Of a
+    /// `secret` nothing is left there.
     #[must_use]
-    pub fn without(mut self, len: usize) -> Stash {
+    pub fn without(mut self, len: usize, secret: bool) -> Stash {
+        if secret {
+            self.wipe(len);
+        }
         if let Some(held) = &mut self.0 {
             held.start += len;
         }
         if self.is_long() {
-            self
-        } else {
-            Stash::of(self.bytes())
+            return self;
         }
+        let rest = Stash::of(self.bytes());
+        if secret {
+            self.wipe(self.bytes().len());
+        }
+        rest
     }
 }
 
@@ -117,7 +128,7 @@ mod tests {
                 given += piece;
                 assert_eq!(stash.bytes(), &text[taken..given]);
                 if piece > 1 && given - taken > 60_000 {
-                    stash = stash.without(20_000);
+                    stash = stash.without(20_000, false);
                     taken += 20_000;
                 }
                 if piece == 1 && given > 40_100 {
@@ -125,7 +136,7 @@ mod tests {
                 }
             }
         }
-        stash = stash.without(given - taken - 5);
+        stash = stash.without(given - taken - 5, true);
         assert!(!stash.is_long() && stash.0.as_ref().unwrap().memory.len() == 5);
         assert_eq!(stash.bytes(), &text[given - 5..given]);
     }

@@ -61,8 +61,8 @@ pub struct Worker<'s> {
     datagrams: Vec<Datagrams<'s>>,
     /// Who has more to do.
     queue: VecDeque<u64>,
-    /// Who will have, and when.
-    resting: VecDeque<(Instant, u64)>,
+    /// Who will have, and when; the first to wake up is in front.
+    resting: Resting,
     local: Local,
     recorder: Arc<Recorder>,
     read_buffer: Vec<u8>,
@@ -110,7 +110,7 @@ impl<'s> Worker<'s> {
             clients: Clients::default(),
             datagrams: Vec::new(),
             queue: VecDeque::new(),
-            resting: VecDeque::new(),
+            resting: Resting::default(),
             local: server.add_thread(),
             recorder: server.log.recorder(),
             read_buffer: vec![0; READ_BUFFER_LEN],
@@ -208,14 +208,9 @@ impl<'s> Worker<'s> {
             return self.epoll.wait(events, timeout_ms);
         }
         let now = Instant::now();
-        while let Some(&(due, token)) = self.resting.front()
-            && due <= now
-        {
-            self.resting.pop_front();
-            self.queue.push_back(token);
-        }
-        match self.resting.front() {
-            Some((due, _)) if self.queue.is_empty() => self.epoll.wait_for(events, *due - now),
+        self.queue.extend(self.resting.take_due(now));
+        match self.resting.first() {
+            Some(due) if self.queue.is_empty() => self.epoll.wait_for(events, due - now),
             _ => self.epoll.wait(events, 0),
         }
     }
@@ -350,7 +345,7 @@ impl<'s> Worker<'s> {
                     client.queued = true;
                     let rest_us = self.server.settings.lru_crawler_sleep.get();
                     let due = Instant::now() + Duration::from_micros(rest_us.into());
-                    self.resting.push_back((due, token));
+                    self.resting.add(due, token);
                 }
             }
             Ok(Outcome::Watching(place)) => self.hand_over(token, place),
@@ -432,7 +427,7 @@ impl<'s> Worker<'s> {
         let Some(client) = self.clients.get(token) else {
             return Ok(Outcome::Waiting);
         };
-        let mut stash = std::mem::take(&mut client.stash);
+        let stash = std::mem::take(&mut client.stash);
         let bytes = match input {
             Input::Buffer(len) => &self.read_buffer[..len],
             Input::Stash => stash.bytes(),
@@ -452,21 +447,19 @@ impl<'s> Worker<'s> {
             asker,
             self.replies_max,
         );
-        let (at, next) = converse(client, &mut cx, bytes, &mut self.out, self.turn, others)?;
-        let had_secret = client.session.had_secret();
+        let outcome = converse(client, &mut cx, bytes, &mut self.out, self.turn, others);
+        // Whether or not a connection is left, nothing may be left of a password.
+        let had_secret =
+            client.session.had_secret() || outcome.is_err() && client.session.awaits_secret();
+        let at = outcome.as_ref().map_or(bytes.len(), |&(at, _)| at);
         client.stash = match input {
-            Input::Buffer(len) if at < len => Stash::of(&bytes[at..]),
-            Input::Buffer(_) => Stash::default(),
-            Input::Stash => {
-                if had_secret {
-                    stash.wipe(at);
-                }
-                stash.without(at)
-            }
+            Input::Buffer(_) => Stash::of(&bytes[at..]),
+            Input::Stash => stash.without(at, had_secret),
         };
         if had_secret && let Input::Buffer(len) = input {
             wipe(&mut self.read_buffer[..len]);
         }
+        let (_, next) = outcome?;
         if let Some(buffers_max) = self.buffers_max {
             self.held -= std::mem::take(&mut client.held);
             client.held = client.stash.bytes().len().div_ceil(BUFFER_BYTES as usize) as u32;
@@ -560,6 +553,33 @@ fn send<'s>(client: &mut Connection<'s>, cx: &Context<'_, 's>, out: &mut Output<
     Ok(())
 }
 
+/// Connections that rest, in the order in which they wake up; of equals the first to come first.
+/// How long they rest can be changed (`lru_crawler sleep`), so who comes last may be due first.
+#[derive(Default)]
+struct Resting(VecDeque<(Instant, u64)>);
+
+impl Resting {
+    fn add(&mut self, due: Instant, token: u64) {
+        let place = self.0.partition_point(|&(other, _)| other <= due);
+        self.0.insert(place, (due, token));
+    }
+
+    /// When the first of them wakes up.
+    fn first(&self) -> Option<Instant> {
+        self.0.front().map(|&(due, _)| due)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes out who has rested enough by then.
+    fn take_due(&mut self, now: Instant) -> impl Iterator<Item = u64> {
+        let count = self.0.partition_point(|&(due, _)| due <= now);
+        self.0.drain(..count).map(|(_, token)| token)
+    }
+}
+
 /// The connections of a worker. A token names a place and how often it has been filled, so
 /// that an event for one that is gone does not reach its successor.
 ///
@@ -643,5 +663,22 @@ mod tests {
     #[test]
     fn an_idle_client_takes_two_cache_lines() {
         assert_eq!(size_of::<Place<'_>>(), 128);
+    }
+
+    #[test]
+    fn who_rests_for_a_shorter_time_waits_behind_nobody() {
+        let (mut resting, start) = (Resting::default(), Instant::now());
+        let after = |ms| start + Duration::from_millis(ms);
+        for (token, due_ms) in [(1, 1000), (2, 0), (3, 5), (4, 5), (5, 2000)] {
+            resting.add(after(due_ms), token);
+        }
+        assert_eq!(resting.first(), Some(start));
+        let due: Vec<_> = resting.take_due(after(5)).collect();
+        assert_eq!(due, [2, 3, 4]);
+        assert_eq!(resting.first(), Some(after(1000)));
+        assert_eq!(resting.take_due(after(999)).count(), 0);
+        let due: Vec<_> = resting.take_due(after(3000)).collect();
+        assert_eq!(due, [1, 5]);
+        assert!(resting.is_empty());
     }
 }

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 use crate::settings::{Refusal, Settings};
+use crate::sys::memory;
 use crate::sys::process::{self, error_text};
 use std::ffi::OsString;
 use std::fs;
@@ -83,16 +84,25 @@ fn refusal(exit_code: i32, line: &str) -> Refusal {
     Refusal { message, exit_code }
 }
 
-/// `-k`: keeps memory from being swapped out, if that may be had.
+/// `-k`: keeps memory from being swapped out, if that may be had: all of it, or else that of the
+/// cache, as it is taken. Most systems let a user lock a certain number of bytes, and to lock all
+/// memory would count what is only reserved.
 ///
-/// Call it when the cache has its address space and before other threads start.
+/// Call it when the cache has its address space, and [`memory::lock_commits`] before that.
 pub fn lock_memory(settings: &Settings) {
     if !settings.lock_memory {
         return;
     }
-    if let Err(e) = process::lock_memory() {
-        let text = error_text(&e);
+    let Err(e) = process::lock_memory() else {
+        return memory::lock_commits(false); // what comes later is locked anyway
+    };
+    let (text, limit) = (error_text(&e), process::memlock_limit());
+    if !memory::locks_commits() || limit < settings.memory_bytes.get() {
         log!("warning: -k invalid, mlockall() failed: {text}");
+    }
+    if memory::locks_commits() {
+        let kilobytes = limit >> 10;
+        log!("-k: memory of the cache is locked as it is taken, up to {kilobytes} kB");
     }
 }
 

@@ -1,12 +1,19 @@
 //! Who may log in: the password files of `-Y` and of `-S`, read at the start and again when
 //! they change.
 //!
-//! Asked by the workers, read again by the listener (SIGHUP) and, for SASL, by a worker that
-//! finds the file changed, unless it is sandboxed (`-o drop_privileges`) and may not look. A
-//! mutex per file is held for the question; logins are rare.
+//! ```text
+//! worker   ─ name, password ─► table in memory ◄─ the whole file ─ mc-users ◄─ SIGHUP, a second
+//! ```
+//!
+//! A file may be a pipe, or on a disk that does not answer, and then whoever opens it or only
+//! looks at it waits. So once the server runs one thread of their own does that, `mc-users`,
+//! which runs only if there are such files: workers and the listener look into memory. The
+//! mutex of a table is held for a question or an exchange, never while a file is read; logins
+//! are rare.
 
 #![forbid(unsafe_code)]
 
+use super::bell::Bell;
 use super::passwords::{LINE_LEN_MAX, Table};
 use crate::settings::Settings;
 use crate::sys::process;
@@ -15,6 +22,8 @@ use std::io::Result as IoResult;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 use std::{env, fs};
 
 /// What the process's surroundings say about SASL.
@@ -72,11 +81,19 @@ impl Environment {
 const CONFIG_NAME: &str = "memcached.conf";
 const CONFIG_DIRECTORIES: [&str; 2] = ["/etc/sasl", "/etc/sasl2"];
 
+/// How often it is looked whether the SASL file has changed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// As good as never.
+const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
+
 /// The password files in use.
 #[derive(Default)]
 pub struct Logins {
     text: Option<TextUsers>,
     sasl: Option<SaslUsers>,
+    /// Whether all files are to be read again, and what wakes the thread that does it.
+    is_asked: AtomicBool,
+    bell: Bell,
 }
 
 impl Logins {
@@ -88,16 +105,41 @@ impl Logins {
         let text = settings.auth_file.as_deref();
         let text = text.map(|path| TextUsers::read(path, environment.locate(path)));
         // With both it is the text protocol that clients log in by.
-        let sasl =
-            (settings.sasl && text.is_none()).then(|| SaslUsers::read(settings, environment));
+        let sasl = (settings.sasl && text.is_none()).then(|| SaslUsers::read(environment));
         Ok(Logins {
             text: text.transpose()?,
             sasl: sasl.transpose()?,
+            ..Logins::default()
         })
     }
 
-    /// Reads all files again. What cannot be read stays as it was.
+    /// Whether there are files, so that a thread must [`follow`](Self::follow) them.
+    pub fn has_files(&self) -> bool {
+        self.text.is_some() || self.sasl.is_some()
+    }
+
+    /// Has all files read again, soon. It waits for nothing.
     pub fn reload(&self) {
+        self.is_asked.store(true, Relaxed);
+        self.bell.ring();
+    }
+
+    /// Reads files again when that is asked for or, for SASL, when they have changed: what
+    /// `mc-users` does.
+    pub fn follow(&self) -> ! {
+        let pause = self.sasl.as_ref().map_or(FOREVER, |_| LOOK_EVERY);
+        loop {
+            self.bell.wait(pause);
+            if self.is_asked.swap(false, Relaxed) {
+                self.read_again();
+            } else if let Some(sasl) = &self.sasl {
+                sasl.look();
+            }
+        }
+    }
+
+    /// Reads all files again. What cannot be read stays as it was.
+    fn read_again(&self) {
         if let Some(text) = &self.text {
             text.reload();
         }
@@ -171,15 +213,14 @@ struct SaslUsers {
     host: String,
     /// Whether the configuration leaves PLAIN among the mechanisms.
     offers_plain: bool,
-    /// Whether a login looks if the file has changed. A sandboxed worker that did would be the
-    /// end of the process.
-    follows_file: bool,
-    state: Mutex<SaslState>,
+    table: Mutex<Table>,
+    /// Of `mc-users` alone, which holds it while it reads.
+    seen: Mutex<Seen>,
 }
 
-struct SaslState {
-    table: Table,
-    /// Of the file that the table was read from.
+/// What is known of the file.
+struct Seen {
+    /// As it was when the table was read from it.
     stamp: Option<Stamp>,
     /// Whether it has been told that the file cannot be read any more.
     is_told: bool,
@@ -197,7 +238,7 @@ impl Stamp {
 }
 
 impl SaslUsers {
-    fn read(settings: &Settings, environment: &Environment) -> Result<SaslUsers, String> {
+    fn read(environment: &Environment) -> Result<SaslUsers, String> {
         let refusal = |why: &str| format!("SASL: {why}\nError initializing sasl.\n");
         let Some(path) = environment.password_file.as_ref() else {
             return Err(refusal("MEMCACHED_SASL_PWDB must name a password file"));
@@ -212,9 +253,8 @@ impl SaslUsers {
             path,
             host: environment.host.clone(),
             offers_plain: read_config(environment),
-            follows_file: !settings.drop_privileges,
-            state: Mutex::new(SaslState {
-                table,
+            table: Mutex::new(table),
+            seen: Mutex::new(Seen {
                 stamp,
                 is_told: false,
             }),
@@ -222,10 +262,6 @@ impl SaslUsers {
     }
 
     fn admits(&self, act_as: &[u8], user: &[u8], password: &[u8]) -> bool {
-        let mut state = self.state.lock().unwrap();
-        if self.follows_file && Stamp::of(&self.path) != state.stamp {
-            self.read_again(&mut state);
-        }
         let at_host = [b"@", self.host.as_bytes()].concat();
         let name = user.trim_ascii();
         if name.is_empty() {
@@ -241,31 +277,39 @@ impl SaslUsers {
         let is_itself = act_as.is_empty() || act_as == user || !has_realm && act_as == full;
         let bare = name.strip_suffix(&at_host[..]);
         let bare = bare.filter(|bare| !bare.is_empty()).unwrap_or(name);
-        state.table.admits(&full, bare, password) && is_itself
+        self.table.lock().unwrap().admits(&full, bare, password) && is_itself
     }
 
     fn reload(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.is_told = false;
-        self.read_again(&mut state);
+        let mut seen = self.seen.lock().unwrap();
+        seen.is_told = false;
+        self.read_again(&mut seen);
     }
 
-    /// Reads the file into `state`, or leaves the table as it was: then the next login tries
-    /// again, since what was in the way (too many open files) may be gone by then.
-    fn read_again(&self, state: &mut SaslState) {
+    /// Reads the file if it has changed.
+    fn look(&self) {
+        let mut seen = self.seen.lock().unwrap();
+        if Stamp::of(&self.path) != seen.stamp {
+            self.read_again(&mut seen);
+        }
+    }
+
+    /// Reads the file, or leaves the table as it was: then the next look tries again, since what
+    /// was in the way (too many open files) may be gone by then.
+    fn read_again(&self, seen: &mut Seen) {
         let stamp = Stamp::of(&self.path);
         match read_table(&self.path) {
             Ok(table) => {
-                *state = SaslState {
-                    table,
+                *self.table.lock().unwrap() = table;
+                *seen = Seen {
                     stamp,
                     is_told: false,
                 }
             }
-            Err(error) if !state.is_told => {
+            Err(error) if !seen.is_told => {
                 let (path, error) = (self.path.display(), process::error_text(&error));
                 log!("SASL: {path}: {error}; the users of before stay");
-                state.is_told = true;
+                seen.is_told = true;
             }
             Err(_) => {}
         }
@@ -383,13 +427,13 @@ mod tests {
         assert!(logins.admits_by_text(b"bob", b"one"));
         fs::write(&path, "bob:two\n").unwrap();
         assert!(logins.admits_by_text(b"bob", b"one"));
-        logins.reload();
+        logins.read_again();
         assert!(logins.admits_by_text(b"bob", b"two"));
         fs::write(&path, "bob\n").unwrap();
-        logins.reload();
+        logins.read_again();
         assert!(logins.admits_by_text(b"bob", b"two"));
         fs::remove_file(&path).unwrap();
-        logins.reload();
+        logins.read_again();
         assert!(logins.admits_by_text(b"bob", b"two"));
     }
 }

@@ -24,6 +24,7 @@ use crate::settings::Settings;
 use crate::store::hash::Secret;
 use crate::store::{CLASSES_MAX, ClassSizes, Config, Local, Store};
 use crate::sys::process::{self, Signal};
+use crate::sys::seccomp::Role;
 use conns::Conns;
 use crawler::Crawler;
 use logins::Logins;
@@ -136,20 +137,23 @@ impl Server {
         })
     }
 
-    /// Starts the threads that look after memory, those that the settings want. They run until
-    /// the process ends.
+    /// Starts the threads that look after memory, those that the settings want, and the one that
+    /// looks after the files of users, if there are any. They run until the process ends.
     ///
     /// # Errors
     /// The system has no more threads.
     pub fn start_upkeep(&'static self) -> Result<()> {
         let start = |name: &'static str, run: fn(&Server)| {
-            process::spawn(name, move || run(self)).map(drop)
+            process::spawn(name, Role::Worker, move || run(self)).map(drop)
         };
         if self.settings.lru_maintainer {
             start("mc-lrumaint", maintainer::run)?;
         }
         if self.settings.slab_reassign {
             start("mc-slabmaint", mover::run)?;
+        }
+        if self.logins.has_files() {
+            process::spawn("mc-users", Role::Reader, || self.logins.follow())?;
         }
         // A command may enable it later.
         start("mc-itemcrawler", crawler::run)

@@ -15,6 +15,10 @@ use std::io::Result;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+/// How long a supervisor that reads nothing is waited for in the end.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Who watches over this process, if somebody does.
 pub struct Supervisor {
@@ -37,10 +41,14 @@ impl Supervisor {
         }
     }
 
-    /// Says that clients are served, and by which process.
+    /// Says that clients are served, and by which process. A supervisor that is behind is waited
+    /// for, as it waits for this; later it is not, as clients would have to wait as well.
     pub fn ready(&self) {
         let pid = process::pid();
         self.tell(&format!("READY=1\nMAINPID={pid}\n"));
+        if let Some(socket) = &self.socket {
+            let _ = socket.set_write_timeout(Some(PATIENCE));
+        }
     }
 
     /// Says that the server is about to end.
@@ -93,6 +101,16 @@ mod tests {
             let len = socket.recv(&mut buffer).unwrap();
             assert_eq!(&buffer[..len], b"READY=1\n");
         }
+        std::fs::remove_file(&path).unwrap();
+        let _idle = UnixDatagram::bind(&path).unwrap();
+        let supervisor = Supervisor {
+            socket: connect(path.as_os_str()).ok(),
+        };
+        supervisor.ready();
+        let filler = UnixDatagram::unbound().unwrap();
+        filler.set_nonblocking(true).unwrap();
+        while filler.send_to(b"x", &path).is_ok() {}
+        supervisor.stopping(); // it does not wait until somebody reads
         std::fs::remove_file(&path).unwrap();
         assert!(connect(path.as_os_str()).is_err());
     }

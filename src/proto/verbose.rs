@@ -10,7 +10,8 @@
 //! With `-vvv` each look for a key is told as well. A session takes this way, one operation at
 //! a time, only if there is something to tell: the ordinary way knows nothing of it.
 //!
-//! All of this runs on a worker's thread, which holds no lock while it writes.
+//! All of this runs on a worker's thread, which holds no lock then, and waits for nobody
+//! who should read (`sys::stderr`).
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +19,7 @@ use super::context::Context;
 use super::flags::{Flags, Key, MetaVerb};
 use super::op::{Body, MetaStorage, Op, Storage};
 use super::reply::{self, Output};
-use std::io::Write;
+use crate::sys::stderr;
 
 /// What is told of one connection.
 #[derive(Clone, Copy)]
@@ -109,8 +110,7 @@ impl Log {
 /// Writes a line in one piece, so that those of several threads do not mix.
 fn tell(mut line: Vec<u8>) {
     line.push(b'\n');
-    // Nobody may be reading standard error any more.
-    let _ = std::io::stderr().write_all(&line);
+    stderr::text(&line);
 }
 
 impl<'s> Context<'_, 's> {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::row::Given;
 use super::{HashAlgorithm, Live, Refusal, numbers};
+use crate::store::LIMIT_MAX;
 
 /// How a field of type `T` is read from the command line and shown.
 pub(super) trait Kind<T> {
@@ -170,9 +171,18 @@ pub(super) struct Megabytes;
 
 impl Kind<Live<u64>> for Megabytes {
     fn set(&self, field: &mut Live<u64>, given: &Given<'_>) -> Result<(), Refusal> {
-        // A negative number wraps to nearly everything there is: known as "no limit".
-        let megabytes = i64::from(given.int()).cast_unsigned();
-        field.set(megabytes.wrapping_mul(1 << 20));
+        let text = given.text();
+        let megabytes = u64::try_from(numbers::long(&text));
+        let possible = megabytes
+            .ok()
+            .filter(|&megabytes| megabytes <= LIMIT_MAX >> 20);
+        let megabytes = possible.ok_or_else(|| {
+            let most = LIMIT_MAX >> 20;
+            let line =
+                format!("ERROR: Invalid memory limit {text}: 1 to {most} megabytes are possible.");
+            Refusal::new(64, line)
+        })?;
+        field.set(megabytes << 20);
         Ok(())
     }
 
@@ -241,9 +251,19 @@ impl Kind<u32> for Mark {
 /// Permission bits.
 pub(super) struct Octal;
 
+/// All bits of a file's mode. Of a socket's the low nine count.
+const MASK_MAX: u32 = 0o7777;
+
 impl Kind<u32> for Octal {
     fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
-        *field = numbers::octal(&given.text());
+        let text = given.text();
+        *field = numbers::octal(&text, MASK_MAX).ok_or_else(|| {
+            let line = format!(
+                "ERROR: Invalid mask {text} of the unix socket: octal numbers up to {MASK_MAX:o} \
+                 are possible."
+            );
+            Refusal::new(64, line)
+        })?;
         Ok(())
     }
 

@@ -9,10 +9,18 @@ pub(super) fn atoi(text: &str) -> i32 {
     number.clamp(i32::MIN.into(), i32::MAX.into()) as i32
 }
 
-/// The octal number a text begins with; as lenient as [`atoi`].
-pub(super) fn octal(text: &str) -> u32 {
+/// As [`atoi`], but what does not fit is the greatest or smallest number there is.
+pub(super) fn long(text: &str) -> i64 {
+    prefix(text, 10).0
+}
+
+/// An octal number up to `max` and nothing else.
+pub(super) fn octal(text: &str, max: u32) -> Option<u32> {
+    let is_octal = !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
     let number = prefix(text, 8).0;
-    number.clamp(0, u32::MAX.into()) as u32
+    u32::try_from(number)
+        .ok()
+        .filter(|&number| is_octal && number <= max)
 }
 
 /// The decimal fraction a text begins with, as C's `atof`, 0 if there is none.
@@ -112,15 +120,37 @@ mod tests {
         ] {
             assert_eq!(atoi(text), number, "{text:?}");
         }
+        for (text, number) in [
+            ("64m", 64),
+            ("abc", 0),
+            ("4294967360", 4_294_967_360),
+            ("-1", -1),
+            ("99999999999999999999", i64::MAX),
+            ("-99999999999999999999", i64::MIN),
+        ] {
+            assert_eq!(long(text), number, "{text:?}");
+        }
     }
 
     #[test]
-    fn octal_stops_at_the_first_other_digit() {
-        assert_eq!(octal("0777"), 0o777);
-        assert_eq!(octal("768"), 0o76);
-        assert_eq!(octal("junk"), 0);
-        assert_eq!(octal("-7"), 0);
-        assert_eq!(octal("77777777777777777777777777"), u32::MAX);
+    fn octal_numbers_stand_alone() {
+        assert_eq!(octal("0777", 0o7777), Some(0o777));
+        assert_eq!(octal("0", 0o7777), Some(0));
+        assert_eq!(octal("7777", 0o7777), Some(0o7777));
+        for text in [
+            "",
+            "768",
+            "888",
+            "junk",
+            "0777x",
+            "-1",
+            "+7",
+            " 7",
+            "10000",
+            "77777777777777777777777",
+        ] {
+            assert_eq!(octal(text, 0o7777), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -285,12 +285,13 @@ fn options_change_their_rows_and_no_others() {
         (&["-s", "/tmp/x"], "domain_socket /tmp/x"),
         (&["-a", "777"], "umask 777"),
         (&["-a", "0666"], "umask 666"),
+        (&["-a", "0"], "umask 0"),
         (&["-A"], "shutdown_command yes"),
         (&["-l", "a", "-l", "b"], "inter a,b, num_threads_per_udp 1"),
         (&["-l", "127.0.0.11", "-l", "127.0.0.1"], "inter 127.0.0.11"),
         (&["-l", ""], "inter "),
         (&["-m", "4098"], "maxbytes 4297064448"),
-        (&["-m", "-1"], "maxbytes 18446744073708503040"),
+        (&["-m", "8388542"], "maxbytes 8796023816192"),
         (&["-M"], "evictions off"),
         (&["-c", "12"], "maxconns 12"),
         (&["-vvvvv"], "verbosity 5"),
@@ -538,6 +539,31 @@ fn bad_values_are_refused_in_the_known_words() {
         (
             &["-m", "1"],
             "Cannot set item size limit higher than 1/2 of memory max.",
+            64,
+        ),
+        (
+            &["-m", "-1"],
+            "ERROR: Invalid memory limit -1: 1 to 8388542 megabytes are possible.",
+            64,
+        ),
+        (
+            &["-m", "8388543"],
+            "ERROR: Invalid memory limit 8388543: 1 to 8388542 megabytes are possible.",
+            64,
+        ),
+        (
+            &["-m", "4294967360"], // 64 and what was once cut off
+            "ERROR: Invalid memory limit 4294967360: 1 to 8388542 megabytes are possible.",
+            64,
+        ),
+        (
+            &["-a", "abc"],
+            "ERROR: Invalid mask abc of the unix socket: octal numbers up to 7777 are possible.",
+            64,
+        ),
+        (
+            &["-a", "888"],
+            "ERROR: Invalid mask 888 of the unix socket: octal numbers up to 7777 are possible.",
             64,
         ),
         (

@@ -27,6 +27,8 @@ pub const PAGE_LEN: usize = 1 << 20;
 const SPARE_PAGES: usize = 65;
 /// Pages that ids reach: 8 TiB.
 pub const PAGES_MAX: usize = (8 << ItemId::BITS) / PAGE_LEN;
+/// The highest limit for which there are ids: every class may own one page beyond it.
+pub const LIMIT_MAX: u64 = ((PAGES_MAX - SPARE_PAGES - 1) * PAGE_LEN) as u64;
 
 /// Bytes of the reservation before page 0.
 const ORIGIN: usize = HUGE_PAGE_LEN - PAGE_LEN;
@@ -109,7 +111,7 @@ impl Arena {
     /// Gives the memory of a page that nobody uses back to the system; it can be used again.
     pub fn give_back(&self, page: usize) {
         // SAFETY: chunks that nobody uses are looked at as headers and words only, whose
-        // fields are atomics.
+        // fields are atomics; a page that was ever handed out is committed.
         unsafe { self.space.discard(ORIGIN + page * PAGE_LEN, PAGE_LEN) };
     }
 

@@ -65,6 +65,7 @@ mod tail;
 mod verify;
 mod write;
 
+pub use arena::LIMIT_MAX;
 pub use change::{Change, NoChange, Removal};
 pub use classes::{CLASSES_MAX, ClassSizes, Classes};
 pub use crawl::{ClassSet, Crawl, Histogram, Histograms, LISTED_PER_HOLD, Listed, MINUTES};

@@ -103,7 +103,8 @@ impl<T: Plain> Space<T> {
         let start = bytes(from).next_multiple_of(COMMIT_STEP);
         let end = bytes(to) / COMMIT_STEP * COMMIT_STEP;
         if start < end {
-            // SAFETY: references to these bytes are to atomics, for which zero is a value.
+            // SAFETY: references to these bytes are to atomics, for which zero is a value; elements
+            // are committed in whole steps.
             unsafe { self.memory.discard(start, end - start) };
         }
     }

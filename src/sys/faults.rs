@@ -45,9 +45,9 @@ macro_rules! calls {
 }
 
 calls! {
-    accept4 bind dup2 epoll_create1 epoll_ctl epoll_wait eventfd fcntl fork getaddrinfo
+    accept4 bind connect dup2 epoll_create1 epoll_ctl epoll_wait eventfd fcntl flock fork getaddrinfo
     gethostname getpeername getpwnam_r getrlimit getsockname getsockopt kill listen madvise
-    mlockall mmap mprotect pipe2 prctl pthread_create pthread_sigmask read readv recv recvfrom
+    mlock2 mlockall mmap mprotect pipe2 poll prctl pthread_create pthread_sigmask read readv recv recvfrom
     send sendmsg setgid setgroups setrlimit setsid setsockopt setuid signalfd socket strerror_r
     syscall write
 }

@@ -1,8 +1,9 @@
-//! Bytes in and out of sockets.
+//! Bytes in and out of sockets, and waiting for room.
 
-use super::check_len;
+use super::{check, check_len};
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 /// Most slices that one call takes (`IOV_MAX` of Linux).
 pub const SLICES_MAX: usize = 1024;
@@ -60,6 +61,22 @@ pub fn send_vectored(fd: RawFd, buffers: &[IoSlice<'_>]) -> Result<usize> {
         // SAFETY: `IoSlice` has the layout of `iovec`, and sendmsg only reads what it names.
         check_len(unsafe { call!(sendmsg(fd, &raw const message, libc::MSG_NOSIGNAL)) })
     })
+}
+
+/// Waits until a descriptor takes bytes, or until that time is over; whether it takes some, or
+/// says why not.
+pub fn wait_writable(fd: RawFd, at_most: Option<Duration>) -> bool {
+    let timeout_ms = at_most.map_or(-1, |time| time.as_millis() as libc::c_int);
+    let mut asked = libc::pollfd {
+        fd,
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    let count = retry(|| {
+        // SAFETY: one record, valid for the call.
+        check(unsafe { call!(poll(&raw mut asked, 1, timeout_ms)) }).map(|count| count as usize)
+    });
+    count.is_ok_and(|count| count > 0)
 }
 
 fn retry(mut call: impl FnMut() -> Result<usize>) -> Result<usize> {

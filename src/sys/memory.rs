@@ -13,11 +13,14 @@
 use super::check;
 #[cfg(miri)]
 use super::interpreted as libc;
+use super::process::error_text;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{Error, Result};
 use std::ptr::NonNull;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 
 /// A range of address space. Nothing of it may be touched until it is committed;
 /// committed memory reads as zero until written.
@@ -34,6 +37,22 @@ pub struct Reservation {
 /// Lengths that are reserved and committed are multiples of this, and so of every page size
 /// that Linux has on the machines that this is built for (4 to 64 KiB).
 pub const COMMIT_STEP: usize = 64 << 10;
+
+/// Whether what is committed is locked, see [`lock_commits`].
+static LOCKS: AtomicBool = AtomicBool::new(false);
+
+/// From now on has the system keep committed memory from being swapped out, or stops that.
+///
+/// It is for those who may lock less than is reserved: what is committed is locked as it is
+/// touched. Once the system refuses, one line says so and no more is asked for.
+pub fn lock_commits(on: bool) {
+    LOCKS.store(on, Relaxed);
+}
+
+/// Whether committed memory is locked: that was asked for and has never failed.
+pub fn locks_commits() -> bool {
+    LOCKS.load(Relaxed)
+}
 
 /// Bytes of a huge page; reservations begin at a multiple of it.
 pub const HUGE_PAGE_LEN: usize = 2 << 20;
@@ -190,7 +209,32 @@ impl Reservation {
                 libc::PROT_READ | libc::PROT_WRITE,
             ))
         })?;
+        if locks_commits() {
+            self.lock(offset, len);
+        }
         Ok(())
+    }
+
+    /// Has bytes stay in memory from when they are touched. What a reservation does not fill is
+    /// not counted against what the process may lock.
+    fn lock(&self, offset: usize, len: usize) {
+        self.assert_inside(offset, len);
+        // SAFETY: inside the mapping; locking alters nothing of what memory holds.
+        let locked = check(unsafe {
+            call!(mlock2(
+                self.base.as_ptr().add(offset).cast(),
+                len,
+                libc::MLOCK_ONFAULT as libc::c_uint,
+            ))
+        });
+        if let Err(e) = locked
+            && LOCKS.swap(false, Relaxed)
+        {
+            let text = error_text(&e);
+            log!(
+                "warning: -k: mlock2() failed: {text}; memory taken from now on may be swapped out"
+            );
+        }
     }
 
     /// Asks for huge pages where they fit. A hint: refusal changes nothing but speed.
@@ -214,16 +258,24 @@ impl Reservation {
     ///
     /// # Safety
     /// 1. No reference to these bytes exists, but to atomics, for which zero is a value.
+    /// 2. They are committed, and both numbers are multiples of the system's page size.
     pub unsafe fn discard(&self, offset: usize, len: usize) {
         self.assert_inside(offset, len);
-        // SAFETY: inside the mapping, which is private and anonymous; (1).
-        unsafe {
-            call!(madvise(
-                self.base.as_ptr().add(offset).cast(),
-                len,
-                libc::MADV_DONTNEED,
-            ))
-        };
+        // What is locked has to be named as such, and Linux before 5.18 cannot.
+        for advice in [libc::MADV_DONTNEED, MADV_DONTNEED_LOCKED] {
+            // SAFETY: inside the mapping, which is private and anonymous; (1).
+            let given =
+                unsafe { call!(madvise(self.base.as_ptr().add(offset).cast(), len, advice)) };
+            if given == 0 {
+                return;
+            }
+        }
+        for word in 0..len / size_of::<AtomicU64>() {
+            // SAFETY: inside of what can be written, and aligned, by (2); to others who look at
+            // these bytes they are atomics, by (1).
+            let word = unsafe { self.base.add(offset).cast::<AtomicU64>().add(word).as_ref() };
+            word.store(0, Relaxed);
+        }
     }
 
     /// Tells the address sanitizer that nobody may touch these bytes from now on. It takes
@@ -250,6 +302,9 @@ impl Reservation {
         );
     }
 }
+
+/// From <linux/mman.h>.
+const MADV_DONTNEED_LOCKED: libc::c_int = 24;
 
 // From <sanitizer/asan_interface.h>.
 #[cfg(poison)]
@@ -285,6 +340,21 @@ mod tests {
         unsafe {
             assert_eq!(first.read(), 7);
             assert_eq!(first.add((1 << 30) - 1).read(), 0);
+        }
+    }
+
+    #[test]
+    fn locked_memory_that_is_given_back_reads_as_zero() {
+        let space = Reservation::new(COMMIT_STEP).unwrap();
+        space.commit(0, COMMIT_STEP).unwrap();
+        space.lock(0, COMMIT_STEP);
+        // SAFETY: committed, and of this test alone, which has no reference to it.
+        unsafe {
+            space.base().write_bytes(7, COMMIT_STEP);
+            space.discard(0, COMMIT_STEP);
+            for at in [0, 1, COMMIT_STEP - 1] {
+                assert_eq!(space.base().add(at).read(), 0);
+            }
         }
     }
 

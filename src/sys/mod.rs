@@ -7,6 +7,7 @@
 //! wake      waking who waits there     seccomp  giving up system calls
 //! socket    listeners, accept          datagram UDP in and out
 //! simd      comparing many bytes       time     the kernel's clocks
+//! stderr    lines for the operator
 //! sync      mutexes, atomics
 //! ```
 //!
@@ -41,6 +42,7 @@ pub mod process;
 pub mod seccomp;
 pub mod simd;
 pub mod socket;
+pub mod stderr;
 pub mod sync;
 pub mod time;
 pub mod wake;
@@ -102,6 +104,7 @@ mod tests {
         ("process.rs", "sigemptyset", "cannot fail"),
         ("process.rs", "signal", "fails only for an unknown signal"),
         ("seccomp.rs", "_exit", "does not return"),
+        ("seccomp.rs", "poll", "made in the same place"),
         (
             "seccomp.rs",
             "sigaction",

@@ -1,8 +1,9 @@
 //! What a process can do to itself: user, limits, signals, thread names, time used.
 
-use super::check;
+use super::seccomp::{self, Role};
+use super::{check, stderr};
 use std::ffi::{CStr, CString};
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{Error, ErrorKind, Result};
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -155,12 +156,39 @@ pub fn allow_core() -> Result<()> {
 
 /// Keeps all memory of the process, now and later, from being swapped out.
 ///
-/// Call it once the large reservations are made: with the right to lock only a few
-/// megabytes it then fails, where else the reservations would.
+/// # Errors
+/// The process may lock only so much. What the kernel would grant now it would take from what is
+/// mapped later, and refuse that: stacks of threads, and memory of the C library.
 pub fn lock_memory() -> Result<()> {
+    match memlock_limit() {
+        libc::RLIM_INFINITY => {}
+        _ if may_lock_all() => {}
+        0 => return Err(Error::from_raw_os_error(libc::EPERM)),
+        _ => return Err(Error::from_raw_os_error(libc::ENOMEM)),
+    }
     // SAFETY: no pointers.
     check(unsafe { call!(mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE)) })?;
     Ok(())
+}
+
+/// Whether the process has the right to lock memory beyond its limit (`CAP_IPC_LOCK`).
+fn may_lock_all() -> bool {
+    const IPC_LOCK: u64 = 1 << 14;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let rights = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let rights = rights.and_then(|rights| u64::from_str_radix(rights.trim(), 16).ok());
+    rights.is_some_and(|rights| rights & IPC_LOCK != 0)
+}
+
+/// Bytes that the process may lock, unless it has the right to lock any.
+pub fn memlock_limit() -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is valid for the call. If it fails nothing may be locked.
+    unsafe { call!(getrlimit(libc::RLIMIT_MEMLOCK, &mut limit)) };
+    limit.rlim_cur
 }
 
 /// Goes on in the background, in a session of its own: this returns in a new process,
@@ -331,18 +359,28 @@ fn set_thread_name(name: &str) {
     unsafe { call!(prctl(libc::PR_SET_NAME, buffer.as_ptr())) };
 }
 
-/// Starts a thread with that name, see `set_thread_name`.
+/// Starts a thread with that name, see `set_thread_name`, which gives up what its role does not
+/// need, if that was asked for ([`seccomp::turn_on`]). That it cannot is the end of the process.
 ///
 /// # Errors
 /// The system has no more threads, or no memory for one.
 pub fn spawn<T: Send + 'static>(
     name: &'static str,
+    role: Role,
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>> {
     #[cfg(feature = "faults")]
     super::faults::thread()?;
     Builder::new().spawn(move || {
         set_thread_name(name);
+        seccomp::restrict(role).unwrap_or_else(|e| {
+            stderr::line(format_args!(
+                "failed to drop privileges: {}",
+                error_text(&e)
+            ));
+            stderr::flush();
+            std::process::exit(1);
+        });
         body()
     })
 }
@@ -419,7 +457,6 @@ pub fn error_text(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn an_error_reads_as_the_system_calls_it() {

@@ -13,21 +13,28 @@
 //! instructions per row, and the kernel runs it before each call of the thread. A call that
 //! is not allowed raises SIGSYS; its handler says which one it was and ends the process.
 //!
-//! What a worker may do is in `WORKER`, what the listener may do besides in `LISTENER`.
-//! Threads that a restricted thread starts are restricted in the same way.
+//! What every thread may do is in `WORKER`, what two roles may do besides in `LISTENER` and
+//! `READER`. A thread cannot be started without a role (`process::spawn`), so none is forgotten;
+//! threads that a restricted thread starts have its filter besides.
 
 use super::check;
 use std::io::{Error, ErrorKind, Result};
 use std::mem::offset_of;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Who is restricted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A thread that serves clients.
+    /// A thread that serves clients, looks after memory or sends lines: it opens nothing.
     Worker,
-    /// The thread that accepts them, reads files again and ends the process.
+    /// The thread that reads files again, and writes none.
+    Reader,
+    /// The thread that accepts clients and ends the process.
     Listener,
 }
+
+/// Whether threads are restricted in this process: written once, before the first is started.
+static IS_ON: AtomicBool = AtomicBool::new(false);
 
 /// The kernel's name of the architecture that this program was built for.
 const ARCHITECTURE: Option<u32> = if cfg!(target_arch = "x86_64") {
@@ -97,7 +104,12 @@ static WORKER: &[Rule] = &[
     Any(libc::SYS_munmap),
     Any(libc::SYS_mremap),
     Any(libc::SYS_madvise),
+    Any(libc::SYS_mlock2),
     Any(libc::SYS_brk),
+    // Whether standard error takes more.
+    Any(libc::SYS_ppoll),
+    #[cfg(target_arch = "x86_64")]
+    Any(libc::SYS_poll),
     Any(libc::SYS_clock_gettime),
     Any(libc::SYS_gettimeofday),
     Any(libc::SYS_clock_nanosleep),
@@ -138,28 +150,53 @@ static LISTENER: &[Rule] = &[
     Any(libc::SYS_accept4),
     Any(libc::SYS_listen),
     Any(libc::SYS_setsockopt),
-    Any(libc::SYS_openat),
-    Any(libc::SYS_fstat),
-    Any(libc::SYS_newfstatat),
-    Any(libc::SYS_statx),
-    Any(libc::SYS_lseek),
+    // The file with the number of the process, in the end.
     Any(libc::SYS_unlinkat),
     #[cfg(target_arch = "x86_64")]
     Any(libc::SYS_unlink),
 ];
 
-/// Gives up, in the calling thread and for ever, all system calls that its role does not need.
+/// What a thread needs besides that reads files: nothing that makes one, or writes to it.
+static READER: &[Rule] = &[
+    Without(
+        libc::SYS_openat,
+        2,
+        (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC) as u32,
+    ),
+    Any(libc::SYS_fstat),
+    Any(libc::SYS_newfstatat),
+    Any(libc::SYS_statx),
+    Any(libc::SYS_lseek),
+];
+
+/// From now on each thread that is started is restricted by its role, as is who calls
+/// [`restrict`]. Call it before the first is.
+///
+/// # Errors
+/// Filters are not known for this architecture.
+pub fn turn_on() -> Result<()> {
+    ARCHITECTURE.ok_or_else(|| Error::from(ErrorKind::Unsupported))?;
+    report_violations()?;
+    IS_ON.store(true, Relaxed);
+    Ok(())
+}
+
+/// Gives up, in the calling thread and for ever, all system calls that its role does not need;
+/// nothing, unless that was turned on.
 ///
 /// # Errors
 /// The kernel does not know such filters, or they are not known for this architecture.
 pub fn restrict(role: Role) -> Result<()> {
+    if !IS_ON.load(Relaxed) {
+        return Ok(());
+    }
     let architecture = ARCHITECTURE.ok_or_else(|| Error::from(ErrorKind::Unsupported))?;
-    report_violations()?;
     let more = match role {
         Role::Worker => &[][..],
+        Role::Reader => READER,
         Role::Listener => LISTENER,
     };
-    // Of two rows about a call the first one counts.
+    // Of two rows about a call the first one counts whose argument is as it says.
     let rules = more.iter().chain(WORKER);
     let mut program = program(architecture, std::process::id(), rules);
     let filter = libc::sock_fprog {
@@ -264,6 +301,9 @@ fn report_violations() -> Result<()> {
 /// padding, and the address of the call.
 const SYSCALL_AT: usize = 16 + size_of::<usize>();
 
+/// How long the line may wait until standard error takes it.
+const GRACE_MS: libc::c_int = 1000;
+
 /// Says which call it was, and ends the process. It allocates nothing and takes no lock.
 extern "C" fn on_violation(_: libc::c_int, info: *const libc::siginfo_t, _: *const libc::c_void) {
     // SAFETY: the kernel passes a full record, which has that number there.
@@ -276,10 +316,17 @@ extern "C" fn on_violation(_: libc::c_int, info: *const libc::siginfo_t, _: *con
         *digit = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
-    // SAFETY: the line is valid for its length; both calls are allowed in a handler, and
-    // by the filter.
+    let mut stderr = libc::pollfd {
+        fd: libc::STDERR_FILENO,
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    // SAFETY: `stderr` and the line are valid for their lengths; the calls are allowed in a
+    // handler, and by the filter. Nobody may be reading, and then the end must not wait.
     unsafe {
-        libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len());
+        if libc::poll(&raw mut stderr, 1, GRACE_MS) > 0 {
+            libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len());
+        }
         libc::_exit(1);
     }
 }
@@ -343,9 +390,27 @@ mod tests {
         for call in [libc::SYS_socket, libc::SYS_execve, libc::SYS_bind] {
             assert_eq!(ask(&listener, call, [0; 6]), libc::SECCOMP_RET_TRAP);
         }
-        for call in [libc::SYS_accept4, libc::SYS_recvfrom, libc::SYS_openat] {
+        for call in [libc::SYS_accept4, libc::SYS_recvfrom, libc::SYS_unlinkat] {
             assert_eq!(ask(&listener, call, [0; 6]), libc::SECCOMP_RET_ALLOW);
         }
+        assert_eq!(ask(&listener, libc::SYS_openat, [0; 6]), refused);
+    }
+
+    #[test]
+    fn who_reads_files_writes_none() {
+        let reader = [READER, WORKER].concat();
+        let refused = libc::SECCOMP_RET_ERRNO | libc::EACCES as u32;
+        for (flags, expected) in [
+            (libc::O_RDONLY | libc::O_CLOEXEC, libc::SECCOMP_RET_ALLOW),
+            (libc::O_WRONLY | libc::O_CLOEXEC, refused),
+            (libc::O_RDWR, refused),
+            (libc::O_RDONLY | libc::O_CREAT, refused),
+        ] {
+            let args = [0, 0, flags as u64, 0, 0, 0];
+            assert_eq!(ask(&reader, libc::SYS_openat, args), expected, "{flags:o}");
+        }
+        let unlink = ask(&reader, libc::SYS_unlinkat, [0; 6]);
+        assert_eq!(unlink, libc::SECCOMP_RET_TRAP);
     }
 
     #[test]

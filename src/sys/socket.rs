@@ -8,6 +8,7 @@
 
 use super::check;
 use std::ffi::{CStr, CString, OsStr};
+use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
 use std::mem::{offset_of, size_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -16,6 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use std::{fmt, fs, ptr};
 
 /// One end of a connection, or where a listener is bound.
@@ -275,23 +277,62 @@ pub fn bind(socket: &OwnedFd, address: &SocketAddr) -> Result<()> {
 
 /// Binds a unix socket to `path`, whose file gets exactly the permission bits of `mode`.
 ///
-/// A socket that is there already is removed, even if a server listens on it; any other
-/// file is left alone, and then the path is in use. Only the first [`UNIX_PATH_MAX`]
-/// bytes of the path count. The process' umask changes for a moment: call this while no
-/// other thread makes files.
-pub fn bind_unix(socket: &OwnedFd, path: &Path, mode: u32) -> Result<()> {
+/// A socket that is there already is removed if nobody answers at it, as after a crash. Where
+/// somebody does the path is in use, as is that of any other file, which is left alone. Only the
+/// first [`UNIX_PATH_MAX`] bytes of the path count. Keep what is returned until the socket
+/// listens: before that it does not answer, and somebody else might take it for left over.
+///
+/// The process' umask changes for a moment: call this while no other thread makes files.
+pub fn bind_unix(socket: &OwnedFd, path: &Path, mode: u32) -> Result<Turn> {
     let path = unix_path(path);
     if path.as_os_str().is_empty() {
         // To the kernel this would mean a socket without a file.
         return Err(Error::from_raw_os_error(libc::ENOENT));
     }
-    if fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
+    let turn = Turn::at(path);
+    let address = RawAddress::of_unix(path);
+    if fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
+        && !address.answers()?
+    {
         // If this fails, bind says why in the operator's terms.
         let _ = fs::remove_file(path);
     }
-    let address = RawAddress::of_unix(path);
     let _umask = Umask::set(!mode & 0o777);
-    address.bind(socket)
+    address.bind(socket)?;
+    Ok(turn)
+}
+
+/// The right to put a socket into a directory: of two servers that start at the same moment one
+/// waits for the other.
+///
+/// It is a lock on the directory itself, which leaves no file behind. Where it cannot be had
+/// (nobody may read the directory, somebody else holds it for long) there is no turn, and one
+/// goes without.
+#[derive(Debug)]
+pub struct Turn {
+    _directory: Option<File>,
+}
+
+impl Turn {
+    fn at(path: &Path) -> Turn {
+        const TRIES: u32 = 100;
+        const PAUSE: Duration = Duration::from_millis(10);
+        let directory = path.parent().filter(|parent| *parent != Path::new(""));
+        let directory = File::open(directory.unwrap_or(Path::new("."))).ok();
+        let Some(file) = &directory else {
+            return Turn { _directory: None };
+        };
+        for _ in 0..TRIES {
+            // SAFETY: no pointers. Closing the file gives the lock back.
+            if unsafe { call!(flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB)) } == 0 {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Turn {
+            _directory: directory,
+        }
+    }
 }
 
 /// Bytes of path that a unix address holds; the last of its 108 is for the NUL.
@@ -463,6 +504,23 @@ impl RawAddress {
         ((&raw const self.storage).cast(), len)
     }
 
+    /// Whether somebody listens at this address, or has it for another kind of socket.
+    fn answers(&self) -> Result<bool> {
+        let socket = unix()?;
+        let (name, len) = self.as_name();
+        // SAFETY: `name` is valid for `len` bytes, which the call only reads.
+        match check(unsafe { call!(connect(socket.as_raw_fd(), name, len)) }) {
+            Ok(_) => Ok(true),
+            // Others wait there, so many that the queue is full.
+            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(true),
+            Err(e) => match e.raw_os_error() {
+                Some(libc::EPROTOTYPE) => Ok(true),
+                Some(libc::ECONNREFUSED | libc::ENOENT) => Ok(false),
+                _ => Err(e),
+            },
+        }
+    }
+
     fn bind(&self, socket: &OwnedFd) -> Result<()> {
         let storage = (&raw const self.storage).cast();
         // SAFETY: by (1) there are `len` bytes to read: only `of` makes what is bound.
@@ -623,6 +681,27 @@ mod tests {
             assert_eq!(local_address(&accepted).unwrap().to_string(), shown);
             client.write_all(b"x").unwrap();
         }
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_path_where_somebody_answers_is_in_use() {
+        let path = temp_path("socket-alive");
+        let refusal = || bind_unix(&unix().unwrap(), &path, 0o700).err();
+        let listener = unix().unwrap();
+        let turn = bind_unix(&listener, &path, 0o700).unwrap();
+        listen(&listener, 0).unwrap();
+        drop(turn);
+        // From the second round on, the queue is full of those who asked before.
+        for _ in 0..3 {
+            assert_eq!(refusal().unwrap().kind(), ErrorKind::AddrInUse);
+        }
+        drop(listener);
+        let datagrams = new(libc::AF_UNIX, libc::SOCK_DGRAM).unwrap();
+        bind_unix(&datagrams, &path, 0o700).unwrap();
+        assert_eq!(refusal().unwrap().kind(), ErrorKind::AddrInUse);
+        drop(datagrams);
+        assert!(refusal().is_none(), "nobody is there any more");
         fs::remove_file(&path).unwrap();
     }
 

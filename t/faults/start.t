@@ -7,7 +7,13 @@ use FindBin qw($Bin);
 use lib "$Bin/../lib";
 use Server;
 
+use IO::Socket::UNIX;
+
 use constant LISTENING => 'failed to listen on one of interface\(s\) 127\.0\.0\.1: ';
+
+# The file of a unix socket whose server is gone.
+my $stale = scratch_path('socket');
+IO::Socket::UNIX->new(Local => $stale, Listen => 1) or die "$stale: $!";
 
 my @refusals = (
     # plan, options, exit code, all of stderr
@@ -33,7 +39,7 @@ my @refusals = (
     ['signalfd EMFILE', '', 1, 'signalfd: Too many open files'],
     ['pthread_sigmask EINVAL', '', 1, 'signalfd: Invalid argument'],
     (map { ["pthread_create EAGAIN after $_", '-o idle_timeout=5', 1,
-        'failed to start a thread: Resource temporarily unavailable'] } 0 .. 8),
+        'failed to start a thread: Resource temporarily unavailable'] } 0 .. 9),
     ['socket EMFILE', '', 71, 'server_socket: Too many open files'],
     ['socket ENOBUFS', '', 71, LISTENING . 'No buffer space available'],
     ['setsockopt ENOMEM', '', 71, LISTENING . 'Cannot allocate memory'],
@@ -42,6 +48,7 @@ my @refusals = (
     ['bind EACCES', '', 71, 'bind\(\): Permission denied\n' . LISTENING . 'Permission denied'],
     ['listen EADDRINUSE', '', 71, 'listen\(\): Address already in use\n' . LISTENING . 'Address already in use'],
     ['getsockname ENOBUFS', '', 71, 'getsockname\(\): No buffer space available\n' . LISTENING . 'No buffer space available'],
+    ['connect EACCES', "-s $stale", 71, 'bind\(\): Permission denied\n' . "failed to listen on UNIX socket: $stale: Permission denied"],
     ['getaddrinfo EIO', '', 71, 'getaddrinfo\(\): Input/output error\n' . LISTENING . 'Input/output error'],
     ['setrlimit EPERM; getrlimit EIO', '-r', 71, 'failed to ensure corefile creation'],
     ['setrlimit EPERM', '-r', 71, 'failed to ensure corefile creation'],
@@ -68,13 +75,20 @@ for my $tolerated (
     ['setrlimit EPERM times 1', '-r', ''],
     ['setsockopt ENOMEM after 5 times 1', '-U -1', 'setsockopt: Cannot allocate memory\n'],
     ['setrlimit EPERM', '', ''],              # a debug build goes on; t/daemon.t has the other
-    ['mlockall ENOMEM', '-k', 'warning: -k invalid, mlockall\(\) failed: Cannot allocate memory\n'],
+    ['mlockall ENOMEM; mlock2 EPERM', '-k', 'warning: -k: mlock2\(\) failed: Operation not permitted; memory taken from now on may be swapped out\n'
+        . 'warning: -k invalid, mlockall\(\) failed: Cannot allocate memory\n'],
+    ['mlockall ENOMEM; getrlimit EPERM', '-k', 'warning: -k invalid, mlockall\(\) failed: Cannot allocate memory\n'
+        . '-k: memory of the cache is locked as it is taken, up to 0 kB\n'],
     ['mmap ENOMEM times 1', '', ''],
+    ['flock EAGAIN times 3', "-s $stale", ''],
+    ['flock EIO', "-s $stale", ''],           # after a second of trying
     ['getpwnam_r EINTR times 3', '', ''],
     ['gethostname EPERM', '', ''],
     ['prctl EINVAL', '', ''],
     ['madvise EINVAL', '-L -m 64', ''],
     $> == 0 ? ['setgroups EPERM', '', 'failed to drop supplementary groups: Operation not permitted\n'] : (),
+    $> == 0 ? ['setgroups EPERM; poll EINTR times 3', '', 'failed to drop supplementary groups: Operation not permitted\n'] : (),
+    $> == 0 ? ['setgroups EPERM; poll EIO', '', '1 log lines dropped\n'] : (),
 ) {
     my ($plan, $options, $says) = @$tolerated;
     my $server = Server->start("-t 2 $options", env => { MEMCACHED_FAULTS => $plan });

@@ -3,6 +3,7 @@
 #
 #     my $server = Server->start('-t 4 -m 64');           # any free port on 127.0.0.1
 #     my $server = Server->start(['-s', $path], build => 'release', env => { A => 1 });
+#     my $server = Server->start('-vv', stderr => $pipe); # then ->stderr knows nothing
 #     my ($code, $out, $err) = Server->refused('-c 0');   # a start that must fail
 #
 # The programs are $MEMCACHED_DEBUG and $MEMCACHED_RELEASE, else what cargo built under
@@ -53,7 +54,7 @@ sub start {
         path      => scalar _value_of('-s', @args),
         host      => _host(scalar _value_of('-l', @args)),
     }, $class;
-    $self->{pid} = _spawn([program($with{build}), @args], '/dev/null', $self->{stderr},
+    $self->{pid} = _spawn([program($with{build}), @args], '/dev/null', $with{stderr} || $self->{stderr},
         { MEMCACHED_PORT_FILENAME => $self->{port_file}, %{ $with{env} || {} } });
     push @running, $self;
     weaken $running[-1];
@@ -136,7 +137,7 @@ sub _spawn {
     @ENV{ keys %$env } = values %$env;
     open STDIN,  '<', '/dev/null';
     open STDOUT, '>', $out;
-    open STDERR, '>', $err;
+    open STDERR, ref $err ? '>&' : '>', $err;
     exec { $command->[0] } @$command or POSIX::_exit(127);
 }
 
@@ -197,14 +198,50 @@ sub _connect {
         PeerHost => $to{host}, PeerPort => $to{port}, Type => SOCK_STREAM, Timeout => DEADLINE_S);
 }
 
-# What the server has written to stderr so far.
-sub stderr { return _slurp($_[0]{stderr}) }
+# What the server has said on stderr so far, the last reply's lines included: those that a thread
+# of the server's own has still to write are waited for. It sleeps when there are none.
+sub stderr {
+    my ($self) = @_;
+    my $give_up = time + DEADLINE_S;
+    sleep POLL_S while _is_writing($self->{pid}) && time < $give_up;
+    return _slurp($self->{stderr});
+}
+
+sub _is_writing {
+    my ($pid) = @_;
+    return 0 unless $pid;
+    for my $stat (map { _slurp("$_/stat") } glob "/proc/$pid/task/*") {
+        return 1 if $stat =~ /\(mc-stderr\) ([A-Z])/ && $1 !~ /[STZX]/;
+    }
+    return 0;
+}
 
 # Resident memory of the process.
 sub rss_bytes {
     my ($self) = @_;
     my (undef, $pages) = split ' ', _slurp("/proc/$self->{pid}/statm");
     return $pages * POSIX::sysconf(POSIX::_SC_PAGESIZE());
+}
+
+# In how many places of the memory that the server may write these bytes are.
+sub holds {
+    my ($self, $bytes) = @_;
+    no warnings 'portable';             # addresses have 64 bits
+    my $process = "/proc/$self->{pid}";
+    open my $maps, '<', "$process/maps" or croak "$process/maps: $!";
+    open my $memory, '<:raw', "$process/mem" or croak "$process/mem: $!";
+    my $count = 0;
+    while (my $line = <$maps>) {
+        my ($start, $end) = $line =~ /^([0-9a-f]+)-([0-9a-f]+) rw/ or next;
+        ($start, $end) = (hex $start, hex $end);
+        for (my $at = $start; $at < $end; $at += 1 << 20) {
+            sysseek $memory, $at, 0 or last;
+            # So much more than the step that what stands across its end is seen, once.
+            defined sysread $memory, my $piece, (1 << 20) + length($bytes) - 1 or last;
+            $count++ while $piece =~ /\Q$bytes\E/g;
+        }
+    }
+    return $count;
 }
 
 sub signal {
