@@ -14,7 +14,9 @@
 
 #![forbid(unsafe_code)]
 
+mod aim;
 mod client;
+mod crowd;
 mod hammer;
 mod operator;
 #[path = "../model/random.rs"]
@@ -24,7 +26,7 @@ mod soak;
 mod sums;
 mod value;
 
-use hammer::{Load, Seen};
+use hammer::{Keys, Load, Seen};
 use operator::Care;
 use random::Random;
 use server::{Server, stat};
@@ -51,7 +53,7 @@ const SHAPES: &[&str] = &[
 ];
 
 const LOAD: Load = Load {
-    keys: 3000,
+    keys: Keys::Below(3000),
     lens: &[40, 40, 40, 500, 500, 500, 500, 9000, 9000, 60_000, 300_000],
     expiries: &[0, 0, 0, 0, 30, 100, 5000],
     guests: 300,
