@@ -18,6 +18,7 @@ mod aim;
 mod client;
 mod crowd;
 mod hammer;
+mod linear;
 mod operator;
 #[path = "../model/random.rs"]
 mod random;
