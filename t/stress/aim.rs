@@ -76,11 +76,19 @@ fn twins(group: &[(u32, u16)]) -> Option<(usize, usize)> {
     None
 }
 
-/// Keys of one stripe.
-pub fn stripe(index: u64) -> impl Iterator<Item = String> {
-    (0..)
-        .map(key)
-        .filter(move |key| hash(key) % (1 << STRIPE_BITS) == index)
+/// So many stripes, with this many keys of each.
+pub fn stripes(stripes: usize, size: usize) -> Vec<Vec<String>> {
+    let mut found = vec![Vec::with_capacity(size); stripes];
+    let mut numbers = 0..;
+    while found.iter().any(|keys| keys.len() < size) {
+        let key = key(numbers.next().expect("there are many numbers"));
+        if let Some(keys) = found.get_mut(hash(&key) as usize % (1 << STRIPE_BITS))
+            && keys.len() < size
+        {
+            keys.push(key);
+        }
+    }
+    found
 }
 
 #[test]
@@ -94,5 +102,10 @@ fn keys_of_a_group_meet() {
         assert!(group.len() >= 30 && places.iter().all(|place| *place == places[0]));
         assert_eq!(hash(&group[7]) >> 48, hash(&group[8]) >> 48, "twins");
     }
-    assert!(stripe(5).take(20).all(|key| hash(&key) % 1024 == 5));
+    for (index, keys) in stripes(2, 20).iter().enumerate() {
+        let stripes = keys
+            .iter()
+            .map(|key| hash(key) as usize % (1 << STRIPE_BITS));
+        assert_eq!(stripes.collect::<Vec<_>>(), vec![index; 20]);
+    }
 }

@@ -17,6 +17,7 @@
 mod aim;
 mod client;
 mod crowd;
+mod flood;
 mod hammer;
 mod linear;
 mod operator;
