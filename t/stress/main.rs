@@ -7,7 +7,9 @@
 //! ```
 //!
 //! Every value proves itself (`value`), every reply stands where it belongs, sums are exact
-//! where nothing may be lost (`sums`), and in the end all memory is accounted for.
+//! where nothing may be lost (`sums`), keys meet in one bucket or stripe (`crowd`, `flood`), a few
+//! commands at once are what they could be one after the other (`linear`), and in the end all
+//! memory is accounted for.
 //!
 //! `STRESS_SECONDS` and `SOAK_SECONDS` in the environment make it longer, `STRESS_SEED` another
 //! one; `make stress` and `make soak` do. doc/testing.txt tells more.
