@@ -8,7 +8,7 @@ use crate::value::{flags_of, record, start_of};
 use crate::{aim, crowd};
 
 /// Keys of one stripe.
-const FLOOD: usize = 12_000;
+const FLOOD: usize = 6000;
 /// Stripes that are flooded one after the other.
 const STRIPES: usize = 5;
 /// What the table and its surroundings may take for an item.
@@ -19,7 +19,7 @@ const STEPS_KIB: u64 = 4 << 10;
 #[test]
 fn a_flood_of_keys_of_one_stripe_takes_memory_in_proportion_to_the_items() {
     let stripes = aim::stripes(STRIPES, FLOOD);
-    let server = Server::start("-t 1 -m 64");
+    let server = Server::start("-t 1 -m 64 -o hashpower=13");
     crowd::meet(&server, &stripes);
     let mut client = server.client();
     let before = server.memory();

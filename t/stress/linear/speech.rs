@@ -47,15 +47,18 @@ impl Subject {
 
     /// The other way round. A bulk of another length stays as it is, and is equal to nothing.
     fn read(&self, bytes: &[u8]) -> String {
-        let mut value = String::new();
-        for same in bytes.chunk_by(|one, other| one == other) {
-            if same[0] == BULK_BYTE && same.len() == self.bulk_len {
-                value.push(BULK);
-            } else {
-                value += &String::from_utf8_lossy(same);
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let Some(at) = bytes.iter().position(|byte| *byte == BULK_BYTE) else {
+            return text(bytes);
+        };
+        // Compared at once, for it is long.
+        let bulk = vec![BULK_BYTE; self.bulk_len];
+        match bytes[at..].strip_prefix(&bulk[..]) {
+            Some(rest) if rest.first() != Some(&BULK_BYTE) => {
+                format!("{}{BULK}{}", text(&bytes[..at]), self.read(rest))
             }
+            _ => text(bytes),
         }
-        value
     }
 
     pub fn bytes(&self, request: &Request) -> Vec<u8> {
