@@ -12,6 +12,8 @@ pub struct Maker<'r> {
     pub random: &'r mut Random,
     /// Whether values have a bulk; otherwise they are numbers, mostly.
     bulk: bool,
+    /// Whether some requests compare ids; most of those that do are refused in a train.
+    compares: bool,
     /// So many values have been made, all of them different.
     serial: usize,
 }
@@ -22,6 +24,7 @@ impl<'r> Maker<'r> {
         Maker {
             random,
             bulk,
+            compares: true,
             serial: 0,
         }
     }
@@ -90,6 +93,7 @@ impl<'r> Maker<'r> {
     /// Requests of one kind, hundreds of them: what takes a server no time to carry out meets all
     /// the same. One client changes an item, another ends its life and lets it begin anew.
     pub fn train(&mut self, client: usize) -> Vec<Request> {
+        self.compares = self.random.one_in(4);
         let binary = self.random.percent(30);
         let kind = self.random.below(8);
         let mut change = || match kind {
@@ -226,7 +230,7 @@ impl<'r> Maker<'r> {
 
     /// A place for an id, or none.
     fn compare(&mut self) -> Option<u64> {
-        self.random.percent(50).then_some(0)
+        (self.compares && self.random.percent(50)).then_some(0)
     }
 }
 
