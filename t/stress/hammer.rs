@@ -9,16 +9,54 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// What clients do.
-#[derive(Clone, Copy)]
 pub struct Load {
-    /// Keys of records.
-    pub keys: usize,
+    /// Which keys there are.
+    pub keys: Keys,
     /// Lengths of values: one is picked, and the length is below it.
     pub lens: &'static [usize],
     /// Expiries that are given, in seconds.
     pub expiries: &'static [u32],
     /// Of a thousand batches so many are a guest's, who does not behave.
     pub guests: usize,
+}
+
+/// The keys of a load.
+pub enum Keys {
+    /// So many records, and a few counters.
+    Below(usize),
+    /// These records and counters, which somebody has chosen.
+    Chosen {
+        records: Vec<String>,
+        counters: Vec<String>,
+    },
+}
+
+impl Keys {
+    /// How many records there are.
+    fn len(&self) -> usize {
+        match self {
+            Keys::Below(count) => *count,
+            Keys::Chosen { records, .. } => records.len(),
+        }
+    }
+
+    fn record(&self, index: usize) -> String {
+        match self {
+            Keys::Below(_) => format!("k{index}"),
+            Keys::Chosen { records, .. } => records[index].clone(),
+        }
+    }
+
+    fn any_record(&self, random: &mut Random) -> String {
+        self.record(random.below(self.len()))
+    }
+
+    fn counter(&self, random: &mut Random) -> String {
+        match self {
+            Keys::Below(_) => format!("n{}", random.below(COUNTERS)),
+            Keys::Chosen { counters, .. } => random.pick(counters).clone(),
+        }
+    }
 }
 
 /// What all clients have seen.
@@ -74,11 +112,11 @@ pub fn hammer(server: &Server, load: &Load, seen: &Seen, seed: u64) {
 
 fn key(load: &Load, random: &mut Random) -> String {
     match random.below(20) {
-        0 => format!("n{}", random.below(COUNTERS)),
+        0 => load.keys.counter(random),
         1 => format!("v{}", random.below(COUNTERS)),
         // A few keys meet all clients at once.
-        2..6 => format!("k{}", random.below(8.min(load.keys))),
-        _ => format!("k{}", random.below(load.keys)),
+        2..6 => load.keys.record(random.below(8.min(load.keys.len()))),
+        _ => load.keys.any_record(random),
     }
 }
 
@@ -101,7 +139,7 @@ fn some_part(key: &str, random: &mut Random) -> Vec<u8> {
 }
 
 /// Ids of items that have been seen lately.
-type CasIds = HashMap<String, u64>;
+pub type CasIds = HashMap<String, u64>;
 
 fn text_batch(load: &Load, ids: &CasIds, random: &mut Random) -> Vec<u8> {
     let mut batch = Vec::new();
@@ -128,7 +166,7 @@ fn text_request(load: &Load, ids: &CasIds, serial: usize, random: &mut Random, t
     };
     let (line, block) = match random.below(40) {
         0..20 => (asked.read(load, random), None),
-        20..26 => (asked.change(random), None),
+        20..26 => (asked.change(load, random), None),
         26..29 => asked.join(random),
         _ => asked.store(load, random),
     };
@@ -158,10 +196,13 @@ impl Text {
         let (expiry, serial) = (self.expiry, self.serial);
         let (key, q) = (&self.key, self.q);
         match random.below(20) {
-            0..8 => format!("get {key} k1 {key} k{}", random.below(load.keys)),
-            8 | 9 => format!("gets {key} k2"),
+            0..8 => {
+                let (one, any) = (load.keys.record(1), load.keys.any_record(random));
+                format!("get {key} {one} {key} {any}")
+            }
+            8 | 9 => format!("gets {key} {}", load.keys.record(2)),
             10 => format!("gat {expiry} {key}"),
-            11 => format!("gats {expiry} {key} k3"),
+            11 => format!("gats {expiry} {key} {}", load.keys.record(3)),
             12 => format!("touch {key} {expiry}{}", self.noreply),
             13..17 => format!("mg {key} s v k t f c h l O{serial}{q}"),
             17 => format!("mg {key} v k f T{expiry} R30 O{serial}{q}"),
@@ -170,11 +211,11 @@ impl Text {
         }
     }
 
-    fn change(&self, random: &mut Random) -> String {
+    fn change(&self, load: &Load, random: &mut Random) -> String {
         let (cas, serial, flags) = (self.cas, self.serial, flags_of(&self.key));
         let (key, noreply, q) = (&self.key, self.noreply, self.q);
         let other = random.below(COUNTERS);
-        let counter = format!("n{other}");
+        let counter = load.keys.counter(random);
         match random.below(12) {
             0 | 1 => format!("delete {key}{noreply}"),
             2 | 3 => format!("md {key} O{serial}{q} C{cas}"),
@@ -222,7 +263,7 @@ impl Text {
 }
 
 /// Reads the replies of a batch, up to the end.
-fn read_text(client: &mut Client, seen: &Seen, ids: &mut CasIds) {
+pub fn read_text(client: &mut Client, seen: &Seen, ids: &mut CasIds) {
     let mut last = -1;
     loop {
         let line = client.line();
@@ -323,7 +364,7 @@ fn frames(load: &Load, ids: &CasIds, random: &mut Random) -> (Vec<u8>, Vec<Asked
                 (opcode, frame(opcode, opaque, cas, b"", &key, b""))
             }
             16..18 => {
-                let key = format!("n{}", random.below(COUNTERS));
+                let key = load.keys.counter(random);
                 let opcode = *random.pick(&[0x05, 0x06]) + if quiet { 0x10 } else { 0 };
                 let numbers = [2u64.to_be_bytes(), start_of(&key).to_be_bytes()].concat();
                 let extras = [&numbers[..], &[0; 4]].concat();
@@ -382,7 +423,7 @@ fn visit(server: &Server, load: &Load, random: &mut Random) {
     let key = key(load, random);
     let value = record(&key, 1 + random.below(50_000), random);
     let many: String = (0..40)
-        .map(|_| format!(" k{}", random.below(load.keys)))
+        .map(|_| format!(" {}", load.keys.any_record(random)))
         .collect();
     let part = &value[..random.below(value.len())];
     match random.below(7) {

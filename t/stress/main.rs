@@ -7,15 +7,21 @@
 //! ```
 //!
 //! Every value proves itself (`value`), every reply stands where it belongs, sums are exact
-//! where nothing may be lost (`sums`), and in the end all memory is accounted for.
+//! where nothing may be lost (`sums`), keys meet in one bucket or stripe (`crowd`, `flood`), a few
+//! commands at once are what they could be one after the other (`linear`), and in the end all
+//! memory is accounted for.
 //!
 //! `STRESS_SECONDS` and `SOAK_SECONDS` in the environment make it longer, `STRESS_SEED` another
 //! one; `make stress` and `make soak` do. doc/testing.txt tells more.
 
 #![forbid(unsafe_code)]
 
+mod aim;
 mod client;
+mod crowd;
+mod flood;
 mod hammer;
+mod linear;
 mod operator;
 #[path = "../model/random.rs"]
 mod random;
@@ -24,7 +30,7 @@ mod soak;
 mod sums;
 mod value;
 
-use hammer::{Load, Seen};
+use hammer::{Keys, Load, Seen};
 use operator::Care;
 use random::Random;
 use server::{Server, stat};
@@ -51,7 +57,7 @@ const SHAPES: &[&str] = &[
 ];
 
 const LOAD: Load = Load {
-    keys: 3000,
+    keys: Keys::Below(3000),
     lens: &[40, 40, 40, 500, 500, 500, 500, 9000, 9000, 60_000, 300_000],
     expiries: &[0, 0, 0, 0, 30, 100, 5000],
     guests: 300,

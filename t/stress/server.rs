@@ -1,5 +1,6 @@
 //! The real server as a process of its own, and what its operator sees of it.
 
+use crate::aim::SECRET;
 use crate::client::Client;
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
@@ -49,6 +50,7 @@ impl Server {
             .args(user)
             .env("MEMCACHED_PORT_FILENAME", &ports)
             .env("MALLOC_ARENA_MAX", "1") // of glibc: one heap, so that it can be measured
+            .env("MEMCACHED_HASH_SECRET", SECRET.to_string()) // read by debug builds
             .stdin(Stdio::null())
             .stderr(std::fs::File::create(&stderr).unwrap())
             .spawn()
@@ -70,6 +72,11 @@ impl Server {
             options: options.to_string(),
             stderr,
         }
+    }
+
+    /// What it was started with.
+    pub fn options(&self) -> &str {
+        &self.options
     }
 
     /// A new connection.
@@ -142,12 +149,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+        let ended = self.child.try_wait().ok().flatten();
+        if ended.is_none() {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
         if std::thread::panicking() {
-            eprintln!("{}: {}", self.options, read(&self.stderr));
+            let end = ended.map_or("it was alive".to_string(), |status| status.to_string());
+            eprintln!("{}: {end}: {}", self.options, read(&self.stderr));
         }
         let _ = std::fs::remove_file(&self.stderr);
     }

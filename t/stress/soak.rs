@@ -1,7 +1,7 @@
 //! Soak: a full cache that goes on evicting, with every value looked at, and memory that stays
 //! where it was.
 
-use crate::hammer::{Load, Seen, hammer};
+use crate::hammer::{Keys, Load, Seen, hammer};
 use crate::server::{Server, stat, wait_for};
 use crate::{StopOnPanic, given, pass};
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,7 +22,7 @@ const SHAPES: &[Shape] = &[
         name: "small values",
         options: "-t 4 -m 4 -f 2",
         load: Load {
-            keys: 20_000,
+            keys: Keys::Below(20_000),
             lens: &[60, 200, 1000],
             expiries: &[0],
             guests: 0,
@@ -33,7 +33,7 @@ const SHAPES: &[Shape] = &[
         name: "values of all lengths, clients that leave in mid-request",
         options: "-t 4 -m 10 -f 2",
         load: Load {
-            keys: 8000,
+            keys: Keys::Below(8000),
             lens: &[40, 500, 500, 9000, 60_000, 300_000],
             expiries: &[0, 0, 0, 100],
             guests: 100,
@@ -44,7 +44,7 @@ const SHAPES: &[Shape] = &[
         name: "short lives, chains of small chunks",
         options: "-t 4 -m 8 -f 2 -o slab_chunk_max=16,temporary_ttl=61",
         load: Load {
-            keys: 20_000,
+            keys: Keys::Below(20_000),
             lens: &[100, 1000, 10_000, 100_000],
             expiries: &[0, 1, 2, 5, 60],
             guests: 10,
