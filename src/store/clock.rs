@@ -79,10 +79,15 @@ impl Clock {
     /// What a client's expiry means: 0 never; negative at once; up to thirty days from now;
     /// above that a Unix time, at once if it is before the start. The result is a clock second.
     pub fn expiry(&self, given: impl Into<i64>) -> u32 {
+        self.expiry_at(self.now(), given)
+    }
+
+    /// The same for one who has read the clock already.
+    pub fn expiry_at(&self, now_s: u32, given: impl Into<i64>) -> u32 {
         match given.into() {
             0 => 0,
             ..0 => 1,
-            given @ ..=RELATIVE_MAX_S => self.now() + given as u32,
+            given @ ..=RELATIVE_MAX_S => now_s + given as u32,
             given => u32::try_from(given - self.wall_at_zero_s)
                 .unwrap_or(0)
                 .max(1),

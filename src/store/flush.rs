@@ -13,21 +13,21 @@
 
 use super::table::EPOCHS;
 use super::{Local, Store};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use crate::sys::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use crate::sys::sync::{Mutex, MutexGuard};
 
 /// Parts that the stripes are walked in, one a flush. They divide the epochs: a part that is
 /// not walked between two flushes of one epoch would show what is older again.
 const PARTS: usize = 85;
 const _: () = assert!((EPOCHS as usize).is_multiple_of(PARTS) && PARTS < EPOCHS as usize);
 
-/// The epoch, and the flush to come.
+/// The flush to come.
 #[derive(Default)]
 pub(super) struct Flush {
-    epoch: AtomicU8,
-    /// Clock second of the pending flush, 0 for none.
+    /// Clock second of the pending flush, 0 for none. Written under the mutex.
     due_s: AtomicU32,
-    /// Held while a flush happens, so that two do not begin the same epoch.
+    /// Held while a flush is asked for or happens: two do not begin the same epoch, and one that
+    /// becomes due does not take the place of one that has just been asked for.
     one_at_a_time: Mutex<()>,
 }
 
@@ -42,16 +42,10 @@ pub enum FlushTime {
     Never,
 }
 
-impl Flush {
-    #[inline]
-    pub(super) fn epoch(&self) -> u8 {
-        self.epoch.load(Relaxed)
-    }
-}
-
 impl Store {
     /// Flushes now or later; forgets a flush that was pending.
     pub fn flush(&self, local: &mut Local, when: FlushTime) {
+        let one = self.flush.one_at_a_time.lock().unwrap();
         match when {
             FlushTime::At(second) if second > self.clock.now() => {
                 self.flush.due_s.store(second, Relaxed);
@@ -59,23 +53,35 @@ impl Store {
             FlushTime::Never => self.flush.due_s.store(0, Relaxed),
             FlushTime::Now | FlushTime::At(_) => {
                 self.flush.due_s.store(0, Relaxed);
-                self.begin_epoch(local);
+                self.begin_epoch(local, &one);
             }
         }
     }
 
     /// Carries out a flush that has become due. Called by the ticking thread.
     pub fn flush_if_due(&self, local: &mut Local) {
+        let now = self.clock.now();
         let due = self.flush.due_s.load(Relaxed);
-        if due != 0 && due <= self.clock.now() {
-            self.flush(local, FlushTime::Now);
+        if due == 0 || due > now {
+            return;
+        }
+        let one = self.flush.one_at_a_time.lock().unwrap();
+        // Another may have been asked for since: that one is to come, and not to be forgotten.
+        let is_due = |due: u32| due != 0 && due <= now;
+        if is_due(self.flush.due_s.load(Relaxed)) {
+            self.flush.due_s.store(0, Relaxed);
+            self.begin_epoch(local, &one);
         }
     }
 
-    fn begin_epoch(&self, local: &mut Local) {
-        let _one = self.flush.one_at_a_time.lock().unwrap();
-        let epoch = (self.flush.epoch() + 1) % EPOCHS;
-        self.flush.epoch.store(epoch, Relaxed);
+    /// Clock second of the pending flush, 0 for none.
+    #[cfg(loom)]
+    pub(super) fn flush_due_s(&self) -> u32 {
+        self.flush.due_s.load(Relaxed)
+    }
+
+    fn begin_epoch(&self, local: &mut Local, one_at_a_time: &MutexGuard<'_, ()>) {
+        let epoch = self.shared.begin_epoch(one_at_a_time);
         let part = usize::from(epoch) % PARTS;
         let stripes = self.table.stripes();
         for index in part * stripes / PARTS..(part + 1) * stripes / PARTS {
@@ -85,11 +91,11 @@ impl Store {
 
     /// Removes every item of an older epoch from a stripe.
     fn remove_flushed(&self, local: &mut Local, index: usize) {
-        let stripe = self.table.lock_index(index);
-        let now = self.flush.epoch();
+        let stripe = self.hold_index(index);
+        let moment = stripe.moment();
         let mut dead = Vec::new();
         stripe.for_each(|id, epoch| {
-            if epoch != now {
+            if moment.is_flushed(epoch) {
                 dead.push(id);
             }
         });

@@ -29,7 +29,10 @@ use super::space::{Plain, Space};
 use crate::sys::sync::{Mutex, MutexGuard};
 use std::io::Result;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// Chunks in a magazine at most, and bytes that they may hold together.
 const MAGAZINE_CHUNKS: usize = 16;
@@ -351,13 +354,14 @@ impl Slabs {
         let id = ItemId::from_raw(page.free.load(Relaxed));
         let id = if id.is_none() {
             let cut = page.cut.load(Relaxed);
-            page.cut.store(cut + 1, Relaxed);
             let id =
                 ItemId::at(number as usize * PAGE_LEN + cut as usize * self.classes.size(class));
             // What the memory held before means nothing now.
             let header = arena.header(id);
             header.set_state(state::FREE);
             header.set_prev(ItemId::NONE);
+            // After that: who counts this chunk among those that were cut sees it as a free one.
+            page.cut.store(cut + 1, Release);
             id
         } else {
             page.free.store(free_link(arena.header(id)).raw(), Relaxed);
@@ -517,9 +521,10 @@ impl Slabs {
         Some(number as usize)
     }
 
-    /// Chunks that have been cut from a page, looked at without a lock.
+    /// Chunks that have been cut from a page, looked at without a lock. Each of them has had a
+    /// state since: what the memory held before it was cut is not to be seen any more.
     pub fn cut_of(&self, page: usize) -> usize {
-        self.page(page).cut.load(Relaxed) as usize
+        self.page(page).cut.load(Acquire) as usize
     }
 
     /// How far a page is emptied.

@@ -572,6 +572,12 @@ impl<'t> Stripe<'t> {
         Slot::at(word).filter(|_| word.load(Relaxed) == hint.word)
     }
 
+    /// Whether keys with this hash belong to it.
+    #[inline]
+    pub fn covers(&self, hash: u64) -> bool {
+        self.table.index_of(hash) == self.index
+    }
+
     /// Puts another item in the place of the one at `slot`; their keys are equal.
     pub fn replace(&self, slot: Slot<'_>, hash: u64, id: ItemId, epoch: u8) {
         slot.word
