@@ -376,6 +376,34 @@ mod tests {
     ];
 
     #[test]
+    fn a_reset_in_the_middle_of_a_get_leaves_no_more_hits_than_gets() {
+        let settings = Settings {
+            memory_bytes: Live::new(16 << 20),
+            ..Settings::default()
+        };
+        let server = Server::new(settings, Logins::default(), Secret::from_number(1)).unwrap();
+        let local = server.add_thread();
+        let (thread, class) = (&local.counters.thread, &local.counters.class[1]);
+        // One has been asked for and not found yet.
+        thread.cmd_get.add(3);
+        class.hits_to_hot.add(1);
+        thread.get_misses.add(1);
+        thread.cmd_touch.add(1);
+        server.stats_reset();
+        class.hits_to_hot.add(1);
+        class.touch_hits.add(1);
+        let mut shown = std::collections::HashMap::new();
+        server.stats(|name, value| {
+            shown.insert(name.to_owned(), value.to_string());
+        });
+        let shown = |name: &str| shown[name].parse::<u64>().unwrap();
+        assert_eq!((shown("cmd_get"), shown("get_hits")), (1, 1));
+        assert_eq!((shown("cmd_touch"), shown("touch_hits")), (1, 1));
+        assert_eq!(shown("get_misses"), 0);
+        server.store.retire(local);
+    }
+
+    #[test]
     fn every_counter_is_shown_and_no_line_comes_twice() {
         let settings = Settings {
             memory_bytes: Live::new(16 << 20),

@@ -75,8 +75,8 @@ impl Store {
     }
 
     /// Clock second of the pending flush, 0 for none.
-    #[cfg(loom)]
-    pub(super) fn flush_due_s(&self) -> u32 {
+    #[cfg(test)]
+    pub fn flush_due_s(&self) -> u32 {
         self.flush.due_s.load(Relaxed)
     }
 

@@ -142,6 +142,12 @@ impl Division {
         self.0 & NEVER != NEVER
     }
 
+    /// What life is short enough for a temporary item, if there are any.
+    #[cfg(test)]
+    pub fn temporary_ttl_s(self) -> Option<u32> {
+        self.has_temporary().then_some((self.0 & NEVER) as u32)
+    }
+
     /// Whether an item that expires then is temporary. One that never expires, or has already,
     /// is not.
     #[inline]

@@ -367,6 +367,19 @@ impl Store {
         self.shared.divide(|now| now.with_temporary_ttl(seconds));
     }
 
+    /// Whether the LRU has segments, and what life is short enough for a temporary item.
+    #[cfg(test)]
+    pub fn division(&self) -> (bool, Option<u32>) {
+        let division = Moment::under(self, &*self.lru.class(1)).division();
+        (division.is_segmented(), division.temporary_ttl_s())
+    }
+
+    /// What pages may take, in bytes.
+    #[cfg(test)]
+    pub fn limit(&self) -> u64 {
+        self.slabs.limit()
+    }
+
     /// Bytes of all pages.
     pub fn malloced(&self) -> u64 {
         self.slabs.malloced()
