@@ -153,10 +153,13 @@ impl Store {
     }
 }
 
+/// What a test does before a value is joined; it is told whether the stripe is held.
+#[cfg(test)]
+type Act = Box<dyn FnMut(bool)>;
+
 #[cfg(test)]
 thread_local! {
-    /// What a test does before a value is joined; it is told whether the stripe is held.
-    pub(super) static BEFORE_JOIN: std::cell::RefCell<Option<Box<dyn FnMut(bool)>>> =
+    pub(super) static BEFORE_JOIN: std::cell::RefCell<Option<Act>> =
         const { std::cell::RefCell::new(None) };
 }
 
