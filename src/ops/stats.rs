@@ -53,7 +53,9 @@ impl Server {
     /// What all threads have counted, by class.
     pub(super) fn class_totals(&self) -> Vec<ClassTotals> {
         let threads = self.threads.lock().unwrap();
-        ClassTotals::of_threads(threads.iter().map(Arc::as_ref))
+        let mut totals = ClassTotals::of_threads(threads.iter().map(Arc::as_ref));
+        totals.resize(CLASSES_MAX, ClassTotals::default()); // if there is no thread yet
+        totals
     }
 
     /// What has been counted since the server started. The hits of the classes are read before

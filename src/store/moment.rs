@@ -188,7 +188,7 @@ impl Store {
 #[cfg(all(test, not(loom)))]
 mod tests {
     /// What carries out commands on items.
-    const COMMANDS: [(&str, &str); 13] = [
+    const COMMANDS: [(&str, &str); 16] = [
         ("store/change.rs", include_str!("change.rs")),
         ("store/crawl.rs", include_str!("crawl.rs")),
         ("store/evict.rs", include_str!("evict.rs")),
@@ -201,6 +201,12 @@ mod tests {
         ("store/read.rs", include_str!("read.rs")),
         ("store/tail.rs", include_str!("tail.rs")),
         ("store/write.rs", include_str!("write.rs")),
+        (
+            "proto/binary/run.rs",
+            include_str!("../proto/binary/run.rs"),
+        ),
+        ("proto/classic.rs", include_str!("../proto/classic.rs")),
+        ("proto/upload.rs", include_str!("../proto/upload.rs")),
         ("proto/meta.rs", include_str!("../proto/meta.rs")),
     ];
 
