@@ -4,26 +4,55 @@
 //! which alone adds, with a load and a store; anyone may read. [`ListEvents`] belong to
 //! whoever holds the lock of an LRU list. `stats` sums each kind, and `stats reset` only
 //! moves the baseline that is subtracted, so no counter ever has a second writer.
+//!
+//! Sums are made while threads go on counting, so the order matters. A thread counts that a key is
+//! asked for before it counts the hit or the miss; who sums reads the hits and misses first, and
+//! so finds no more of them than keys that were asked for. What grows and shrinks is two counters,
+//! of what came and of what went: nothing goes before it has come, so who reads first what went,
+//! of all threads, finds no difference below zero.
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// One number with one writer.
 #[derive(Default, Debug)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// A load and a store, no locked instruction: there is only one writer.
+    /// A load and a store, no locked instruction: there is only one writer. Whoever sees what is
+    /// added here sees what the thread added elsewhere before (the same instructions on x86).
     #[inline]
     pub fn add(&self, n: u64) {
-        self.0.store(self.get().wrapping_add(n), Relaxed);
+        let value = self.0.load(Relaxed);
+        self.0.store(value.wrapping_add(n), Release);
     }
 
-    /// The value now.
+    /// The value now. What is read after it is as new, or newer.
     #[inline]
     pub fn get(&self) -> u64 {
-        self.0.load(Relaxed)
+        self.0.load(Acquire)
+    }
+}
+
+/// How many there are of something that comes and goes.
+#[derive(Default, Debug)]
+pub struct Gauge {
+    /// What came.
+    pub linked: Counter,
+    /// What went, perhaps by another thread than the one that had counted it in.
+    pub unlinked: Counter,
+}
+
+impl Gauge {
+    /// The sum of what several threads have counted.
+    pub fn sum<'g>(gauges: impl Iterator<Item = &'g Gauge> + Clone) -> u64 {
+        let unlinked: u64 = gauges.clone().map(|gauge| gauge.unlinked.get()).sum();
+        let linked: u64 = gauges.map(|gauge| gauge.linked.get()).sum();
+        linked.saturating_sub(unlinked)
     }
 }
 
@@ -44,7 +73,7 @@ macro_rules! counters {
             /// The names, in the order of declaration.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
 
-            /// Adds what `more` holds now.
+            /// Adds what `more` holds now, read in the order of declaration.
             pub fn add(&mut self, more: &$Name) { $(self.$name = self.$name.wrapping_add(more.$name.value());)* }
 
             /// The sum of several sums.
@@ -96,16 +125,14 @@ counters! {
         listen_disabled_num;
         /// Microseconds that it stayed off.
         time_in_listen_disabled_us;
-        /// Keys asked for, found or not.
-        cmd_get;
         /// Items looked at by `me`.
         cmd_meta;
         /// Flushes asked for.
         cmd_flush;
-        /// Keys touched, found or not.
-        cmd_touch;
         /// Keys asked for and not found.
         get_misses;
+        /// Keys asked for, found or not. (Read after the misses.)
+        cmd_get;
         /// Look-ups that met an expired item.
         get_expired;
         /// Look-ups that met an item from before a flush.
@@ -120,6 +147,8 @@ counters! {
         cas_misses;
         /// Touches of keys that are not there.
         touch_misses;
+        /// Keys touched, found or not. (Read after the misses.)
+        cmd_touch;
         /// Values refused because they can never fit.
         store_too_large;
         /// Values refused because there was no memory.
@@ -172,8 +201,6 @@ counters! {
         log_watcher_sent;
         /// Items linked.
         total_items;
-        /// Accounted bytes of linked items: grows and shrinks, modulo 2^64.
-        bytes;
     }
 }
 
@@ -188,8 +215,6 @@ counters! {
         hits_to_cold;
         /// The same of items in TEMP.
         hits_to_temp;
-        /// Values that memory was found for.
-        cmd_set;
         /// Keys deleted.
         delete_hits;
         /// Values incremented.
@@ -202,8 +227,12 @@ counters! {
         cas_badval;
         /// Keys touched.
         touch_hits;
-        /// Accounted bytes of linked items: grows and shrinks, modulo 2^64.
-        mem_requested;
+        /// Values that memory was found for. (Read after what became of them.)
+        cmd_set;
+        /// Accounted bytes of items that were unlinked, or written over.
+        mem_unlinked;
+        /// Accounted bytes of items that were linked; less the above it is `mem_requested`.
+        mem_linked;
         /// Expired and flushed items that a crawl has removed.
         crawler_reclaimed;
         /// Items that a crawl or a dump has looked at.
@@ -255,6 +284,40 @@ impl ClassCounters {
 }
 
 impl ClassTotals {
+    /// What several threads count, by class, in those classes that `is_used` says. What went is
+    /// read first, of all threads: nobody takes off what another has not added.
+    pub fn of_threads<'c>(
+        threads: impl Iterator<Item = &'c Counters> + Clone,
+        is_used: impl Fn(usize) -> bool,
+    ) -> Vec<ClassTotals> {
+        let classes = threads
+            .clone()
+            .next()
+            .map_or(0, |counters| counters.class.len());
+        let used: Vec<usize> = (0..classes).filter(|&class| is_used(class)).collect();
+        let mut unlinked = vec![0; classes];
+        for counters in threads.clone() {
+            for &class in &used {
+                unlinked[class] += counters.class[class].mem_unlinked.get();
+            }
+        }
+        let mut totals = vec![ClassTotals::default(); classes];
+        for counters in threads {
+            for &class in &used {
+                totals[class].add(&counters.class[class]);
+            }
+        }
+        for (sum, unlinked) in totals.iter_mut().zip(unlinked) {
+            sum.mem_unlinked = unlinked;
+        }
+        totals
+    }
+
+    /// Accounted bytes of linked items.
+    pub fn mem_requested(&self) -> u64 {
+        self.mem_linked.saturating_sub(self.mem_unlinked)
+    }
+
     /// Keys found and sent.
     pub fn get_hits(&self) -> u64 {
         self.hits_to_hot + self.hits_to_warm + self.hits_to_cold + self.hits_to_temp
@@ -269,8 +332,8 @@ pub struct Counters {
     /// By slab class.
     pub class: Box<[ClassCounters]>,
     /// Linked items by accounted length, in steps of [`SIZE_STEP`] bytes, rounded up; empty if
-    /// they are not tracked. They grow and shrink, modulo 2^64.
-    pub sizes: Box<[Counter]>,
+    /// they are not tracked.
+    pub sizes: Box<[Gauge]>,
 }
 
 /// Bytes of a step of the histogram of `stats sizes`.
@@ -285,9 +348,7 @@ impl Counters {
         Counters {
             thread: ThreadCounters::default(),
             class,
-            sizes: std::iter::repeat_with(Counter::default)
-                .take(sizes)
-                .collect(),
+            sizes: std::iter::repeat_with(Gauge::default).take(sizes).collect(),
         }
     }
 }
@@ -295,6 +356,7 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicBool;
 
     #[test]
     fn names_are_declared_once() {
@@ -303,6 +365,63 @@ mod tests {
                 assert!(!names[..index].contains(name), "{name} twice");
             }
         }
+    }
+
+    #[test]
+    fn what_goes_is_never_more_than_what_came_however_the_sums_are_made() {
+        // The one who links and the one who unlinks are two threads, and a third one sums.
+        let threads = [Counters::new(2, 1), Counters::new(2, 1)];
+        let (turn, stop) = (std::sync::Mutex::new(0u64), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for (index, counters) in threads.iter().enumerate() {
+                let (turn, stop) = (&turn, &stop);
+                scope.spawn(move || {
+                    while !stop.load(Relaxed) {
+                        // As under an item's stripe.
+                        let mut turn = turn.lock().unwrap();
+                        let (class, size) = (&counters.class[1], &counters.sizes[0]);
+                        if index == 0 {
+                            class.mem_linked.add(100);
+                            size.linked.add(1);
+                            *turn += 1;
+                        } else if *turn > 0 {
+                            class.mem_unlinked.add(100);
+                            size.unlinked.add(1);
+                            *turn -= 1;
+                        }
+                    }
+                });
+            }
+            for _ in 0..100_000 {
+                let class = ClassTotals::of_threads(threads.iter(), |_| true)[1];
+                assert!(class.mem_unlinked <= class.mem_linked, "{class:?}");
+                let sizes = threads.iter().map(|counters| &counters.sizes[0]);
+                assert!(Gauge::sum(sizes) < 1 << 40);
+            }
+            stop.store(true, Relaxed);
+        });
+    }
+
+    #[test]
+    fn no_more_misses_are_read_than_keys_that_were_asked_for() {
+        let (counters, stop) = (Counters::new(2, 0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Relaxed) {
+                    counters.thread.cmd_get.add(1);
+                    counters.thread.get_misses.add(1);
+                    counters.thread.cmd_touch.add(1);
+                    counters.thread.touch_misses.add(1);
+                }
+            });
+            for _ in 0..100_000 {
+                let mut sum = ThreadTotals::default();
+                sum.add(&counters.thread);
+                assert!(sum.get_misses <= sum.cmd_get, "{sum:?}");
+                assert!(sum.touch_misses <= sum.cmd_touch, "{sum:?}");
+            }
+            stop.store(true, Relaxed);
+        });
     }
 
     #[test]

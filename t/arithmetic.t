@@ -46,6 +46,20 @@ for my $value ('', 'x', '1x', '-1', '-0', ' -5', '-9223372036854775808', '-92233
     }
     is($client->get('text')->{value}, $value, '... and leaves it');
 }
+# A value longer than any number is no number, though it begins like one; a few hundred zeros or
+# blanks are allowed.
+for my $command ('incr n 1', 'decr n 1') {
+    for my $value ('1' . ' ' x 511, '0' x 511 . '1') {
+        $client->set('n', $value);
+        like($client->ask($command), qr/^[02]$/, "$command of a value of 512 bytes");
+        $client->set('n', "$value ");
+        is($client->ask($command), 'CLIENT_ERROR cannot increment or decrement non-numeric value',
+            '... of 513 bytes is refused');
+        is($client->get('n')->{value}, "$value ", '... and changes nothing');
+    }
+}
+$client->set('n', '1' . ' ' x 512);
+is($client->ask('ma n'), 'CLIENT_ERROR cannot increment or decrement non-numeric value', 'likewise with ma');
 is($client->ask('incr none 1'), 'NOT_FOUND', 'incr of a missing key');
 is($client->get('none'), undef, '... makes none');
 

@@ -129,8 +129,16 @@ for my $command ('append', 'prepend') {
     $client->is_silent('... and the rest of the value is swallowed');
     is(join(' ', grep { $client->get("full$_")->{value} ne value_of("full$_", 500_000) } 1 .. $n - 1), '',
         '... all others are there');
+    # Whoever meant to replace a value shall not read it for good; who set conditions keeps it.
+    my $cas = $client->gets('full1')->{cas};
+    for my $how (['add', 'new'], ['replace', 'full1'], ['cas', 'full1', cas => $cas], ['append', 'full1']) {
+        my ($command, $key, @more) = @$how;
+        is($client->set($key, 'y' x 900_000, command => $command, @more),
+            'SERVER_ERROR Out of memory during read', "$command finds no memory on the way");
+        Client::is_same($client->get('full1')->{value}, value_of('full1', 500_000), '... and what was there stays');
+    }
     is($client->set('full1', 'y' x 900_000), 'SERVER_ERROR Out of memory during read', 'an old value that cannot be replaced');
-    Client::is_same($client->get('full1')->{value}, value_of('full1', 500_000), '... stays');
+    is(scalar $client->get('full1'), undef, '... goes');
     $client->verifies;
     $client->ask("delete full$_") for 1 .. $n;
     is($client->set('again', value_of('again', 900_000)), 'STORED', 'when others are deleted there is room');

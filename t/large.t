@@ -5,6 +5,7 @@ use warnings;
 use Test::More;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
+use Binary;
 use Server;
 
 use constant KIB => 1024;
@@ -82,8 +83,29 @@ use constant MIB => 1024 * KIB;
     is($client->set("b$_", $old), 'STORED', "three megabytes of eight, b$_") for 0, 1;
     $client->says("set b0 0 0 2900000\r\n" . 'y' x 2_900_000 . "\r\n",
         "SERVER_ERROR Out of memory during read\r\n", 'a third does not fit, which is found in mid-value');
-    same($client->get('b0'), $old, 0, '... the old value is kept');
-    same($client->get('b1'), $old, 0, '... so is the other');
+    is(scalar $client->get('b0'), undef, '... the old value goes: who meant to replace it shall not read it for good');
+    same($client->get('b1'), $old, 0, '... the other one stays');
+    is($client->set('b0', $old), 'STORED', '... and there is room for as much again');
+    # The same by meta and binary, and by those who set conditions.
+    for my $mode (qw(E A P R)) {
+        my $key = $mode eq 'E' ? 'b2' : 'b0';
+        $client->says("ms $key 2900000 M$mode\r\n" . 'y' x 2_900_000 . "\r\n",
+            "SERVER_ERROR Out of memory during read\r\n", "ms with M$mode finds no memory on the way");
+        same($client->get('b0'), $old, 0, '... the old value stays');
+    }
+    $client->says("ms b0 2900000\r\n" . 'y' x 2_900_000 . "\r\n",
+        "SERVER_ERROR Out of memory during read\r\n", 'ms finds no memory on the way');
+    is(scalar $client->get('b0'), undef, '... and the old value goes');
+    is($client->set('b0', $old), 'STORED', 'it is there again');
+    my $cas = $client->gets('b0')->{cas};
+    for my $step (['REPLACE', 0, 'stays'], ['SET', $cas, 'stays'], ['SET', 0, 'goes']) {
+        my ($op, $id, $becomes) = @$step;
+        my $binary = Binary->new($server->client);
+        my $reply = $binary->call($op, key => 'b0', val => 'y' x 2_900_000, $id ? (cas => $id) : ());
+        is("$reply->{status} $reply->{val}", 0x82 . ' Out of memory during read', "a frame, $op: no memory on the way");
+        is(defined $client->get('b0') ? 'stays' : 'goes', $becomes, '... and the old value ' . $becomes);
+    }
+    is($client->set('b0', $old), 'STORED', 'it is there once more');
     is($client->ask('delete b1'), 'DELETED', 'when one is deleted');
     is($client->set('b0', 'y' x 2_900_000), 'STORED', '... there is room again');
     same($client->get('b0'), 'y' x 2_900_000, 0, '... and it is read back');

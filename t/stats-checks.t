@@ -68,6 +68,20 @@ moves('what was flushed', sub {
     is($client->get('key'), undef, 'get');
 }, qw(cmd_flush 1 get_flushed 1));
 
+# A store that takes the place of what is dead counts that as memory gained, wherever in its list
+# the dead one was.
+$client->set($_, 'value', exptime => 2) for qw(first dead last);
+$client->advance(3);
+moves('a set in the place of an expired item', sub {
+    is($client->set('dead', 'new'), 'STORED', 'set');
+}, qw(cmd_set 1 get_expired 1 reclaimed 1 expired_unfetched 1));
+$client->set('dead', 'new');
+$client->ask('flush_all');
+moves('a set in the place of a flushed item', sub {
+    is($client->set('dead', 'newer'), 'STORED', 'set');
+}, qw(cmd_set 1 get_flushed 1 reclaimed 1));
+$client->ask($_) for 'delete first', 'delete last';
+
 moves('what is too large', sub {
     is($client->set('big', 'x' x 2048), 'SERVER_ERROR object too large for cache', 'set');
 }, qw(store_too_large 1 cmd_set 0));

@@ -110,7 +110,7 @@ impl Due {
 }
 
 fn tuning(server: &Server) -> Tuning {
-    let settings = &server.settings;
+    let (_together, settings) = (server.settings_together(), &server.settings);
     Tuning {
         hot_pct: settings.hot_lru_pct.get(),
         warm_pct: settings.warm_lru_pct.get(),

@@ -32,7 +32,7 @@ use mover::Mover;
 use prefixes::Prefixes;
 use std::io::Result;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use watch::Log;
 
 /// Everything that the threads of a server share.
@@ -58,6 +58,9 @@ pub struct Server {
     pub prefixes: Prefixes,
     /// Who may log in.
     pub logins: Logins,
+    /// Held by a command that changes several settings, and by who reads several: two operators
+    /// at once leave what one of them asked for.
+    together: Mutex<()>,
     threads: Mutex<Vec<Arc<Counters>>>,
     baseline: Mutex<stats::Baseline>,
 }
@@ -132,6 +135,7 @@ impl Server {
             mover: Mover::default(),
             upkeep: RwLock::default(),
             logins,
+            together: Mutex::default(),
             threads: Mutex::default(),
             baseline: Mutex::default(),
         })
@@ -183,6 +187,19 @@ impl Server {
             sum.add(&counters.thread);
         }
         sum
+    }
+
+    /// Held while settings that belong together are changed or read: no lock is held by who takes
+    /// it, and nobody waits for long under it.
+    pub fn settings_together(&self) -> MutexGuard<'_, ()> {
+        self.together.lock().unwrap()
+    }
+
+    /// Gives the name and the value of each line of `stats settings` to `each`, as operators have
+    /// left them.
+    pub fn each_setting(&self, each: impl FnMut(&str, &str)) {
+        let _together = self.settings_together();
+        self.settings.each_stat(each);
     }
 
     /// Held by a thread of the upkeep while it works, not while it sleeps.

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::Server;
-use crate::counters::{ClassTotals, Counters, ListTotals, SIZE_STEP, ThreadTotals};
+use crate::counters::{ClassTotals, Gauge, ListTotals, SIZE_STEP, ThreadTotals};
 use crate::settings::VERSION;
 use crate::store::{CLASSES_MAX, ListState, Usage};
 use crate::sys::process;
@@ -30,6 +30,17 @@ impl Default for Baseline {
     }
 }
 
+impl Baseline {
+    /// Sums are made while threads go on counting: some keys that were asked for have not been
+    /// counted as hits or misses yet. They are left for later, or there would be more of those
+    /// than of keys asked for after a reset.
+    fn settle(&mut self) {
+        let class = ClassTotals::of_all(&self.class);
+        self.thread.cmd_get = class.get_hits() + self.thread.get_misses;
+        self.thread.cmd_touch = class.touch_hits + self.thread.touch_misses;
+    }
+}
+
 /// Everything that is counted, at one moment: as such, and since the baseline.
 struct Snapshot {
     thread: ThreadTotals,
@@ -41,25 +52,25 @@ struct Snapshot {
 impl Server {
     /// What all threads have counted, by class.
     pub(super) fn class_totals(&self) -> Vec<ClassTotals> {
-        let mut totals = vec![ClassTotals::default(); CLASSES_MAX];
         let used = self.store.used_classes();
-        let used: Vec<_> = (0..CLASSES_MAX).filter(|&class| used.has(class)).collect();
-        for counters in self.threads.lock().unwrap().iter() {
-            for &class in &used {
-                totals[class].add(&counters.class[class]);
-            }
-        }
+        let threads = self.threads.lock().unwrap();
+        let mut totals =
+            ClassTotals::of_threads(threads.iter().map(Arc::as_ref), |class| used.has(class));
+        totals.resize(CLASSES_MAX, ClassTotals::default()); // if there is no thread yet
         totals
     }
 
-    /// What has been counted since the server started.
+    /// What has been counted since the server started. The hits of the classes are read before
+    /// the gets of the threads: see [`counters`](crate::counters).
     fn sums(&self) -> Baseline {
+        let list = (0..CLASSES_MAX).map(|class| self.store.list_events(class));
+        let list = list.collect();
+        let class = self.class_totals();
+        let thread = self.thread_totals();
         Baseline {
-            thread: self.thread_totals(),
-            class: self.class_totals(),
-            list: (0..CLASSES_MAX)
-                .map(|class| self.store.list_events(class))
-                .collect(),
+            thread,
+            class,
+            list,
         }
     }
 
@@ -82,6 +93,7 @@ impl Server {
         {
             let mut baseline = self.baseline.lock().unwrap();
             *baseline = self.sums();
+            baseline.settle();
         }
         self.store.reset_evicted_time();
         self.mover.reset();
@@ -148,7 +160,13 @@ impl Server {
         counted!(thread: log_worker_dropped log_worker_written log_watcher_skipped log_watcher_sent);
         line("log_watchers", &self.log.watchers());
         counted!(thread: unexpected_napi_ids round_robin_fallback);
-        line("bytes", &snapshot.now.thread.bytes);
+        let bytes: u64 = snapshot
+            .now
+            .class
+            .iter()
+            .map(ClassTotals::mem_requested)
+            .sum();
+        line("bytes", &bytes);
         line("curr_items", &usage.items);
         counted!(thread: total_items);
         line("slab_global_page_pool", &self.store.pool_len());
@@ -273,7 +291,7 @@ impl Server {
             of("age_warm", u64::from(warm.tail_s));
         }
         of("age", u64::from(cold.tail_s));
-        of("mem_requested", snapshot.now.class[class].mem_requested);
+        of("mem_requested", snapshot.now.class[class].mem_requested());
         counted!(list: evicted evicted_nonzero);
         of("evicted_time", u64::from(state.evicted_s));
         counted!(list: outofmemory);
@@ -299,9 +317,7 @@ impl Server {
         let threads = self.threads.lock().unwrap().clone();
         let steps = threads.first().map_or(0, |counters| counters.sizes.len());
         for step in 0..steps {
-            let count =
-                |sum: u64, counters: &Arc<Counters>| sum.wrapping_add(counters.sizes[step].get());
-            let items = threads.iter().fold(0, count);
+            let items = Gauge::sum(threads.iter().map(|counters| &counters.sizes[step]));
             if items > 0 {
                 line(&(step * SIZE_STEP).to_string(), &items);
             }
@@ -359,7 +375,40 @@ mod tests {
     use std::collections::HashSet;
 
     /// Counters that are shown under another name, or as part of another figure.
-    const OTHERWISE: [(&str, &str); 2] = [("evicted", "evictions"), ("in_magazine", "free_chunks")];
+    const OTHERWISE: [(&str, &str); 4] = [
+        ("evicted", "evictions"),
+        ("in_magazine", "free_chunks"),
+        ("mem_linked", "mem_requested"),
+        ("mem_unlinked", "mem_requested"),
+    ];
+
+    #[test]
+    fn a_reset_in_the_middle_of_a_get_leaves_no_more_hits_than_gets() {
+        let settings = Settings {
+            memory_bytes: Live::new(16 << 20),
+            ..Settings::default()
+        };
+        let server = Server::new(settings, Logins::default(), Secret::from_number(1)).unwrap();
+        let local = server.add_thread();
+        let (thread, class) = (&local.counters.thread, &local.counters.class[1]);
+        // One has been asked for and not found yet.
+        thread.cmd_get.add(3);
+        class.hits_to_hot.add(1);
+        thread.get_misses.add(1);
+        thread.cmd_touch.add(1);
+        server.stats_reset();
+        class.hits_to_hot.add(1);
+        class.touch_hits.add(1);
+        let mut shown = std::collections::HashMap::new();
+        server.stats(|name, value| {
+            shown.insert(name.to_owned(), value.to_string());
+        });
+        let shown = |name: &str| shown[name].parse::<u64>().unwrap();
+        assert_eq!((shown("cmd_get"), shown("get_hits")), (1, 1));
+        assert_eq!((shown("cmd_touch"), shown("touch_hits")), (1, 1));
+        assert_eq!(shown("get_misses"), 0);
+        server.store.retire(local);
+    }
 
     #[test]
     fn every_counter_is_shown_and_no_line_comes_twice() {

@@ -106,11 +106,13 @@ pub fn flush_all(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
 /// Flushes at the time that a client has given.
 pub(super) fn flush(server: &Server, local: &mut Local, exptime: impl Into<i64>) {
     let (store, exptime) = (&server.store, exptime.into());
+    // What is shown and what is pending are of one command.
+    let _together = server.settings_together();
     let now = store.clock.now();
     // The flush takes effect when the second before the one named begins, as it always has;
     // a time before the start comes out as the first second and means never, as does one that
     // the clock does not reach.
-    let second = store.clock.expiry(exptime).saturating_sub(1);
+    let second = store.clock.expiry_at(now, exptime).saturating_sub(1);
     let (when, oldest_s) = match (exptime, second) {
         (..=0, _) => (FlushTime::Now, now - 1),
         (_, 0) => (FlushTime::Never, 0),
@@ -168,9 +170,7 @@ pub fn stats(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         }
         Some(what) if begins(what, b"detail") => return detail(call, words),
         Some(what) if begins(what, b"settings") => {
-            server
-                .settings
-                .each_stat(|name, value| call.stat(name, &value));
+            server.each_setting(|name, value| call.stat(name, &value));
         }
         Some(what) if begins(what, b"cachedump") => return dump::cachedump(call, words),
         Some(what) if begins(what, b"conns") => {

@@ -10,7 +10,6 @@ use super::context::Context;
 use super::flags::{Flags, Key, MetaVerb};
 use super::op::MetaStorage;
 use super::reply::{self, Output, put_block, refusal};
-use crate::ops::Server;
 use crate::store::{
     Ask, Change, Found, Hashed, Hint, Meta, Mode, NoChange, Outcome, Removal, Stored, Terms,
 };
@@ -62,7 +61,7 @@ impl<'s> Context<'_, 's> {
             request.hash,
             &ask,
             |item, is_new| {
-                put_item(server, &item, is_new, flags, out);
+                put_item(&item, is_new, flags, out);
             },
         );
         if found.is_none() && !flags.has(b'q') {
@@ -100,7 +99,7 @@ impl<'s> Context<'_, 's> {
         };
         let server = self.server;
         let reply = |item: Found<'_, '_>, sum, is_new| {
-            put_sum(server, request, &item, sum, is_new, out);
+            put_sum(request, &item, sum, is_new, out);
         };
         let done = server.store.change(
             self.local,
@@ -255,13 +254,7 @@ fn put_reflected(key: &Key<'_>, letter: u8, text: &[u8], out: &mut Output<'_>) {
 
 /// The reply of `mg` to a hit.
 #[inline]
-fn put_item<'s>(
-    server: &Server,
-    item: &Found<'s, '_>,
-    is_new: bool,
-    flags: &Flags<'_>,
-    out: &mut Output<'s>,
-) {
+fn put_item<'s>(item: &Found<'s, '_>, is_new: bool, flags: &Flags<'_>, out: &mut Output<'s>) {
     let with_value = flags.has(b'v') && flags.compare().is_none_or(|given| given != item.cas());
     if with_value {
         out.put(b"VA ");
@@ -269,14 +262,13 @@ fn put_item<'s>(
     } else {
         out.put(b"HD");
     }
-    let clock = &server.store.clock;
     let mut wins = is_new;
     for (letter, text) in flags.each() {
         match letter {
-            b'T' => item.set_expires_s(clock.expiry(flags.ttl)),
-            b'N' if is_new => item.set_expires_s(clock.expiry(flags.vivify)),
+            b'T' => item.set_expires_s(item.expiry(flags.ttl)),
+            b'N' if is_new => item.set_expires_s(item.expiry(flags.vivify)),
             // An item with an expiry that comes before the time that the client names.
-            b'R' => wins |= clock.is_before(item.expires_s(), flags.recache),
+            b'R' => wins |= item.ends_before(flags.recache),
             b's' => put_count(b" s", item.value_len() as u64, out),
             b'c' => put_count(b" c", item.cas(), out),
             b'f' => put_count(b" f", u64::from(item.client_flags()), out),
@@ -323,7 +315,6 @@ fn put_marks(item: &Found<'_, '_>, wins: bool, out: &mut Output<'_>) {
 
 /// The reply of `ma` to a number that has changed or been made.
 fn put_sum(
-    server: &Server,
     request: &Request<'_>,
     item: &Found<'_, '_>,
     sum: u64,
@@ -340,11 +331,10 @@ fn put_sum(
             out.put(b"HD");
         }
     }
-    let clock = &server.store.clock;
     for (letter, text) in flags.each() {
         match letter {
-            b'T' => item.set_expires_s(clock.expiry(flags.ttl)),
-            b'N' if is_new => item.set_expires_s(clock.expiry(flags.vivify)),
+            b'T' => item.set_expires_s(item.expiry(flags.ttl)),
+            b'N' if is_new => item.set_expires_s(item.expiry(flags.vivify)),
             _ if quiet => {}
             b't' => {
                 out.put(b" t");

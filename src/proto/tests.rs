@@ -13,6 +13,7 @@ use crate::ops::watch::Reason;
 use crate::settings::Settings;
 use crate::store::Local;
 use crate::store::hash::Secret;
+use std::sync::Barrier;
 
 /// Its socket does not exist.
 const NOBODY: Asker<'_> = Asker { fd: -1, from: None };
@@ -368,4 +369,71 @@ fn an_endless_line_is_cut_off_at_the_same_place_however_it_arrives() {
         list.feed(&vec![b'k'; 60_000]);
         assert!(!list.closed, "a list of keys may be long");
     }
+}
+
+/// Has two conversations at the same time, again and again, and after each round `check`.
+fn two_at_once(server: &Server, texts: [&[u8]; 2], rounds: u32, mut check: impl FnMut(u32)) {
+    let (begin, end) = (Barrier::new(3), Barrier::new(3));
+    std::thread::scope(|scope| {
+        for text in texts {
+            let (begin, end) = (&begin, &end);
+            scope.spawn(move || {
+                let mut talk = Talk::new(server);
+                for _ in 0..rounds {
+                    begin.wait();
+                    talk.feed(text);
+                    end.wait();
+                }
+                let replies = String::from_utf8(talk.replies).unwrap();
+                assert!(
+                    replies
+                        .split("\r\n")
+                        .all(|reply| matches!(reply, "OK" | ""))
+                );
+            });
+        }
+        for round in 0..rounds {
+            begin.wait();
+            end.wait();
+            check(round);
+        }
+    });
+}
+
+#[test]
+fn two_operators_at_once_leave_what_one_of_them_asked_for() {
+    let server = server();
+    let settings = &server.settings;
+    let texts: [&[u8]; 2] = [
+        b"lru mode flat\r\nlru temp_ttl 10\r\nlru tune 10 20 0.5 1.5\r\ncache_memlimit 16\r\nflush_all\r\n",
+        b"lru mode segmented\r\nlru temp_ttl -1\r\nlru tune 30 40 0.25 2.5\r\ncache_memlimit 32\r\nflush_all 5000\r\n",
+    ];
+    two_at_once(&server, texts, 3000, |round| {
+        let (segmented, temporary_ttl_s) = server.store.division();
+        assert_eq!(settings.lru_segmented.get(), segmented, "{round}");
+        let shown = settings
+            .temp_lru
+            .get()
+            .then(|| settings.temporary_ttl.get());
+        assert_eq!(shown, temporary_ttl_s, "{round}");
+        let tuned = (
+            settings.hot_lru_pct.get(),
+            settings.warm_lru_pct.get(),
+            settings.hot_max_factor.get(),
+            settings.warm_max_factor.get(),
+        );
+        assert!(
+            [(10, 20, 0.5, 1.5), (30, 40, 0.25, 2.5)].contains(&tuned),
+            "{round}: {tuned:?}"
+        );
+        let limit = server.store.limit();
+        assert_eq!(settings.memory_bytes.get(), limit, "{round}");
+        // What is shown of the last flush is that of the one that is pending, or of none.
+        let (shown, pending_s) = (settings.oldest_s.get(), server.store.flush_due_s());
+        assert_eq!(
+            pending_s == shown,
+            pending_s != 0,
+            "{round}: {shown} {pending_s}"
+        );
+    });
 }

@@ -99,12 +99,14 @@ pub fn cache_memlimit(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         return say(LIMIT_NOT_BYTES);
     }
     let bytes = u64::from(megabytes) << 20;
+    let together = call.server.settings_together();
     // What was taken at the start stays.
     if call.server.settings.large_pages || !call.server.store.set_limit(bytes) {
         return say(LIMIT_OUT_OF_BOUNDS);
     }
     let settings = &call.server.settings;
     settings.memory_bytes.set(bytes);
+    drop(together);
     if settings.verbosity.get() > 0 {
         log!("maxbytes adjusted to {megabytes}m");
     }
@@ -188,7 +190,7 @@ pub fn lru(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
             let percents = parse_u32(hot).zip(parse_u32(warm));
             let ages = parse_real(hot_age).zip(parse_real(warm_age));
             match percents.zip(ages) {
-                Some((percents, ages)) => tune(&call.server.settings, percents, ages),
+                Some((percents, ages)) => tune(call.server, percents, ages),
                 None => say(reply::ERROR),
             }
         }
@@ -199,6 +201,7 @@ pub fn lru(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
             if !segmented && !begins(mode, b"flat") {
                 return say(reply::ERROR);
             }
+            let _together = call.server.settings_together();
             call.server.store.set_segmented(segmented);
             call.server.settings.lru_segmented.set(segmented);
             say(reply::OK)
@@ -214,6 +217,7 @@ pub fn lru(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
 /// A negative time turns TEMP off.
 fn temporary_ttl(server: &Server, ttl_s: i32) -> &'static [u8] {
     let ttl_s = u32::try_from(ttl_s).ok();
+    let _together = server.settings_together();
     server.store.set_temporary_ttl(ttl_s);
     server.settings.temp_lru.set(ttl_s.is_some());
     if let Some(ttl_s) = ttl_s {
@@ -222,7 +226,7 @@ fn temporary_ttl(server: &Server, ttl_s: i32) -> &'static [u8] {
     reply::OK
 }
 
-fn tune(settings: &Settings, (hot, warm): (u32, u32), (hot_age, warm_age): (f64, f64)) -> Answer {
+fn tune(server: &Server, (hot, warm): (u32, u32), (hot_age, warm_age): (f64, f64)) -> Answer {
     // The sum wraps, as it always has.
     if hot.wrapping_add(warm) > 80 {
         return say(BAD_PERCENTS);
@@ -230,6 +234,7 @@ fn tune(settings: &Settings, (hot, warm): (u32, u32), (hot_age, warm_age): (f64,
     if hot_age <= 0.0 || warm_age <= 0.0 {
         return say(BAD_AGES);
     }
+    let (_together, settings) = (server.settings_together(), &server.settings);
     settings.hot_lru_pct.set(hot);
     settings.warm_lru_pct.set(warm);
     settings.hot_max_factor.set(hot_age);

@@ -77,9 +77,7 @@ impl<'s> Upload<'s> {
         let missing = self.draft.missing();
         let (value, after) = bytes.split_at(missing.min(bytes.len()));
         let taken = self.draft.write(local, value);
-        if let Err(refused) = taken {
-            self.draft.tell_refused(local, &self.terms, refused);
-        }
+        let taken = taken.map_err(|refused| self.draft.refuse(local, &self.terms, refused));
         let mut len = missing - self.draft.missing();
         if len == missing {
             for &byte in after.iter().take(self.end.len() - self.end_len) {

@@ -2,8 +2,9 @@
 
 use super::digits::{self, U64_LEN_MAX};
 use super::item::{ItemId, state};
+use super::moment::{Held, Keeping};
 use super::read::Found;
-use super::table::{Slot, Stripe};
+use super::table::Slot;
 use super::write::{Meta, Mode, Outcome, Terms};
 use super::{Local, Store};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -58,6 +59,10 @@ pub struct Removal {
     pub told_as: Option<&'static str>,
 }
 
+/// Longest value that is taken for a number. The longest number has 20 digits; zeros may stand
+/// before it and blanks after it, but a client could make others wait with megabytes of them.
+const NUMBER_LEN_MAX: usize = 512;
+
 /// Marks that a number keeps when it is written over.
 const OF_NUMBER: u16 =
     state::FETCHED | state::ACTIVE | state::STALE | state::WON | state::KEY_BINARY;
@@ -77,13 +82,15 @@ impl Store {
         change: &Change,
         done: impl for<'k> FnOnce(Found<'s, 'k>, u64, bool) -> R,
     ) -> Result<R, NoChange> {
-        let stripe = self.table.lock(hash);
+        let stripe = self.hold(hash);
         let Some(slot) = self.find_live(local, &stripe, hash, key) else {
             return self.create_number(local, &stripe, key, hash, change, done);
         };
         let header = self.header(slot.id);
-        // What can never be a number is told first, whatever the id.
-        if header.value_len() == 0 || header.has(state::CHUNKED) {
+        // What can never be a number is told first, whatever the id: nothing, pieces, and what is
+        // longer than any number. (So neither reading it nor a copy of it takes long.)
+        let can_be_number = (1..=NUMBER_LEN_MAX).contains(&header.value_len());
+        if !can_be_number || header.has(state::CHUNKED) {
             return Err(NoChange::NotNumeric);
         }
         if change
@@ -120,7 +127,7 @@ impl Store {
     fn create_number<'s, R>(
         &'s self,
         local: &mut Local,
-        stripe: &Stripe<'s>,
+        stripe: &Held<'s>,
         key: &[u8],
         hash: u64,
         change: &Change,
@@ -143,7 +150,8 @@ impl Store {
         let id = self
             .link_new(local, stripe, key, hash, Meta::default(), text)
             .ok_or(NoChange::NoMemoryForNew)?;
-        self.tell_stored(local, id, &Terms::from(Mode::Add), Outcome::Stored);
+        let terms = Terms::from(Mode::Add);
+        self.tell_stored(local, stripe.moment(), id, &terms, Outcome::Stored);
         if change.cas != 0 {
             self.set_cas(id, change.cas);
         }
@@ -154,13 +162,17 @@ impl Store {
     pub(super) fn link_new(
         &self,
         local: &mut Local,
-        key_stripe: &Stripe<'_>,
+        key_stripe: &Held<'_>,
         key: &[u8],
         hash: u64,
         meta: Meta,
         value: &[u8],
     ) -> Option<ItemId> {
-        let id = self.allocate_item(local, key, meta, value.len())?;
+        let keeping = Keeping {
+            held: key_stripe,
+            id: None,
+        };
+        let id = self.allocate_item(local, key, meta, value.len(), Some(keeping))?;
         // SAFETY: the item is ours, and was allocated for this length.
         unsafe { self.write_value(id, 0, value) };
         if self.link(local, key_stripe, hash, id) {
@@ -174,7 +186,7 @@ impl Store {
     fn write_number(
         &self,
         local: &mut Local,
-        stripe: &Stripe<'_>,
+        stripe: &Held<'_>,
         key: &[u8],
         hash: u64,
         slot: Slot<'_>,
@@ -186,7 +198,7 @@ impl Store {
         let fits = text.len() <= header.value_len();
         // Acquires: who read the value last is done with it before it is written over.
         if fits && header.refs.load(Acquire) == 1 {
-            self.overwrite_number(slot.id, text);
+            self.overwrite_number(stripe, slot.id, text);
             return Ok(slot.id);
         }
         let meta = Meta {
@@ -200,23 +212,45 @@ impl Store {
         } else {
             (text.len(), 0)
         };
-        let id = self
-            .allocate_item(local, key, meta, len)
+        let (id, slot) = self
+            .allocate_beside(local, stripe, key, hash, slot, meta, len)
             .ok_or(NoChange::NoMemory)?;
         if self.header(id).has(state::CHUNKED) {
             // In pieces it would be a number no more.
             self.release(Some(local), id);
             return Err(NoChange::NoMemory);
         }
-        self.overwrite_number(id, text);
+        self.overwrite_number(stripe, id, text);
         self.replace(local, stripe, hash, slot, id);
         self.header(id).add_state(marks);
         Ok(id)
     }
 
+    /// Memory for an item that will take the place of the one at `slot`, and where that stands
+    /// then: its neighbours may have been given up for it.
+    #[allow(clippy::too_many_arguments)] // all of one line of the protocol
+    fn allocate_beside<'t>(
+        &self,
+        local: &mut Local,
+        stripe: &Held<'t>,
+        key: &[u8],
+        hash: u64,
+        slot: Slot<'_>,
+        meta: Meta,
+        value_len: usize,
+    ) -> Option<(ItemId, Slot<'t>)> {
+        let keeping = Keeping {
+            held: stripe,
+            id: Some(slot.id),
+        };
+        let id = self.allocate_item(local, key, meta, value_len, Some(keeping))?;
+        let slot = stripe.slot_of(hash, slot.id);
+        Some((id, slot.expect("an item that is kept stays in the table")))
+    }
+
     /// Writes a number, filled up with blanks. The item is the caller's alone: it is not linked, or
     /// its stripe is held and nobody else has a reference.
-    fn overwrite_number(&self, id: ItemId, text: &[u8]) {
+    fn overwrite_number(&self, stripe: &Held<'_>, id: ItemId, text: &[u8]) {
         let header = self.header(id);
         let blanks = [b' '; 64];
         // SAFETY: the item is the caller's alone, by its word; within the value.
@@ -229,7 +263,7 @@ impl Store {
                 at += len;
             }
         }
-        header.accessed_s.store(self.clock.now(), Relaxed);
+        header.accessed_s.store(stripe.moment().now_s(), Relaxed);
     }
 
     /// Removes `key`; false if it is not there.
@@ -252,7 +286,7 @@ impl Store {
         hash: u64,
         removal: &Removal,
     ) -> Result<(), NoChange> {
-        let stripe = self.table.lock(hash);
+        let stripe = self.hold(hash);
         let slot = self.find_live(local, &stripe, hash, key);
         let wrong_id = |slot: &Slot<'_>| {
             removal
@@ -288,7 +322,7 @@ impl Store {
         Ok(())
     }
 
-    fn mark_stale(&self, key: &Stripe<'_>, id: ItemId, removal: &Removal) {
+    fn mark_stale(&self, key: &Held<'_>, id: ItemId, removal: &Removal) {
         let header = self.header(id);
         header.remove_state(state::WON);
         header.add_state(state::STALE);
@@ -303,7 +337,7 @@ impl Store {
     fn empty(
         &self,
         local: &mut Local,
-        stripe: &Stripe<'_>,
+        stripe: &Held<'_>,
         key: &[u8],
         hash: u64,
         slot: Slot<'_>,
@@ -314,8 +348,8 @@ impl Store {
             client_flags,
             expires_s: removal.expires_s.unwrap_or(0),
         };
-        let id = self
-            .allocate_item(local, key, meta, 0)
+        let (id, slot) = self
+            .allocate_beside(local, stripe, key, hash, slot, meta, 0)
             .ok_or(NoChange::NoMemory)?;
         let kept = self.cas_of(slot.id);
         if removal.stale {
@@ -323,7 +357,8 @@ impl Store {
         }
         self.tell_look_up(local, stripe, hash, key);
         self.replace(local, stripe, hash, slot, id);
-        self.tell_stored(local, id, &Terms::from(Mode::Set), Outcome::Stored);
+        let terms = Terms::from(Mode::Set);
+        self.tell_stored(local, stripe.moment(), id, &terms, Outcome::Stored);
         match (removal.cas, removal.stale) {
             (0, true) => {} // the next one, which it has
             (0, false) => self.set_cas(id, kept),

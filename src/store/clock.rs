@@ -164,20 +164,26 @@ impl Clock {
     /// counter will not reach, in 2162, is never.
     #[inline]
     pub fn expiry(&self, given: impl Into<i64>) -> u32 {
+        self.expiry_at(self.now(), given)
+    }
+
+    /// The same for one who has read the clock already.
+    #[inline]
+    pub fn expiry_at(&self, now_s: u32, given: impl Into<i64>) -> u32 {
         let at_s = match given.into() {
             0 => return 0,
             given @ ..0 => given,
-            given @ ..=RELATIVE_MAX_S => i64::from(self.now()) + given,
+            given @ ..=RELATIVE_MAX_S => i64::from(now_s) + given,
             given => given.saturating_sub(self.wall_at_zero_s),
         };
         u32::try_from(at_s.max(1)).unwrap_or(0)
     }
 
     /// Whether an item that has expiry `at_s` comes to its end before the time that a client
-    /// names, in the terms of [`Clock::expiry`].
+    /// names at second `now_s`, in the terms of [`Clock::expiry`].
     #[inline]
-    pub fn is_before(&self, at_s: u32, given: i64) -> bool {
-        let until_s = match self.expiry(given) {
+    pub fn is_before(&self, now_s: u32, at_s: u32, given: i64) -> bool {
+        let until_s = match self.expiry_at(now_s, given) {
             0 if given != 0 => u32::MAX, // before what is beyond all seconds
             second => second,
         };
@@ -254,13 +260,13 @@ mod tests {
     fn what_never_ends_is_before_nothing_and_nothing_is_before_the_past() {
         let clock = Clock::new();
         let now = clock.now();
-        assert!(clock.is_before(now + 9, 10) && !clock.is_before(now + 10, 10));
-        assert!(clock.is_before(now + 10, clock.wall(now) + 11));
+        assert!(clock.is_before(now, now + 9, 10) && !clock.is_before(now, now + 10, 10));
+        assert!(clock.is_before(now, now + 10, clock.wall(now) + 11));
         for given in [0, 10, 1 << 32, i64::MAX, -1] {
-            assert!(!clock.is_before(0, given), "{given}");
+            assert!(!clock.is_before(now, 0, given), "{given}");
         }
-        assert!(clock.is_before(now + 10, i64::MAX), "beyond the clock");
-        assert!(!clock.is_before(now + 10, 0) && !clock.is_before(now + 10, -1));
+        assert!(clock.is_before(now, now + 10, i64::MAX), "beyond the clock");
+        assert!(!clock.is_before(now, now + 10, 0) && !clock.is_before(now, now + 10, -1));
     }
 
     #[test]

@@ -125,11 +125,9 @@ impl Store {
         crawl: &mut Crawl,
         histograms: &mut Histograms,
     ) -> Option<usize> {
-        let stripe = self
-            .table
-            .next_row(&mut crawl.walk, &mut crawl.found, |id| self.hash_of(id))?;
+        let stripe = self.hold_row(&mut crawl.walk, &mut crawl.found)?;
         self.fetch(&crawl.found);
-        let now = self.clock.now();
+        let (moment, now) = (stripe.moment(), stripe.moment().now_s());
         let mut checked = 0;
         for &(id, epoch) in &crawl.found {
             let header = self.header(id);
@@ -139,7 +137,7 @@ impl Store {
             }
             checked += 1;
             local.counters.class[class].crawler_items_checked.add(1);
-            let flushed = epoch != self.flush.epoch();
+            let flushed = moment.is_flushed(epoch);
             if !flushed && !header.is_expired(now) {
                 let at = header.expires_s.load(Relaxed);
                 histograms[class].note((at != 0).then(|| at - now));
@@ -166,11 +164,9 @@ impl Store {
         crawl: &mut Crawl,
         mut each: impl for<'k> FnMut(Found<'s, 'k>),
     ) -> Option<usize> {
-        let stripe = self
-            .table
-            .next_row(&mut crawl.walk, &mut crawl.found, |id| self.hash_of(id))?;
+        let stripe = self.hold_row(&mut crawl.walk, &mut crawl.found)?;
         self.fetch(&crawl.found);
-        let now = self.clock.now();
+        let (moment, now) = (stripe.moment(), stripe.moment().now_s());
         let mut listed = 0;
         for &(id, epoch) in &crawl.found {
             let header = self.header(id);
@@ -180,7 +176,7 @@ impl Store {
             let counters = &local.counters.class[header.class()];
             counters.crawler_items_checked.add(1);
             listed += 1;
-            if epoch == self.flush.epoch() && !header.is_expired(now) {
+            if !moment.is_flushed(epoch) && !header.is_expired(now) {
                 each(Found::new(self, id, &stripe));
             }
         }

@@ -1,7 +1,8 @@
 //! Memory for a new item: a free chunk, a new page, or the place of an old item.
 
-use super::item::{ItemId, state};
-use super::lru::Segment;
+use super::item::{Header, ItemId, state};
+use super::lru::{Lists, Segment};
+use super::moment::{Keeping, Moment};
 use super::tail::{Fate, Walk, Walked};
 use super::{Local, Store};
 use std::sync::atomic::Ordering::Relaxed;
@@ -38,9 +39,14 @@ impl Store {
     /// A chunk of at least `len` bytes, its state cleared. `None`: there is nothing to be had,
     /// or no chunk is so large. It may be much larger: where memory has gone to other classes
     /// and this one has all its chunks in hands, it is better to waste some of theirs than to
-    /// refuse.
+    /// refuse. `keeping`: what the caller holds, if it holds a stripe.
     #[inline]
-    pub(super) fn allocate(&self, local: &mut Local, len: usize) -> Option<ItemId> {
+    pub(super) fn allocate(
+        &self,
+        local: &mut Local,
+        len: usize,
+        keeping: Option<Keeping<'_>>,
+    ) -> Option<ItemId> {
         let choice = Choice {
             home: self.slabs.classes.class_for(len)?,
             finer: self.slabs.classes.finer_for(len),
@@ -48,18 +54,23 @@ impl Store {
         let class = choice.first(self);
         self.slabs
             .pop(&self.arena, &local.magazines, class)
-            .or_else(|| self.allocate_slowly(local, choice))
+            .or_else(|| self.allocate_slowly(local, choice, keeping))
     }
 
     #[cold]
-    fn allocate_slowly(&self, local: &mut Local, choice: Choice) -> Option<ItemId> {
+    fn allocate_slowly(
+        &self,
+        local: &mut Local,
+        choice: Choice,
+        keeping: Option<Keeping<'_>>,
+    ) -> Option<ItemId> {
         // The dead make room before the class grows. If it cannot, they are met on the way to
         // somebody to give up.
         if !self.slabs.is_full() {
-            self.remove_dead(local, choice.first(self));
+            self.remove_dead(local, choice.first(self), keeping);
         }
         self.take_free(local, choice)
-            .or_else(|| self.make_room(local, choice))
+            .or_else(|| self.make_room(local, choice, keeping))
     }
 
     /// A free chunk, or one of a new page, without giving anything up for it.
@@ -86,13 +97,18 @@ impl Store {
 
     /// Gives items up until a chunk is free.
     #[cold]
-    fn make_room(&self, local: &mut Local, choice: Choice) -> Option<ItemId> {
+    fn make_room(
+        &self,
+        local: &mut Local,
+        choice: Choice,
+        keeping: Option<Keeping<'_>>,
+    ) -> Option<ItemId> {
         let (first, second) = self.older_first(choice);
-        let mut found = self.make_room_in(local, first, choice);
+        let mut found = self.make_room_in(local, first, choice, keeping);
         if let Some(second) = second
             && found.is_none()
         {
-            found = self.make_room_in(local, second, choice);
+            found = self.make_room_in(local, second, choice, keeping);
         }
         if self.evict {
             let mut larger = choice.home + 1..=self.slabs.classes.last();
@@ -101,17 +117,17 @@ impl Store {
             {
                 if self.slabs.pages_of(home) > 0 {
                     let other = Choice { home, finer: None };
-                    found = self.make_room_in(local, home, other);
+                    found = self.make_room_in(local, home, other, keeping);
                 }
             }
         }
         if found.is_none() || !self.evict {
-            let events = &mut self.lru.class(choice.first(self)).events;
-            events.outofmemory += u64::from(found.is_none());
-            if !self.evict && self.lru.is_segmented() {
+            let mut lists = self.lru.class(choice.first(self));
+            lists.events.outofmemory += u64::from(found.is_none());
+            if !self.evict && Moment::under(self, &*lists).division().is_segmented() {
                 // The walks do not count here: how many there are is chance, for the maintainer
                 // sorts the same lists. A hopeless attempt has as many rounds as there may be.
-                events.direct_reclaims += if found.is_some() { 1 } else { ROUNDS };
+                lists.events.direct_reclaims += if found.is_some() { 1 } else { ROUNDS };
             }
         }
         found
@@ -138,13 +154,20 @@ impl Store {
         Some(self.header(id).accessed_s.load(Relaxed))
     }
 
-    fn make_room_in(&self, local: &mut Local, class: usize, choice: Choice) -> Option<ItemId> {
+    fn make_room_in(
+        &self,
+        local: &mut Local,
+        class: usize,
+        choice: Choice,
+        keeping: Option<Keeping<'_>>,
+    ) -> Option<ItemId> {
         let last = self.slabs.classes.last();
         for round in 1..=ROUNDS {
             // A class that holds only heads or chunks of large items has no lists of its own:
             // what frees its chunks are victims of the last class.
-            let changed = self.give_up(local, class, round == ROUNDS)
-                || class != last && self.give_up(local, last, round == ROUNDS);
+            let at_last = round == ROUNDS;
+            let changed = self.give_up(local, class, at_last, keeping)
+                || class != last && self.give_up(local, last, at_last, keeping);
             if !changed {
                 break;
             }
@@ -162,11 +185,20 @@ impl Store {
 
     /// One round in one class: a victim, or an item that comes nearer to being one. False: there
     /// is neither.
-    pub(super) fn give_up(&self, local: &mut Local, class: usize, at_last: bool) -> bool {
-        if !self.evict {
-            return self.remove_dead(local, class) || self.demote(local, class);
-        }
-        self.evict_cold(local, class, at_last).has_changed() || self.demote(local, class)
+    pub(super) fn give_up(
+        &self,
+        local: &mut Local,
+        class: usize,
+        at_last: bool,
+        keeping: Option<Keeping<'_>>,
+    ) -> bool {
+        let changed = if self.evict {
+            let walked = self.evict_cold(local, class, at_last, keeping);
+            walked.has_changed()
+        } else {
+            self.remove_dead(local, class, keeping)
+        };
+        changed || self.demote(local, class, keeping)
     }
 
     /// A walk for somebody who needs a chunk now.
@@ -178,21 +210,28 @@ impl Store {
     }
 
     /// Removes what is dead at the COLD tail of `class`.
-    fn remove_dead(&self, local: &mut Local, class: usize) -> bool {
+    fn remove_dead(&self, local: &mut Local, class: usize, keeping: Option<Keeping<'_>>) -> bool {
         let walk = Walk::new(class, Segment::Cold, 1);
-        let walked = self.walk_tail(local, walk, |_, _| Fate::Stop);
+        let walked = self.walk_tail(local, walk, keeping, |_, _, _| Fate::Stop);
         walked.removed > 0
     }
 
     /// Gives up the first item from the COLD tail that is not in use; the others get their
     /// second chance, unless this is the last try.
-    fn evict_cold(&self, local: &mut Local, class: usize, at_last: bool) -> Walked {
-        let segmented = self.lru.is_segmented();
-        let spared = |segment| Fate::To(if segmented { segment } else { Segment::Cold });
+    fn evict_cold(
+        &self,
+        local: &mut Local,
+        class: usize,
+        at_last: bool,
+        keeping: Option<Keeping<'_>>,
+    ) -> Walked {
         self.walk_tail(
             local,
             self.direct(class, Segment::Cold, SECOND_CHANCES),
-            |lists, header| {
+            keeping,
+            |lists, header, moment| {
+                let segmented = moment.division().is_segmented();
+                let spared = |segment| Fate::To(if segmented { segment } else { Segment::Cold });
                 if header.refs.load(Relaxed) > 1 {
                     // A reader or an append holds it: to remove it would make no room now.
                     lists.events.lrutail_reflocked += 1;
@@ -210,14 +249,13 @@ impl Store {
 
     /// For a class with nothing to give up in COLD: moves a few items there, from HOT, else
     /// WARM, else one from TEMP, passing over those in use.
-    fn demote(&self, local: &mut Local, class: usize) -> bool {
+    fn demote(&self, local: &mut Local, class: usize, keeping: Option<Keeping<'_>>) -> bool {
         [Segment::Hot, Segment::Warm, Segment::Temp]
             .into_iter()
             .any(|segment| {
                 let mut left = DEMOTIONS;
-                let judge = |_: &mut _, header: &super::item::Header| match header.state()
-                    & (state::ACTIVE | state::REWRITTEN)
-                {
+                let marks = |header: &Header| header.state() & (state::ACTIVE | state::REWRITTEN);
+                let judge = |_: &mut Lists, header: &Header, _| match marks(header) {
                     _ if segment == Segment::Temp => Fate::LastTo(Segment::Cold),
                     0 if left == 1 => Fate::LastTo(Segment::Cold),
                     0 => {
@@ -227,14 +265,19 @@ impl Store {
                     state::ACTIVE => Fate::To(Segment::Warm),
                     _ => Fate::To(Segment::Hot),
                 };
-                self.walk_tail(local, self.direct(class, segment, SECOND_CHANCES), judge)
-                    .has_changed()
+                let walk = self.direct(class, segment, SECOND_CHANCES);
+                self.walk_tail(local, walk, keeping, judge).has_changed()
             })
     }
 
     /// A chunk of a smaller class, one whose live items may be given up and whose chunks are
     /// long enough to make a chain of.
-    pub(super) fn allocate_smaller(&self, local: &mut Local, len: usize) -> Option<ItemId> {
+    pub(super) fn allocate_smaller(
+        &self,
+        local: &mut Local,
+        len: usize,
+        keeping: Option<Keeping<'_>>,
+    ) -> Option<ItemId> {
         let classes = &self.slabs.classes;
         (1..classes.class_for(len)?)
             .rev()
@@ -243,7 +286,7 @@ impl Store {
             .find_map(|home| {
                 let other = Choice { home, finer: None };
                 self.take_free(local, other)
-                    .or_else(|| self.make_room_in(local, home, other))
+                    .or_else(|| self.make_room_in(local, home, other, keeping))
             })
     }
 

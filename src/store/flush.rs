@@ -13,24 +13,24 @@
 
 use super::table::EPOCHS;
 use super::{Local, Store, Walk};
-use std::sync::Mutex;
-use std::sync::atomic::{
-    AtomicU8, AtomicU32,
+use crate::sys::sync::atomic::{
+    AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
+use crate::sys::sync::{Mutex, MutexGuard};
 
 /// Parts that the stripes are walked in, one a flush. They divide the epochs: a part that is
 /// not walked between two flushes of one epoch would show what is older again.
 const PARTS: usize = 85;
 const _: () = assert!((EPOCHS as usize).is_multiple_of(PARTS) && PARTS < EPOCHS as usize);
 
-/// The epoch, and the flush to come.
+/// The flush to come.
 #[derive(Default)]
 pub(super) struct Flush {
-    epoch: AtomicU8,
-    /// Clock second of the pending flush, 0 for none.
+    /// Clock second of the pending flush, 0 for none. Written under the mutex.
     due_s: AtomicU32,
-    /// Held while a flush happens, so that two do not begin the same epoch.
+    /// Held while a flush is asked for or happens: two do not begin the same epoch, and one that
+    /// becomes due does not take the place of one that has just been asked for.
     one_at_a_time: Mutex<()>,
 }
 
@@ -45,16 +45,10 @@ pub enum FlushTime {
     Never,
 }
 
-impl Flush {
-    #[inline]
-    pub(super) fn epoch(&self) -> u8 {
-        self.epoch.load(Relaxed)
-    }
-}
-
 impl Store {
     /// Flushes now or later; forgets a flush that was pending.
     pub fn flush(&self, local: &mut Local, when: FlushTime) {
+        let one = self.flush.one_at_a_time.lock().unwrap();
         match when {
             FlushTime::At(second) if second > self.clock.now() => {
                 self.flush.due_s.store(second, Relaxed);
@@ -62,8 +56,7 @@ impl Store {
             FlushTime::Never => self.flush.due_s.store(0, Relaxed),
             FlushTime::Now | FlushTime::At(_) => {
                 self.flush.due_s.store(0, Relaxed);
-                let _one = self.flush.one_at_a_time.lock().unwrap();
-                self.begin_epoch(local, || ());
+                self.begin_epoch(local, &one, || ());
             }
         }
     }
@@ -74,28 +67,38 @@ impl Store {
     pub fn flush_if_due(&self, local: &mut Local) {
         let due = self.flush.due_s.load(Acquire);
         if due != 0 && due <= self.clock.now() {
-            self.flush_due(local, due);
+            self.flush_due(local);
         }
     }
 
     #[cold]
-    fn flush_due(&self, local: &mut Local, due: u32) {
-        let _one = self.flush.one_at_a_time.lock().unwrap();
-        // Another thread may have carried it out, or another flush may have taken its place.
-        if self.flush.due_s.load(Relaxed) == due {
-            self.begin_epoch(local, || {
-                // After the new epoch: who finds that nothing is due finds that, too. A flush
-                // that has taken the place of this one meanwhile stays.
-                let flush = &self.flush;
-                let _ = flush.due_s.compare_exchange(due, 0, Release, Relaxed);
+    fn flush_due(&self, local: &mut Local) {
+        let one = self.flush.one_at_a_time.lock().unwrap();
+        // Another thread may have carried it out, or another flush, that is to come, may have been
+        // asked for since.
+        let due = self.flush.due_s.load(Relaxed);
+        if due != 0 && due <= self.clock.now() {
+            self.begin_epoch(local, &one, || {
+                // After the new epoch: who finds that nothing is due finds that, too.
+                self.flush.due_s.store(0, Release);
             });
         }
     }
 
-    /// Begins an epoch, calls `begun`, and cleans up. The caller holds `one_at_a_time`.
-    fn begin_epoch(&self, local: &mut Local, begun: impl FnOnce()) {
-        let epoch = (self.flush.epoch() + 1) % EPOCHS;
-        self.flush.epoch.store(epoch, Relaxed);
+    /// Clock second of the pending flush, 0 for none.
+    #[cfg(test)]
+    pub fn flush_due_s(&self) -> u32 {
+        self.flush.due_s.load(Relaxed)
+    }
+
+    /// Begins an epoch, calls `begun`, and cleans up.
+    fn begin_epoch(
+        &self,
+        local: &mut Local,
+        one_at_a_time: &MutexGuard<'_, ()>,
+        begun: impl FnOnce(),
+    ) {
+        let epoch = self.shared.begin_epoch(one_at_a_time);
         begun();
         let part = usize::from(epoch) % PARTS;
         let stripes = self.table.stripes();
@@ -107,15 +110,14 @@ impl Store {
     /// Removes every item of an older epoch from a stripe. It is held for one bucket at a time:
     /// whoever has had it after the epoch began links nothing of an older one.
     fn remove_flushed(&self, local: &mut Local, index: usize) {
-        let now = self.flush.epoch();
         let (mut walk, mut found) = (Walk::from_stripe(index), Vec::new());
         while walk.stripe() == index
-            && let Some(stripe) =
-                (self.table).next_row(&mut walk, &mut found, |id| self.hash_of(id))
+            && let Some(stripe) = self.hold_row(&mut walk, &mut found)
         {
-            for &(id, _) in found.iter().filter(|&&(_, epoch)| epoch != now) {
+            let moment = stripe.moment();
+            for &(id, _) in found.iter().filter(|&&(_, epoch)| moment.is_flushed(epoch)) {
                 let hash = self.hash_of(id);
-                if let Some(slot) = stripe.find(hash, |found| found == id) {
+                if let Some(slot) = stripe.slot_of(hash, id) {
                     self.unlink(local, &stripe, hash, slot);
                 }
             }

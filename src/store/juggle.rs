@@ -5,6 +5,7 @@
 
 use super::item::{Header, ItemId, state};
 use super::lru::{Lists, Segment};
+use super::moment::{Held, Moment};
 use super::tail::{Fate, Walk, Walked};
 use super::{Local, Store};
 use std::sync::atomic::Ordering::Relaxed;
@@ -64,27 +65,27 @@ impl Store {
     /// Visits a class once: expired items at the tails go, HOT and WARM shrink to their bounds,
     /// COLD gives back what is in use.
     pub fn juggle(&self, local: &mut Local, class: usize, tuning: &Tuning) -> Juggled {
-        if self.lru.class(class).len() == 0 {
+        let lists = self.lru.class(class);
+        if lists.len() == 0 {
             return Juggled::default();
         }
-        let segmented = self.lru.is_segmented();
-        let (hot, warm) = if segmented {
-            self.bounds(class, tuning)
+        let moment = Moment::under(self, &*lists);
+        let (hot, warm) = if moment.division().is_segmented() {
+            self.bounds(&lists, moment, tuning)
         } else {
             Default::default()
         };
+        drop(lists);
         Juggled {
             new: self.pull_temp(local, class) + self.pull(local, class, Segment::Hot, hot),
-            old: self.pull(local, class, Segment::Warm, warm)
-                + self.pull_cold(local, class, segmented),
+            old: self.pull(local, class, Segment::Warm, warm) + self.pull_cold(local, class),
         }
     }
 
-    fn bounds(&self, class: usize, tuning: &Tuning) -> (Bounds, Bounds) {
-        let lists = self.lru.class(class);
+    fn bounds(&self, lists: &Lists, moment: Moment, tuning: &Tuning) -> (Bounds, Bounds) {
         let len = |segment| lists.list(segment).len;
         let total = len(Segment::Hot) + len(Segment::Warm) + len(Segment::Cold);
-        let cold_s = f64::from(self.tail_age(&lists, Segment::Cold));
+        let cold_s = f64::from(self.tail_age(lists, moment, Segment::Cold));
         let bounds = |pct, factor| Bounds {
             len: total * u64::from(pct) / 100,
             age_s: (cold_s * factor) as u32,
@@ -100,17 +101,17 @@ impl Store {
     }
 
     /// Seconds since the last access of a list's tail, 0 if it is empty.
-    fn tail_age(&self, lists: &Lists, segment: Segment) -> u32 {
+    fn tail_age(&self, lists: &Lists, moment: Moment, segment: Segment) -> u32 {
         let accessed_s = |id| self.header(id).accessed_s.load(Relaxed);
         let tail = lists.list(segment).tail();
-        tail.map_or(0, |id| self.clock.now().saturating_sub(accessed_s(id)))
+        tail.map_or(0, |id| moment.now_s().saturating_sub(accessed_s(id)))
     }
 
     /// Items and ages of the four lists of a class, in the order of [`Segment::ALL`].
-    pub(super) fn ages(&self, lists: &Lists) -> [ListAges; 4] {
+    pub(super) fn ages(&self, lists: &Lists, moment: Moment) -> [ListAges; 4] {
         Segment::ALL.map(|segment| ListAges {
             items: lists.list(segment).len,
-            tail_s: self.tail_age(lists, segment),
+            tail_s: self.tail_age(lists, moment, segment),
         })
     }
 
@@ -129,25 +130,27 @@ impl Store {
 
     /// Moves what is over the bounds of HOT or WARM to COLD, and what is active to WARM.
     fn pull(&self, local: &mut Local, class: usize, segment: Segment, bounds: Bounds) -> u32 {
-        let now = self.clock.now();
-        let judge = |lists: &mut Lists, header: &Header| {
-            let age_s = now.saturating_sub(header.accessed_s.load(Relaxed));
+        let judge = |lists: &mut Lists, header: &Header, moment: Moment| {
+            let age_s = moment
+                .now_s()
+                .saturating_sub(header.accessed_s.load(Relaxed));
             let is_over = lists.list(segment).len > bounds.len || age_s > bounds.age_s;
             match header.state() & (state::ACTIVE | state::REWRITTEN) {
                 0 if is_over => Fate::To(Segment::Cold),
                 0 => Fate::Stop,
                 state::ACTIVE => Fate::To(Segment::Warm),
                 // As good as new.
-                _ if self.lru.is_segmented() => Fate::To(Segment::Hot),
+                _ if moment.division().is_segmented() => Fate::To(Segment::Hot),
                 _ => Fate::To(Segment::Cold),
             }
         };
-        self.walk_in_batches(|| self.walk_tail(local, Walk::new(class, segment, BATCH), judge))
+        let walk = Walk::new(class, segment, BATCH);
+        self.walk_in_batches(|| self.walk_tail(local, walk, None, judge))
     }
 
-    fn pull_cold(&self, local: &mut Local, class: usize, segmented: bool) -> u32 {
-        let judge = |_: &mut Lists, header: &Header| {
-            if !segmented {
+    fn pull_cold(&self, local: &mut Local, class: usize) -> u32 {
+        let judge = |_: &mut Lists, header: &Header, moment: Moment| {
+            if !moment.division().is_segmented() {
                 return Fate::Stop; // who stores gives the second chances
             }
             match header.state() & (state::ACTIVE | state::REWRITTEN) {
@@ -156,24 +159,23 @@ impl Store {
                 _ => Fate::To(Segment::Hot),
             }
         };
-        self.walk_in_batches(|| {
-            self.walk_tail(local, Walk::new(class, Segment::Cold, BATCH), judge)
-        })
+        let walk = Walk::new(class, Segment::Cold, BATCH);
+        self.walk_in_batches(|| self.walk_tail(local, walk, None, judge))
     }
 
     /// TEMP loses what has expired; all of it, if there are to be no temporary items.
     fn pull_temp(&self, local: &mut Local, class: usize) -> u32 {
-        let entrance = self.lru.entrance(0, self.clock.now());
-        let judge = |_: &mut Lists, _: &Header| {
-            if self.lru.has_temporary() {
+        let judge = |_: &mut Lists, _: &Header, moment: Moment| {
+            let division = moment.division();
+            if division.has_temporary() {
                 Fate::Stop
             } else {
-                Fate::To(entrance)
+                // What never expires enters where nothing is temporary.
+                Fate::To(division.entrance(0, moment.now_s()))
             }
         };
-        self.walk_in_batches(|| {
-            self.walk_tail(local, Walk::new(class, Segment::Temp, BATCH), judge)
-        })
+        let walk = Walk::new(class, Segment::Temp, BATCH);
+        self.walk_in_batches(|| self.walk_tail(local, walk, None, judge))
     }
 
     /// Moves the items that threads have reported to WARM, if they are still active in COLD;
@@ -193,15 +195,16 @@ impl Store {
     }
 
     fn bump(&self, hash: u64, id: u64) {
-        let stripe = self.table.lock(hash);
+        let stripe = self.hold(hash);
+        let moment = stripe.moment();
         let Some(super::Slot { id, .. }) = stripe.find(hash, |found| found.raw() == id) else {
             return;
         };
         let header = self.header(id);
         let is_cold = header.segment() == Segment::Cold as usize;
-        if is_cold && header.has(state::ACTIVE) && self.lru.is_segmented() {
+        if is_cold && header.has(state::ACTIVE) && moment.division().is_segmented() {
             header.remove_state(state::ACTIVE);
-            header.accessed_s.store(self.clock.now(), Relaxed);
+            header.accessed_s.store(moment.now_s(), Relaxed);
             let lists = &mut *self.lru.class(header.class());
             lists.relocate(&self.arena, id, Segment::Warm);
             lists.events.moves_to_warm += 1;
@@ -210,11 +213,12 @@ impl Store {
 
     /// Gives an item that is linked under `key` a new expiry. A temporary one whose life has
     /// become long leaves TEMP, where nothing is ever given up.
-    pub(super) fn retime(&self, _key: &super::Stripe<'_>, id: ItemId, expires_s: u32) {
+    pub(super) fn retime(&self, key: &Held<'_>, id: ItemId, expires_s: u32) {
         let header = self.header(id);
         header.expires_s.store(expires_s, Relaxed);
         if header.segment() == Segment::Temp as usize {
-            let entrance = self.lru.entrance(expires_s, self.clock.now());
+            let moment = key.moment();
+            let entrance = moment.division().entrance(expires_s, moment.now_s());
             if entrance != Segment::Temp {
                 let lists = &mut *self.lru.class(header.class());
                 lists.relocate(&self.arena, id, entrance);

@@ -16,6 +16,7 @@
 
 use super::arena::Part;
 use super::item::{HEADER_LEN, ItemId, state};
+use super::moment::Keeping;
 use super::{Local, Store};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
@@ -67,15 +68,16 @@ impl Store {
         head: ItemId,
         last: Option<ItemId>,
         rest: usize,
+        keeping: Option<Keeping<'_>>,
     ) -> Option<ItemId> {
         let chunk_max = self.slabs.classes.size(self.slabs.classes.last());
         let wanted = (rest + TAIL_HEADER).min(chunk_max);
         // A class that fits the tail may own nothing and have nothing to give up: then a
         // whole chunk must do, or several small ones.
         let chunk = self
-            .allocate(local, wanted)
-            .or_else(|| self.allocate(local, chunk_max))
-            .or_else(|| self.allocate_smaller(local, wanted))?;
+            .allocate(local, wanted, keeping)
+            .or_else(|| self.allocate(local, chunk_max, keeping))
+            .or_else(|| self.allocate_smaller(local, wanted, keeping))?;
         let header = self.header(chunk);
         header.set_key_len(0);
         header.set_next(None);

@@ -26,7 +26,6 @@ use super::classes::CLASSES_MAX;
 use super::item::ItemId;
 use crate::counters::ListEvents;
 use crate::sys::sync::{Mutex, MutexGuard};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// Parts of a class's LRU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,26 +81,17 @@ pub struct Mark(u64);
 #[repr(align(128))]
 struct Padded(Mutex<Lists>);
 
-/// The lists of all classes, and where new items enter them.
+/// The lists of all classes.
 pub struct Lru {
     classes: Box<[Padded]>,
-    /// Whether new items enter HOT, not COLD.
-    segmented: AtomicBool,
-    /// Items that live so many seconds at most enter TEMP; beyond 32 bits: none does.
-    temporary_ttl_s: AtomicU64,
 }
 
-/// No item is temporary.
-const NEVER: u64 = u64::MAX;
-
 impl Lru {
-    /// Empty lists, flat or segmented, without TEMP.
-    pub fn new(segmented: bool) -> Lru {
+    /// Empty lists.
+    pub fn new() -> Lru {
         let empty = || Padded(Mutex::default());
         Lru {
             classes: std::iter::repeat_with(empty).take(CLASSES_MAX).collect(),
-            segmented: AtomicBool::new(segmented),
-            temporary_ttl_s: AtomicU64::new(NEVER),
         }
     }
 
@@ -110,40 +100,73 @@ impl Lru {
         // A panic ends the process, so no lock is ever found poisoned.
         self.classes[class].0.lock().unwrap()
     }
+}
+
+/// How the LRU of each class is divided, which operators change: one word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Division(u64);
+
+/// New items enter HOT, not COLD.
+const SEGMENTED: u64 = 1 << 63;
+/// The rest of the word: items that live so many seconds at most enter TEMP; this much: none does.
+const NEVER: u64 = SEGMENTED - 1;
+
+impl Division {
+    /// Segments or not; what life is short enough for TEMP, `None` for no life.
+    pub fn new(segmented: bool, temporary_ttl_s: Option<u32>) -> Division {
+        let seconds = temporary_ttl_s.map_or(NEVER, u64::from);
+        Division(seconds | if segmented { SEGMENTED } else { 0 })
+    }
+
+    /// As it is kept.
+    pub fn word(self) -> u64 {
+        self.0
+    }
+
+    /// What is kept.
+    #[inline]
+    pub fn from_word(word: u64) -> Division {
+        Division(word)
+    }
+
+    /// The same with segments or without; who maintains the lists moves what is in the wrong one.
+    pub fn with_segments(self, segmented: bool) -> Division {
+        Division(self.0 & NEVER | if segmented { SEGMENTED } else { 0 })
+    }
+
+    /// The same with another life of temporary items.
+    pub fn with_temporary_ttl(self, seconds: Option<u32>) -> Division {
+        Division::new(self.is_segmented(), seconds)
+    }
 
     /// Whether new items enter HOT.
     #[inline]
-    pub fn is_segmented(&self) -> bool {
-        self.segmented.load(Relaxed)
-    }
-
-    /// Turns segments on or off; who maintains the lists moves what is in the wrong one.
-    pub fn set_segmented(&self, segmented: bool) {
-        self.segmented.store(segmented, Relaxed);
-    }
-
-    /// Sets what life is short enough for TEMP; `None` for no life.
-    pub fn set_temporary_ttl(&self, seconds: Option<u32>) {
-        let seconds = seconds.map_or(NEVER, u64::from);
-        self.temporary_ttl_s.store(seconds, Relaxed);
+    pub fn is_segmented(self) -> bool {
+        self.0 & SEGMENTED != 0
     }
 
     /// Whether there are temporary items.
-    pub fn has_temporary(&self) -> bool {
-        self.temporary_ttl_s.load(Relaxed) != NEVER
+    #[inline]
+    pub fn has_temporary(self) -> bool {
+        self.0 & NEVER != NEVER
+    }
+
+    /// What life is short enough for a temporary item, if there are any.
+    #[cfg(test)]
+    pub fn temporary_ttl_s(self) -> Option<u32> {
+        self.has_temporary().then_some((self.0 & NEVER) as u32)
     }
 
     /// Whether an item that expires then is temporary. One that never expires, or has already,
     /// is not.
     #[inline]
-    pub fn is_temporary(&self, expires_s: u32, now_s: u32) -> bool {
-        let ttl_s = self.temporary_ttl_s.load(Relaxed);
-        ttl_s != NEVER && u64::from(expires_s.wrapping_sub(now_s)) <= ttl_s
+    pub fn is_temporary(self, expires_s: u32, now_s: u32) -> bool {
+        self.has_temporary() && u64::from(expires_s.wrapping_sub(now_s)) <= self.0 & NEVER
     }
 
     /// Where a new item enters.
     #[inline]
-    pub fn entrance(&self, expires_s: u32, now_s: u32) -> Segment {
+    pub fn entrance(self, expires_s: u32, now_s: u32) -> Segment {
         if self.is_temporary(expires_s, now_s) {
             Segment::Temp
         } else if self.is_segmented() {
@@ -216,11 +239,6 @@ impl Lists {
                 *at = to;
             }
         }
-    }
-
-    /// Whether an item is the oldest of the segment with that number.
-    pub fn is_tail(&self, id: ItemId, segment: usize) -> bool {
-        self.lists[segment].tail == Some(id)
     }
 
     /// Items in all lists.
@@ -395,15 +413,15 @@ mod tests {
 
     #[test]
     fn only_items_that_expire_soon_are_temporary() {
-        let lru = Lru::new(true);
+        let lru = Division::new(true, None);
         assert_eq!(lru.entrance(130, 100), Segment::Hot, "TEMP is off");
-        lru.set_temporary_ttl(Some(61));
+        let lru = lru.with_temporary_ttl(Some(61));
         assert_eq!(lru.entrance(130, 100), Segment::Temp);
         assert_eq!(lru.entrance(161, 100), Segment::Temp);
         assert_eq!(lru.entrance(162, 100), Segment::Hot);
         assert_eq!(lru.entrance(0, 100), Segment::Hot, "never");
         assert_eq!(lru.entrance(99, 100), Segment::Hot, "already");
-        lru.set_segmented(false);
+        let lru = lru.with_segments(false);
         assert_eq!(lru.entrance(0, 100), Segment::Cold);
         assert_eq!(lru.entrance(130, 100), Segment::Temp);
     }

@@ -23,11 +23,13 @@
 //! | `mover`  | emptying a page, so that another class can have it                 |
 //! | `read`   | get, touch, and values pinned while they are sent                  |
 //! | `write`  | drafts and commit                                                  |
+//! | `join`   | append and prepend                                                 |
 //! | `change` | delete and arithmetic                                              |
 //! | `large`  | values that are chains of chunks                                   |
 //! | `observe`| the seam for whoever wants to know what happens to items           |
 //! | `flush`  | making everything older than a moment invisible                    |
 //! | `clock`  | the one source of time                                             |
+//! | `moment` | what a command sees of the words that all threads share, read once |
 //!
 //! Every call that names a key takes its hash ([`Store::hash`]), computed once, so that a
 //! batch can prefetch. The thread's own state ([`Local`]) comes along: its counters, its
@@ -35,7 +37,7 @@
 //! background is called by threads of `ops`.
 //!
 //! Lock order: item stripe, LRU list, slab class, arena (doc/threads.txt). A function that
-//! works under a stripe takes its guard, `Stripe`.
+//! works under a stripe takes its guard: `Stripe`, or `Held`, which knows the command's moment.
 
 mod arena;
 mod bumps;
@@ -50,10 +52,12 @@ mod evict;
 mod flush;
 pub mod hash;
 mod item;
+mod join;
 mod juggle;
 mod large;
 mod locks;
 mod lru;
+mod moment;
 mod mover;
 mod observe;
 mod read;
@@ -90,6 +94,7 @@ use clock::Clock;
 use hash::Secret;
 use item::{CAS_LEN, HEADER_LEN, Header, ItemId, state};
 use lru::Lru;
+use moment::{Held, Moment};
 use slabs::{Magazines, Slabs};
 use std::io::Result;
 use std::sync::Arc;
@@ -208,6 +213,7 @@ pub struct Store {
     lru: Lru,
     /// The reports of all threads.
     rings: Mutex<Vec<Arc<Bumps>>>,
+    shared: moment::Shared,
     flush: flush::Flush,
     /// The class that the last page from any class came from.
     next_source: AtomicUsize,
@@ -243,8 +249,9 @@ impl Store {
                 config.memory_bytes,
                 config.malloced_bytes,
             )?,
-            lru: Lru::new(config.segmented),
+            lru: Lru::new(),
             rings: Mutex::default(),
+            shared: moment::Shared::new(config.segmented),
             flush: flush::Flush::default(),
             next_source: AtomicUsize::new(0),
             asks_for_pages: AtomicBool::new(false),
@@ -368,12 +375,25 @@ impl Store {
 
     /// Turns the segments of the LRU on or off.
     pub fn set_segmented(&self, segmented: bool) {
-        self.lru.set_segmented(segmented);
+        self.shared.divide(|now| now.with_segments(segmented));
     }
 
     /// Sets what life is short enough for a temporary item; `None` for no life.
     pub fn set_temporary_ttl(&self, seconds: Option<u32>) {
-        self.lru.set_temporary_ttl(seconds);
+        self.shared.divide(|now| now.with_temporary_ttl(seconds));
+    }
+
+    /// Whether the LRU has segments, and what life is short enough for a temporary item.
+    #[cfg(test)]
+    pub fn division(&self) -> (bool, Option<u32>) {
+        let division = Moment::under(self, &*self.lru.class(1)).division();
+        (division.is_segmented(), division.temporary_ttl_s())
+    }
+
+    /// What pages may take, in bytes.
+    #[cfg(test)]
+    pub fn limit(&self) -> u64 {
+        self.slabs.limit()
     }
 
     /// Bytes of all pages.
@@ -392,7 +412,7 @@ impl Store {
     pub fn list_state(&self, class: usize) -> ListState {
         let lists = self.lru.class(class);
         ListState {
-            ages: self.ages(&lists),
+            ages: self.ages(&lists, Moment::under(self, &*lists)),
             evicted_s: lists.evicted_time_s,
         }
     }
@@ -477,15 +497,16 @@ impl Store {
     /// Counts an item's bytes in, or out again.
     fn account(&self, local: &Local, id: ItemId, linked: bool) {
         let bytes = self.accounted(id);
-        let change = if linked { bytes } else { bytes.wrapping_neg() };
-        local.counters.thread.bytes.add(change);
-        local.counters.class[self.header(id).class()]
-            .mem_requested
-            .add(change);
+        let class = &local.counters.class[self.header(id).class()];
+        if linked {
+            &class.mem_linked
+        } else {
+            &class.mem_unlinked
+        }
+        .add(bytes);
         if !local.counters.sizes.is_empty() {
-            let step = (bytes as usize).div_ceil(SIZE_STEP);
-            let one = if linked { 1 } else { 1u64.wrapping_neg() };
-            local.counters.sizes[step].add(one);
+            let step = &local.counters.sizes[(bytes as usize).div_ceil(SIZE_STEP)];
+            if linked { &step.linked } else { &step.unlinked }.add(1);
         }
     }
 
@@ -497,8 +518,8 @@ impl Store {
 
     /// Whether an item is there for nobody any more: expired, or from before a flush.
     #[inline]
-    fn is_dead(&self, slot: &Slot<'_>) -> bool {
-        slot.epoch != self.flush.epoch() || self.header(slot.id).is_expired(self.clock.now())
+    fn is_dead(&self, moment: Moment, slot: &Slot<'_>) -> bool {
+        moment.is_flushed(slot.epoch) || self.header(slot.id).is_expired(moment.now_s())
     }
 
     /// The live item under `key`. A dead one is removed on the way, and counted.
@@ -506,14 +527,14 @@ impl Store {
     fn find_live<'t>(
         &self,
         local: &mut Local,
-        stripe: &Stripe<'t>,
+        stripe: &Held<'t>,
         hash: impl Into<Hashed>,
         key: &[u8],
     ) -> Option<Slot<'t>> {
         let Hashed { hash, hint } = hash.into();
         self.tell_look_up(local, stripe, hash, key);
         let slot = stripe.find_at(hint, hash, |id| is_equal(self.key_of(id), key))?;
-        if self.is_dead(&slot) {
+        if self.is_dead(stripe.moment(), &slot) {
             self.bury(local, stripe, hash, slot);
             return None;
         }
@@ -521,10 +542,9 @@ impl Store {
     }
 
     #[cold]
-    fn bury(&self, local: &mut Local, stripe: &Stripe<'_>, hash: u64, slot: Slot<'_>) {
+    fn bury(&self, local: &mut Local, stripe: &Held<'_>, hash: u64, slot: Slot<'_>) {
         let thread = &local.counters.thread;
-        let flushed = slot.epoch != self.flush.epoch();
-        if flushed {
+        if stripe.moment().is_flushed(slot.epoch) {
             &thread.get_flushed
         } else {
             &thread.get_expired
@@ -535,8 +555,8 @@ impl Store {
 
     /// Links an item that the caller owns; its key is not in the table. False: the table has
     /// no memory, and the item is still the caller's.
-    fn link(&self, local: &mut Local, key: &Stripe<'_>, hash: u64, id: ItemId) -> bool {
-        if !key.insert(hash, id, self.flush.epoch(), |id| self.hash_of(id)) {
+    fn link(&self, local: &mut Local, key: &Held<'_>, hash: u64, id: ItemId) -> bool {
+        if !key.insert(hash, id, key.moment().epoch(), |id| self.hash_of(id)) {
             return false;
         }
         self.enter(local, key, id);
@@ -545,8 +565,8 @@ impl Store {
 
     /// The item at `slot` gives its place to `id`, which the caller owns and which has the
     /// same key.
-    fn replace(&self, local: &mut Local, key: &Stripe<'_>, hash: u64, slot: Slot<'_>, id: ItemId) {
-        key.replace(slot, hash, id, self.flush.epoch());
+    fn replace(&self, local: &mut Local, key: &Held<'_>, hash: u64, slot: Slot<'_>, id: ItemId) {
+        key.replace(slot, hash, id, key.moment().epoch());
         self.leave(local, key, slot.id);
         self.enter(local, key, id);
     }
@@ -558,13 +578,15 @@ impl Store {
     }
 
     /// What linking means besides the table: the LRU list, the counts, the link's reference.
-    fn enter(&self, local: &mut Local, key: &Stripe<'_>, id: ItemId) {
-        let (header, now) = (self.header(id), self.clock.now());
+    fn enter(&self, local: &mut Local, key: &Held<'_>, id: ItemId) {
+        let (header, moment) = (self.header(id), key.moment());
+        let now = moment.now_s();
         header.accessed_s.store(now, Relaxed);
         header.refs.store(1, Relaxed);
         self.renew_cas(key, id, 0);
         let class = header.class();
-        let entrance = self.lru.entrance(header.expires_s.load(Relaxed), now);
+        let expires_s = header.expires_s.load(Relaxed);
+        let entrance = moment.division().entrance(expires_s, now);
         let mut lists = self.lru.class(class);
         // Marked under the lock of the lists: who finds the mark there can rely on it.
         header.set_place(class, entrance as usize);
@@ -662,6 +684,8 @@ const fn steps(count: u64) -> u64 {
 
 #[cfg(all(test, loom))]
 mod models;
+#[cfg(all(test, not(loom)))]
+mod moment_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
 #[cfg(all(test, not(loom)))]

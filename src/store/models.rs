@@ -96,6 +96,8 @@ fn store(hash_expand: bool) -> Arc<Store> {
 const KEY: &[u8] = b"k";
 const OTHER: &[u8] = b"o";
 const THIRD: &[u8] = b"t";
+/// The id of the first item of the only stripe.
+const FIRST_CAS: u64 = 1;
 const SMALL: usize = 16;
 /// Bytes of a value that is a chain of two chunks.
 const LARGE: usize = 2 * STEP + 100;
@@ -431,7 +433,7 @@ fn a_victim_is_given_up_once_and_whoever_reads_it_can_finish() {
             |reader| reader.read(KEY),
             |other| {
                 let store = Arc::clone(&other.store);
-                let given_up = store.give_up(&mut other.local, 1, true);
+                let given_up = store.give_up(&mut other.local, 1, true, None);
                 other.put(OTHER, &[2; SMALL]);
                 given_up
             },
@@ -460,7 +462,7 @@ fn a_dead_item_that_is_removed_stays_whole_for_whoever_reads_it() {
             |other| {
                 let store = Arc::clone(&other.store);
                 store.clock.shift(20);
-                store.give_up(&mut other.local, 1, true);
+                store.give_up(&mut other.local, 1, true, None);
                 other.put(OTHER, &[2; SMALL]);
             },
         );
@@ -477,10 +479,90 @@ fn a_victim_that_is_deleted_at_the_same_time_goes_once() {
             |one| one.delete(KEY),
             |other| {
                 let store = Arc::clone(&other.store);
-                store.give_up(&mut other.local, 1, true)
+                store.give_up(&mut other.local, 1, true, None)
             },
         );
         assert_eq!((census.linked, census.free), (0, 1));
+    });
+}
+
+#[test]
+fn a_flush_that_is_asked_for_while_another_becomes_due_is_not_forgotten() {
+    explore(Some(2), || {
+        let (store, ..) = race(
+            |client| {
+                client.put(KEY, &[1; SMALL]);
+                let soon = FlushTime::At(client.store.clock.now() + 1);
+                client.store.flush(&mut client.local, soon);
+                client.store.clock.shift(1);
+            },
+            |ticking| {
+                let store = Arc::clone(&ticking.store);
+                store.flush_if_due(&mut ticking.local);
+            },
+            |other| {
+                let later = FlushTime::At(other.store.clock.now() + 60);
+                other.store.flush(&mut other.local, later);
+            },
+        );
+        assert_eq!(store.flush_due_s(), store.clock.now() + 60);
+    });
+}
+
+/// Stores `1` by this mode, if the item has this cas id.
+fn join_one(client: &mut Client, compare: Option<u64>) -> Outcome {
+    let (hash, meta) = (client.store.hash(KEY), Meta::default());
+    let terms = Terms {
+        compare,
+        ..Mode::Append.into()
+    };
+    let (store, local) = (&client.store, &mut client.local);
+    let stored = store.put(local, KEY, hash, meta, b"1", &terms);
+    stored.unwrap().outcome
+}
+
+#[test]
+fn nothing_that_was_there_before_a_flush_is_there_after_it() {
+    explore(Some(2), || {
+        let (store, ..) = race(
+            |client| client.put(KEY, b"11"),
+            |one| join_one(one, None),
+            |two| {
+                let store = Arc::clone(&two.store);
+                store.flush(&mut two.local, FlushTime::Now);
+            },
+        );
+        assert_eq!(Client::new(&store).read(KEY), None);
+    });
+}
+
+#[test]
+fn an_append_with_an_id_and_an_invalidation_come_one_after_the_other() {
+    explore(Some(2), || {
+        let (store, appended, invalidated, _) = race(
+            |client| client.put(KEY, b"11"),
+            |one| {
+                let (store, hash) = (&one.store, one.store.hash(KEY));
+                let local = &mut one.local;
+                let cas = store.read(local, KEY, hash, Access::Get, |found| found.cas());
+                (cas.unwrap(), join_one(one, cas))
+            },
+            |two| {
+                let stale = Removal {
+                    stale: true,
+                    ..Removal::default()
+                };
+                let (store, hash) = (Arc::clone(&two.store), two.store.hash(KEY));
+                store.remove(&mut two.local, KEY, hash, &stale)
+            },
+        );
+        assert_eq!(invalidated, Ok(()));
+        let (mut last, hash) = (Client::new(&store), store.hash(KEY));
+        let is_stale = store.peek(&mut last.local, KEY, hash, |found| found.is_stale());
+        // Whoever has read the new id may append after the mark, and takes it away.
+        let (cas, outcome) = appended;
+        let is_new = cas > FIRST_CAS && outcome == Outcome::Stored;
+        assert!(is_stale == Some(true) || is_new, "{appended:?}");
     });
 }
 

@@ -18,7 +18,8 @@
 
 use super::arena::{PAGE_LEN, Part};
 use super::item::{HEADER_LEN, ItemId, state};
-use super::table::{Slot, Stripe};
+use super::moment::{Held, Keeping};
+use super::table::Slot;
 use super::{Local, Store};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
@@ -276,31 +277,31 @@ impl Store {
         let Some(hash) = self.hash_if_linked(head) else {
             return Chunk::BusyFloating;
         };
-        let Some(stripe) = self.table.try_lock(hash) else {
+        let Some(stripe) = self.try_hold(hash) else {
             return Chunk::Locked;
         };
-        let Some(slot) = stripe.find(hash, |found| found == head) else {
+        let Some(slot) = stripe.slot_of(hash, head) else {
             return Chunk::BusyUploading;
         };
         let header = self.header(head);
         // Acquires: who read the value last is done with it.
         let is_read = header.refs.load(Acquire) > 1;
-        if self.is_dead(&slot) {
+        if self.is_dead(stripe.moment(), &slot) {
             self.unlink(local, &stripe, hash, slot);
             return self.outcome(chunk);
         }
         if is_read && header.has(state::CHUNKED) {
             if stuck {
                 moving.done.busy_deletes += 1;
-                self.tell_evicted(local, slot.id);
+                self.tell_evicted(local, stripe.moment(), slot.id);
                 self.unlink(local, &stripe, hash, slot);
             }
             return Chunk::BusyActive;
         }
         if head == chunk {
-            self.rescue_item(local, moving, &stripe, hash, slot)
+            self.rescue_item(local, moving, &stripe, hash, head)
         } else {
-            self.rescue_chunk(local, moving, head, chunk)
+            self.rescue_chunk(local, moving, &stripe, head, chunk)
         }
     }
 
@@ -313,8 +314,9 @@ impl Store {
         }
     }
 
-    /// The hash of an item's key, if `id` is a linked item. It may not be one any more when
-    /// this returns: the caller looks again under the stripe.
+    /// The hash of an item's key, if `id` is a linked item: a hint. It may not be one any more when
+    /// this returns, so the caller looks again under the stripe that the hint names. The length of
+    /// the key is read once: what is hashed is what was found to lie within the chunk.
     fn hash_if_linked(&self, id: ItemId) -> Option<u64> {
         let page = self.arena.page_of(id);
         if page >= self.arena.pages() || self.arena.class_of_page(page) == 0 {
@@ -332,13 +334,27 @@ impl Store {
         // one, the item came there under the lock that is held, and its key is to be seen.
         let is_linked = header.state_acquired() & state::LINKED != 0;
         let is_item = is_chunk && is_linked && header.class() == class;
-        let key_fits = self.key_offset + header.key_len() <= size;
-        (is_item && key_fits).then(|| self.hash_of(id))
+        let key_len = header.key_len();
+        let key_fits = self.key_offset + key_len <= size;
+        if !is_item || !key_fits {
+            return None;
+        }
+        self.arena.reads(id, Part::Key);
+        let at = self.arena.at(id);
+        // SAFETY: within the chunk, of a page in use, by the checks above. It is a linked item of
+        // the lists that are held, so its key is frozen.
+        let key = unsafe { std::slice::from_raw_parts(at.add(self.key_offset).as_ptr(), key_len) };
+        Some(self.hash(key))
     }
 
-    /// Memory of the page's class outside of it: free, or an old item's if that is allowed.
-    /// The stripe that the caller holds keeps the item that is to be copied from being the one.
-    fn spare_chunk(&self, local: &mut Local, moving: &mut Move) -> Option<ItemId> {
+    /// Memory of the page's class outside of it: free, or an old item's if that is allowed, but
+    /// not that of the item that is to be copied.
+    fn spare_chunk(
+        &self,
+        local: &mut Local,
+        moving: &mut Move,
+        keeping: Keeping<'_>,
+    ) -> Option<ItemId> {
         let (class, last) = (moving.from, self.slabs.classes.last());
         let to_pool = moving.to == 0;
         let free = |local: &Local| {
@@ -358,8 +374,8 @@ impl Store {
         moving.done.busy_nomem += 1;
         for _ in 0..ROUNDS {
             let changed = moving.evict
-                && (self.give_up(local, class, false)
-                    || class != last && self.give_up(local, last, false));
+                && (self.give_up(local, class, false, Some(keeping))
+                    || class != last && self.give_up(local, last, false, Some(keeping)));
             if !changed {
                 break;
             }
@@ -377,12 +393,15 @@ impl Store {
         &self,
         local: &mut Local,
         moving: &mut Move,
-        stripe: &Stripe<'_>,
+        stripe: &Held<'_>,
         hash: u64,
-        slot: Slot<'_>,
+        old: ItemId,
     ) -> Chunk {
-        let old = slot.id;
-        let Some(new) = self.spare_chunk(local, moving) else {
+        let keeping = Keeping {
+            held: stripe,
+            id: Some(old),
+        };
+        let Some(new) = self.spare_chunk(local, moving, keeping) else {
             return Chunk::Busy;
         };
         let (header, copy) = (self.header(old), self.header(new));
@@ -398,6 +417,8 @@ impl Store {
             lists.replace(&self.arena, old, new);
             header.remove_state(state::LINKED);
         }
+        let slot = stripe.slot_of(hash, old);
+        let slot: Slot<'_> = slot.expect("an item that is kept stays in the table");
         stripe.replace(slot, hash, new, slot.epoch);
         if copy.has(state::CHUNKED) {
             self.rename_head(new);
@@ -415,13 +436,18 @@ impl Store {
         &self,
         local: &mut Local,
         moving: &mut Move,
+        stripe: &Held<'_>,
         head: ItemId,
         old: ItemId,
     ) -> Chunk {
         if !self.chain_has(head, old) {
             return Chunk::BusyUploading;
         }
-        let Some(new) = self.spare_chunk(local, moving) else {
+        let keeping = Keeping {
+            held: stripe,
+            id: Some(head),
+        };
+        let Some(new) = self.spare_chunk(local, moving, keeping) else {
             return Chunk::Busy;
         };
         self.copy_chunk(old, new, self.slabs.classes.size(moving.from));

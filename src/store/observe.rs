@@ -8,7 +8,7 @@
 #![forbid(unsafe_code)]
 
 use super::item::{ItemId, state};
-use super::table::Stripe;
+use super::moment::{Held, Moment};
 use super::write::{Mode, Outcome, Refused, Terms};
 use super::{Local, Store};
 use std::fmt;
@@ -128,19 +128,19 @@ impl Store {
     /// Tells that `key` is looked up. To be called before that is done, since a dead item is
     /// removed then.
     #[inline]
-    pub(super) fn tell_look_up(&self, local: &Local, stripe: &Stripe<'_>, hash: u64, key: &[u8]) {
+    pub(super) fn tell_look_up(&self, local: &Local, stripe: &Held<'_>, hash: u64, key: &[u8]) {
         if local.is_observed() {
             self.tell_what_is_there(local, stripe, hash, key);
         }
     }
 
     #[cold]
-    fn tell_what_is_there(&self, local: &Local, stripe: &Stripe<'_>, hash: u64, key: &[u8]) {
-        let slot = self.find(stripe, hash, key);
+    fn tell_what_is_there(&self, local: &Local, stripe: &Held<'_>, hash: u64, key: &[u8]) {
+        let (slot, moment) = (self.find(stripe, hash, key), stripe.moment());
         let seen = match &slot {
             None => Seen::NotFound,
-            Some(slot) if slot.epoch != self.flush.epoch() => Seen::Flushed,
-            Some(slot) if self.is_dead(slot) => Seen::Expired,
+            Some(slot) if moment.is_flushed(slot.epoch) => Seen::Flushed,
+            Some(slot) if self.is_dead(moment, slot) => Seen::Expired,
             Some(_) => Seen::Found,
         };
         let found = slot.filter(|_| seen == Seen::Found);
@@ -157,18 +157,18 @@ impl Store {
 
     /// Tells what has become of an attempt to store the item, linked or not.
     #[inline]
-    pub(super) fn tell_stored(&self, local: &Local, id: ItemId, terms: &Terms, outcome: Outcome) {
+    pub(super) fn tell_stored(
+        &self,
+        local: &Local,
+        moment: Moment,
+        id: ItemId,
+        terms: &Terms,
+        outcome: Outcome,
+    ) {
         if local.is_observed() {
-            let expires_s = self.header(id).expires_s.load(Relaxed);
-            let size = self.size_of(id);
-            self.tell_end(
-                local,
-                self.key_of(id),
-                terms,
-                End::Judged(outcome),
-                expires_s,
-                size,
-            );
+            let ttl_s = ttl_s(moment, self.header(id).expires_s.load(Relaxed));
+            let (key, end, size) = (self.key_of(id), End::Judged(outcome), self.size_of(id));
+            self.tell_end(local, key, terms, end, ttl_s, size);
         }
     }
 
@@ -180,7 +180,8 @@ impl Store {
         }
     }
 
-    /// How an attempt to store has ended; only if there is anybody to tell.
+    /// How an attempt to store has ended; only if there is anybody to tell. `ttl_s` as in
+    /// [`Event::Stored`].
     #[cold]
     pub(super) fn tell_end(
         &self,
@@ -188,13 +189,9 @@ impl Store {
         key: &[u8],
         terms: &Terms,
         end: End,
-        expires_s: u32,
+        ttl_s: u32,
         (class, value_len): (u8, u32),
     ) {
-        let ttl_s = match expires_s {
-            0 => 0,
-            second => second.wrapping_sub(self.clock.now()),
-        };
         let event = Event::Stored {
             end,
             mode: terms.mode,
@@ -208,12 +205,12 @@ impl Store {
 
     /// Tells that a linked live item goes to make room.
     #[inline]
-    pub(super) fn tell_evicted(&self, local: &Local, id: ItemId) {
+    pub(super) fn tell_evicted(&self, local: &Local, moment: Moment, id: ItemId) {
         if !local.is_observed() {
             return;
         }
         let header = self.header(id);
-        let now_s = self.clock.now();
+        let now_s = moment.now_s();
         let expires_s = header.expires_s.load(Relaxed);
         let (class, value_len) = self.size_of(id);
         let event = Event::Evicted {
@@ -246,5 +243,13 @@ impl Store {
     fn size_of(&self, id: ItemId) -> (u8, u32) {
         let header = self.header(id);
         (header.class() as u8, header.value_len.load(Relaxed))
+    }
+}
+
+/// Seconds until an expiry, modulo 2^32; 0 never.
+pub(super) fn ttl_s(moment: Moment, expires_s: u32) -> u32 {
+    match expires_s {
+        0 => 0,
+        second => second.wrapping_sub(moment.now_s()),
     }
 }

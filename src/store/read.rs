@@ -2,14 +2,15 @@
 
 use super::item::{Header, ItemId, state};
 use super::lru::Segment;
-use super::table::{Slot, Stripe};
+use super::moment::{Held, Moment};
+use super::table::Slot;
 use super::write::Meta;
 use super::{Hashed, Local, Store};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// References above which an item is refused to further readers; far above any real use,
 /// far below where 16 bits end.
-const REFS_MAX: u16 = 60_000;
+pub(super) const REFS_MAX: u16 = 60_000;
 
 /// Why a key is looked up; it decides what is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +36,7 @@ pub struct Ask {
 pub struct Found<'s, 'k> {
     store: &'s Store,
     id: ItemId,
-    held: &'k Stripe<'s>,
+    held: &'k Held<'s>,
 }
 
 impl Store {
@@ -52,7 +53,7 @@ impl Store {
     ) -> Option<R> {
         let sought = hash.into();
         let hash = sought.hash;
-        let stripe = self.table.lock(hash);
+        let stripe = self.hold(hash);
         let found = self.find_readable(local, &stripe, sought, key);
         let touch = matches!(access, Access::Touch(_));
         count_look(local, touch);
@@ -65,7 +66,7 @@ impl Store {
         if let Access::Touch(expires_s) = access {
             self.retime(&stripe, slot.id, expires_s);
         }
-        self.mark_hit(local, header, hash, slot.id);
+        self.mark_hit(local, stripe.moment(), header, hash, slot.id);
         Some(read(Found::new(self, slot.id, &stripe)))
     }
 
@@ -82,7 +83,7 @@ impl Store {
     ) -> Option<R> {
         let sought = hash.into();
         let hash = sought.hash;
-        let stripe = self.table.lock(hash);
+        let stripe = self.hold(hash);
         let found = self
             .find_readable(local, &stripe, sought, key)
             .map(|slot| (slot.id, false));
@@ -100,7 +101,7 @@ impl Store {
         count_hit(local, header, ask.touches);
         let outcome = read(Found::new(self, id, &stripe), is_new);
         if !ask.unmarked {
-            self.mark_hit(local, header, hash, id);
+            self.mark_hit(local, stripe.moment(), header, hash, id);
         }
         Some(outcome)
     }
@@ -114,23 +115,23 @@ impl Store {
         read: impl for<'k> FnOnce(Found<'s, 'k>) -> R,
     ) -> Option<R> {
         local.counters.thread.cmd_meta.add(1);
-        let stripe = self.table.lock(hash);
+        let stripe = self.hold(hash);
         let slot = self.find_live(local, &stripe, hash, key)?;
         Some(read(Found::new(self, slot.id, &stripe)))
     }
 
     /// Whether there is an item of that key, for a line of the log; counted as nothing.
     pub fn contains(&self, key: &[u8], hash: u64) -> bool {
-        let stripe = self.table.lock(hash);
+        let stripe = self.hold(hash);
         let slot = self.find(&stripe, hash, key);
-        slot.is_some_and(|slot| !self.is_dead(&slot))
+        slot.is_some_and(|slot| !self.is_dead(stripe.moment(), &slot))
     }
 
     #[inline]
     fn find_readable<'t>(
         &self,
         local: &mut Local,
-        stripe: &Stripe<'t>,
+        stripe: &Held<'t>,
         sought: Hashed,
         key: &[u8],
     ) -> Option<Slot<'t>> {
@@ -141,7 +142,7 @@ impl Store {
     fn make_empty(
         &self,
         local: &mut Local,
-        stripe: &Stripe<'_>,
+        stripe: &Held<'_>,
         hash: u64,
         key: &[u8],
         cas: u64,
@@ -160,19 +161,19 @@ impl Store {
     /// The first hit marks an item as fetched, a later one as active; nothing else is
     /// written, so that items in steady use cause no traffic between caches.
     #[inline]
-    fn mark_hit(&self, local: &Local, header: &Header, hash: u64, id: ItemId) {
+    fn mark_hit(&self, local: &Local, moment: Moment, header: &Header, hash: u64, id: ItemId) {
         match header.state() & (state::FETCHED | state::ACTIVE) {
             0 => header.add_state(state::FETCHED),
-            state::FETCHED => self.mark_active(local, header, hash, id),
+            state::FETCHED => self.mark_active(local, moment, header, hash, id),
             _ => {}
         }
     }
 
-    fn mark_active(&self, local: &Local, header: &Header, hash: u64, id: ItemId) {
+    fn mark_active(&self, local: &Local, moment: Moment, header: &Header, hash: u64, id: ItemId) {
         header.add_state(state::ACTIVE);
-        header.accessed_s.store(self.clock.now(), Relaxed);
+        header.accessed_s.store(moment.now_s(), Relaxed);
         let is_cold = header.segment() == Segment::Cold as usize;
-        if is_cold && self.lru.is_segmented() && !local.bumps.push(hash, id.raw()) {
+        if is_cold && moment.division().is_segmented() && !local.bumps.push(hash, id.raw()) {
             local.counters.thread.lru_bumps_dropped.add(1);
         }
     }
@@ -214,7 +215,7 @@ fn count_hit(local: &Local, header: &Header, touch: bool) {
 impl<'s, 'k> Found<'s, 'k> {
     /// The caller holds the stripe, and the item is linked in it.
     #[inline]
-    pub(super) fn new(store: &'s Store, id: ItemId, held: &'k Stripe<'s>) -> Found<'s, 'k> {
+    pub(super) fn new(store: &'s Store, id: ItemId, held: &'k Held<'s>) -> Found<'s, 'k> {
         Found { store, id, held }
     }
 
@@ -262,20 +263,37 @@ impl<'s, 'k> Found<'s, 'k> {
         self.header().expires_s.load(Relaxed)
     }
 
-    /// Sets the expiry.
+    /// Sets the expiry to a clock second, 0 never.
     pub fn set_expires_s(&self, second: u32) {
         self.store.retime(self.held, self.id, second);
     }
 
-    /// Seconds until the expiry, none if there is none ahead.
+    /// What a client's expiry means at the moment of the command.
+    pub fn expiry(&self, given: impl Into<i64>) -> u32 {
+        self.store.clock.expiry_at(self.now_s(), given)
+    }
+
+    /// Whether it comes to its end before the time that a client names.
+    pub fn ends_before(&self, given: i64) -> bool {
+        let (now_s, at_s) = (self.now_s(), self.expires_s());
+        self.store.clock.is_before(now_s, at_s, given)
+    }
+
+    /// Seconds until the expiry, none if there is none ahead. The moment is the one at which the
+    /// item was found alive: an item in its last second has one left, whatever the clock says now.
     pub fn ttl_s(&self) -> Option<u32> {
-        let (at, now) = (self.expires_s(), self.store.clock.now());
+        let (at, now) = (self.expires_s(), self.now_s());
         (at > now).then(|| at - now)
     }
 
     /// Seconds since the last access.
     pub fn idle_s(&self) -> u32 {
-        self.store.clock.now().saturating_sub(self.accessed_s())
+        self.now_s().saturating_sub(self.accessed_s())
+    }
+
+    /// The clock's second when the item was found.
+    fn now_s(&self) -> u32 {
+        self.held.moment().now_s()
     }
 
     /// Clock second of the last access.
@@ -365,7 +383,7 @@ impl Pinned<'_> {
 impl Store {
     /// Counts a reference to `key` that only [`debug_unref`](Store::debug_unref) gives up.
     pub fn debug_ref(&self, key: &[u8], hash: u64) -> bool {
-        let stripe = self.table.lock(hash);
+        let stripe = self.hold(hash);
         let slot = self.find(&stripe, hash, key);
         slot.map(|slot| std::mem::forget(self.pin(slot.id)))
             .is_some()
@@ -373,7 +391,7 @@ impl Store {
 
     /// Gives up a reference that `debug_ref` has counted.
     pub fn debug_unref(&self, key: &[u8], hash: u64) -> bool {
-        let stripe = self.table.lock(hash);
+        let stripe = self.hold(hash);
         let slot = self.find(&stripe, hash, key);
         slot.map(|slot| {
             drop(Pinned {

@@ -29,7 +29,10 @@ use super::space::{Plain, Space};
 use crate::sys::sync::{Mutex, MutexGuard};
 use std::io::Result;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// Chunks in a magazine at most, and bytes that they may hold together.
 const MAGAZINE_CHUNKS: usize = 16;
@@ -377,12 +380,13 @@ impl Slabs {
             id
         } else {
             let cut = page.cut.load(Relaxed);
-            page.cut.store(cut + 1, Relaxed);
             let id = arena.chunk(number as usize, cut as usize * self.classes.size(class));
             // What the memory held before means nothing now.
             let header = arena.header(id);
             header.set_state(state::FREE);
             header.set_prev(None);
+            // After that: who counts this chunk among those that were cut sees it as a free one.
+            page.cut.store(cut + 1, Release);
             id
         };
         state.free -= 1;
@@ -572,9 +576,10 @@ impl Slabs {
         None
     }
 
-    /// Chunks that have been cut from a page, looked at without a lock.
+    /// Chunks that have been cut from a page, looked at without a lock. Each of them has had a
+    /// state since: what the memory held before it was cut is not to be seen any more.
     pub fn cut_of(&self, page: usize) -> usize {
-        self.page(page).cut.load(Relaxed) as usize
+        self.page(page).cut.load(Acquire) as usize
     }
 
     /// How far a page is emptied.

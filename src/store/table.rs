@@ -575,6 +575,12 @@ impl<'t> Stripe<'t> {
         })
     }
 
+    /// Whether keys with this hash belong to it.
+    #[inline]
+    pub fn covers(&self, hash: u64) -> bool {
+        self.table.index_of(hash) == self.index
+    }
+
     /// Puts another item in the place of the one at `slot`; their keys are equal.
     pub fn replace(&self, slot: Slot<'_>, hash: u64, id: ItemId, epoch: u8) {
         slot.cell.write(Word::Slot(Slotted::new(hash, id, epoch)));

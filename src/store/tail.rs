@@ -1,11 +1,14 @@
 //! At the tail of a list: who is looked at, and what becomes of them.
 //!
 //! A walk begins at the tail and comes from the list's side of the lock order, so it only
-//! tries the stripes of the items it meets and passes over those that are busy. What is dead
-//! is removed; of the rest the caller decides.
+//! tries the stripes of the items it meets and passes over those that are busy. (A thread that
+//! holds a stripe already, because the item that it changes has outgrown its chunk, walks with
+//! the guard of that one: else it could get no memory from its neighbours.) What is dead is
+//! removed; of the rest the caller decides.
 
 use super::item::{Header, ItemId, state};
 use super::lru::{List, Lists, Segment};
+use super::moment::{Keeping, Moment};
 use super::{Local, Store};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -67,12 +70,14 @@ impl Walked {
 impl Store {
     /// Walks from the tail of one list of a class until `judge` says so, or as many items have
     /// been moved as may be. The class's lists are held all the time, and the stripe of each
-    /// item while it is judged.
+    /// item while it is judged. Items of the stripe that the caller keeps are judged like others,
+    /// under that guard, but for the one that it is changing.
     pub(super) fn walk_tail(
         &self,
         local: &mut Local,
         walk: Walk,
-        mut judge: impl FnMut(&mut Lists, &Header) -> Fate,
+        keeping: Option<Keeping<'_>>,
+        mut judge: impl FnMut(&mut Lists, &Header, Moment) -> Fate,
     ) -> Walked {
         let Walk { class, segment, .. } = walk;
         let mut held = self.lru.class(class);
@@ -85,25 +90,39 @@ impl Store {
         {
             at = List::before(&self.arena, id);
             let hash = self.hash_of(id);
-            let Some(stripe) = self.table.try_lock(hash) else {
-                steps += 1;
-                continue;
+            let kept = keeping.filter(|keeping| keeping.held.covers(hash));
+            let tried;
+            let stripe = match kept {
+                Some(kept) if kept.id == Some(id) => {
+                    steps += 1;
+                    continue;
+                }
+                Some(kept) => kept.held,
+                None => {
+                    let Some(stripe) = self.try_hold(hash) else {
+                        steps += 1;
+                        continue;
+                    };
+                    tried = stripe;
+                    &tried
+                }
             };
             // Linked items are in the table, and both are left under the stripe that is held.
-            let Some(slot) = stripe.find(hash, |found| found == id) else {
+            let Some(slot) = stripe.slot_of(hash, id) else {
                 steps += 1;
                 continue;
             };
-            let fate = if self.is_dead(&slot) {
+            let moment = stripe.moment();
+            let fate = if self.is_dead(moment, &slot) {
                 None
             } else {
-                Some(judge(lists, self.header(id)))
+                Some(judge(lists, self.header(id), moment))
             };
             match fate {
                 None => self.count_reclaimed(lists, id),
                 Some(Fate::Evict) => {
-                    self.count_evicted(lists, id);
-                    self.tell_evicted(local, id);
+                    self.count_evicted(lists, moment, id);
+                    self.tell_evicted(local, moment, id);
                     if self.asks_for_pages.load(Relaxed) {
                         self.page_wanted.store(class, Relaxed);
                     }
@@ -151,7 +170,7 @@ impl Store {
         lists.relocate(&self.arena, id, to);
     }
 
-    fn count_evicted(&self, lists: &mut Lists, id: ItemId) {
+    fn count_evicted(&self, lists: &mut Lists, moment: Moment, id: ItemId) {
         let header = self.header(id);
         let accessed_s = header.accessed_s.load(Relaxed);
         let events = &mut lists.events;
@@ -159,10 +178,11 @@ impl Store {
         events.evicted_unfetched += u64::from(!header.has(state::FETCHED));
         events.evicted_active += u64::from(header.has(state::ACTIVE));
         events.evicted_nonzero += u64::from(header.expires_s.load(Relaxed) != 0);
-        lists.evicted_time_s = self.clock.now().saturating_sub(accessed_s);
+        lists.evicted_time_s = moment.now_s().saturating_sub(accessed_s);
     }
 
-    /// Counts an expired or flushed item that was found at a tail of `lists`.
+    /// Counts an expired or flushed item of `lists` that was found at a tail, or by one who stores
+    /// under its key.
     pub(super) fn count_reclaimed(&self, lists: &mut Lists, id: ItemId) {
         lists.events.reclaimed += 1;
         lists.events.expired_unfetched += u64::from(!self.header(id).has(state::FETCHED));

@@ -318,7 +318,7 @@ fn a_number_keeps_its_length_and_marks_whoever_reads_it() {
     let store = Store::new(&config(8)).unwrap();
     let mut client = Client::new(&store);
     let (key, hash) = (b"n", store.hash(b"n"));
-    let text = format!("10{}", " ".repeat(2000)).into_bytes();
+    let text = format!("10{}", " ".repeat(500)).into_bytes();
     client.put(key, &text, Mode::Set).unwrap();
     let marked = |found: Found<'_, '_>| {
         (
@@ -347,12 +347,12 @@ fn a_number_keeps_its_length_and_marks_whoever_reads_it() {
     let left = store.change(&mut client.local, key, hash, &down, |found, sum, _| {
         (sum, marked(found))
     });
-    assert_eq!(left, Ok((9, (2002, true, true, true))));
+    assert_eq!(left, Ok((9, (502, true, true, true))));
     let held: Vec<u8> = pin.unwrap().pieces().flatten().copied().collect();
     assert_eq!(held, text, "the reader has what it asked for");
     assert_eq!(
         client.get(key).unwrap().0,
-        format!("9{}", " ".repeat(2001)).into_bytes()
+        format!("9{}", " ".repeat(501)).into_bytes()
     );
     assert_eq!(client.verify().held, 0);
 }
@@ -443,7 +443,7 @@ fn without_evictions_what_does_not_fit_is_refused_and_nothing_is_lost() {
 }
 
 #[test]
-fn memory_that_runs_out_inside_a_large_value_comes_back_and_the_old_value_stays() {
+fn memory_that_runs_out_inside_a_large_value_comes_back_and_the_old_value_goes_or_stays() {
     let store = Store::new(&Config {
         evict: false,
         ..config(2)
@@ -459,16 +459,25 @@ fn memory_that_runs_out_inside_a_large_value_comes_back_and_the_old_value_stays(
         client.put(b"b", &vec![2; 1_040_000], Mode::Set),
         Err(Refused::NoMemoryInside)
     );
-    assert_eq!(
-        client.put(b"a", &vec![3; 1_040_000], Mode::Set),
-        Err(Refused::NoMemoryInside)
-    );
-    assert_eq!(client.get(b"a").unwrap().0, vec![1; 900_000]);
+    let (_, cas) = client.get(b"a").unwrap();
+    for terms in [Mode::Add.into(), Mode::Replace.into(), compare(cas)] {
+        let refused = client.put(b"a", &vec![3; 1_040_000], terms);
+        assert_eq!(refused, Err(Refused::NoMemoryInside));
+        assert_eq!(client.get(b"a").unwrap().0, vec![1; 900_000], "it stays");
+    }
     let after = client.verify();
     assert_eq!(
         (after.linked, after.chained, after.held),
         (1, before.chained, 0)
     );
+    // Who meant to replace it in any case shall not read it for good.
+    assert_eq!(
+        client.put(b"a", &vec![3; 1_040_000], Mode::Set),
+        Err(Refused::NoMemoryInside)
+    );
+    assert_eq!(client.get(b"a"), None);
+    let after = client.verify();
+    assert_eq!((after.linked, after.chained, after.held), (0, 0, 0));
 }
 
 #[test]

@@ -61,13 +61,7 @@ impl Store {
 
     /// The sums that [`verify`](Store::verify) wants, of these threads.
     pub fn totals_of(locals: &[&Local]) -> Vec<ClassTotals> {
-        let mut totals = vec![ClassTotals::default(); CLASSES_MAX];
-        for local in locals {
-            for (sum, class) in totals.iter_mut().zip(&local.counters.class) {
-                sum.add(class);
-            }
-        }
-        totals
+        ClassTotals::of_threads(locals.iter().map(|local| &*local.counters), |_| true)
     }
 
     fn walk_table(
@@ -106,10 +100,10 @@ impl Store {
             ));
         }
         for (class, (found, total)) in bytes.iter().zip(totals).enumerate() {
-            if *found != total.mem_requested {
+            if *found != total.mem_requested() {
                 return Err(format!(
                     "class {class}: {} bytes counted, {found} found",
-                    total.mem_requested
+                    total.mem_requested()
                 ));
             }
         }

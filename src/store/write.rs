@@ -7,13 +7,15 @@
 //!
 //! Where the new value fits the chunk of the old one and nobody is reading that, it is
 //! written in its place: no chunk changes hands and no list is locked. The item is marked,
-//! and who looks for a victim later treats it as new.
+//! and who looks for a victim later treats it as new. How a value is put after or before another
+//! is told in `join`.
 
 use super::arena::Part;
 use super::item::{HEADER_LEN, ItemId, state};
 use super::lru::Segment;
-use super::observe::End;
-use super::table::{Slot, Stripe};
+use super::moment::{Held, Keeping, Moment};
+use super::observe::{End, ttl_s};
+use super::table::Slot;
 use super::{Hashed, KEY_LEN_MAX, Local, Store, is_equal};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
@@ -137,18 +139,18 @@ const CHAIN_LEN_MIN: usize = 4 << 10;
 /// 2. `filled` bytes of the value are written; `last` is the last chunk of the chain.
 pub struct Draft<'s> {
     store: &'s Store,
-    id: ItemId,
+    pub(super) id: ItemId,
     last: Option<ItemId>,
-    filled: usize,
-    hash: u64,
+    pub(super) filled: usize,
+    pub(super) hash: u64,
 }
 
 impl Store {
     /// Memory for a value of `value_len` bytes.
     ///
     /// # Errors
-    /// [`Refused`], counted as the terms say. What is there is removed if the terms say so. (Not when
-    /// memory runs out later, inside of a large value: as in C memcached the old one stays.)
+    /// [`Refused`], counted as the terms say. What is there is removed if the terms say so. When
+    /// memory runs out later, inside of a large value, [`Draft::refuse`] does likewise.
     pub fn draft(
         &self,
         local: &mut Local,
@@ -160,7 +162,7 @@ impl Store {
     ) -> Result<Draft<'_>, Refused> {
         let fits = self.fits(key.len(), meta.client_flags, value_len);
         let id = if fits {
-            self.allocate_item(local, key, meta, value_len)
+            self.allocate_item(local, key, meta, value_len, None)
         } else {
             None
         };
@@ -207,8 +209,7 @@ impl Store {
         let hash = sought.hash;
         let mut draft = self.draft(local, key, hash, meta, value.len(), terms)?;
         if let Err(refused) = draft.write(local, value) {
-            draft.tell_refused(local, terms, refused);
-            return Err(refused);
+            return Err(draft.refuse(local, terms, refused));
         }
         Ok(self.commit(local, draft, terms))
     }
@@ -220,12 +221,13 @@ impl Store {
             return self.merge(local, draft, terms);
         }
         let (id, hash) = (draft.id, draft.hash);
-        let stripe = self.table.lock(hash);
+        let stripe = self.hold(hash);
         self.tell_look_up(local, &stripe, hash, self.key_of(id));
         let old = self.find_live_to_store(local, &stripe, hash, self.key_of(id));
-        let verdict = self.verdict(local, old.as_ref(), terms);
+        let moment = stripe.moment();
+        let verdict = self.verdict(local, moment, old.as_ref(), terms);
         if let Verdict::Refused(outcome) = verdict {
-            self.tell_stored(local, id, terms, outcome);
+            self.tell_stored(local, moment, id, terms, outcome);
             return Stored {
                 outcome,
                 cas: 0,
@@ -243,14 +245,20 @@ impl Store {
     }
 
     /// Whether the terms let a value take the place of `old`; counts what that means for cas.
-    fn verdict(&self, local: &Local, old: Option<&Slot<'_>>, terms: &Terms) -> Verdict {
+    fn verdict(
+        &self,
+        local: &Local,
+        moment: Moment,
+        old: Option<&Slot<'_>>,
+        terms: &Terms,
+    ) -> Verdict {
         match (terms.mode, old, terms.compare) {
             (Mode::Set, _, None) | (Mode::Add, None, _) | (Mode::Replace, Some(_), None) => {
                 Verdict::Fresh
             }
             (Mode::Add, Some(slot), _) => {
                 let header = self.header(slot.id);
-                header.accessed_s.store(self.clock.now(), Relaxed);
+                header.accessed_s.store(moment.now_s(), Relaxed);
                 Verdict::Refused(Outcome::NotStored)
             }
             (_, None, Some(_)) => {
@@ -295,18 +303,20 @@ impl Store {
         let classes = &self.slabs.classes;
         let (home, finer) = (classes.class_for(len)?, classes.finer_for(len));
         let hash = sought.hash;
-        let stripe = self.table.lock(hash);
+        let stripe = self.hold(hash);
+        let moment = stripe.moment();
         let slot = stripe
             .find_at(sought.hint, hash, |id| is_equal(self.key_of(id), key))
-            .filter(|slot| !self.is_dead(slot))?;
+            .filter(|slot| !self.is_dead(moment, slot))?;
         let header = self.header(slot.id);
         // Acquires: who read the value last is done with it before it is written over.
         let alone = header.refs.load(Acquire) == 1;
         let class = header.class();
         let fits = class == home || Some(class) == finer;
         // TEMP is entered, and left, with another life only: as a new item.
+        let division = moment.division();
         let stays = (header.segment() == Segment::Temp as usize)
-            == self.lru.is_temporary(meta.expires_s, self.clock.now());
+            == division.is_temporary(meta.expires_s, moment.now_s());
         if !alone || !fits || !stays || header.has(state::CHUNKED) {
             return None;
         }
@@ -318,7 +328,7 @@ impl Store {
             0
         };
         let mut meta = meta;
-        match self.verdict(local, Some(&slot), terms) {
+        match self.verdict(local, moment, Some(&slot), terms) {
             Verdict::Fresh => {}
             Verdict::Stale => {
                 meta.expires_s = header.expires_s.load(Relaxed);
@@ -328,7 +338,8 @@ impl Store {
                 if local.is_observed() {
                     let size = (class as u8, value.len() as u32);
                     let end = End::Judged(outcome);
-                    self.tell_end(local, key, terms, end, meta.expires_s, size);
+                    let ttl_s = ttl_s(moment, meta.expires_s);
+                    self.tell_end(local, key, terms, end, ttl_s, size);
                 }
                 return Some(Stored {
                     outcome,
@@ -341,12 +352,12 @@ impl Store {
         self.set_meta(slot.id, meta, value.len());
         // SAFETY: the stripe is held and nobody else has a reference; the class fits.
         unsafe { self.write_value(slot.id, 0, value) };
-        header.accessed_s.store(self.clock.now(), Relaxed);
+        header.accessed_s.store(moment.now_s(), Relaxed);
         header.set_state(state::LINKED | state::REWRITTEN | mark);
         self.renew_cas(&stripe, slot.id, terms.cas);
         local.counters.thread.total_items.add(1);
         self.account(local, slot.id, true);
-        self.tell_stored(local, slot.id, terms, Outcome::Stored);
+        self.tell_stored(local, moment, slot.id, terms, Outcome::Stored);
         Some(self.stored(slot.id))
     }
 
@@ -360,10 +371,10 @@ impl Store {
     }
 
     /// Gives the key of a finished draft its new item.
-    fn place(
+    pub(super) fn place(
         &self,
         local: &mut Local,
-        key: &Stripe<'_>,
+        key: &Held<'_>,
         old: Option<Slot<'_>>,
         draft: Draft<'_>,
         terms: &Terms,
@@ -378,7 +389,7 @@ impl Store {
                 draft.into_id();
             }
             None => {
-                self.tell_stored(local, id, terms, Outcome::NoMemory);
+                self.tell_stored(local, key.moment(), id, terms, Outcome::NoMemory);
                 return Stored {
                     outcome: Outcome::NoMemory,
                     cas: 0,
@@ -389,156 +400,59 @@ impl Store {
         if terms.cas != 0 {
             self.set_cas(id, terms.cas);
         }
-        self.tell_stored(local, id, terms, Outcome::Stored);
+        self.tell_stored(local, key.moment(), id, terms, Outcome::Stored);
         self.stored(id)
-    }
-
-    /// Appends or prepends: builds the joined value beside the old one, and starts over if
-    /// that has changed meanwhile. The old one is pinned, so nobody writes it in place.
-    fn merge(&self, local: &mut Local, part: Draft<'_>, terms: &Terms) -> Stored {
-        let hash = part.hash;
-        let refused = |local: &Local, outcome| {
-            self.tell_stored(local, part.id, terms, outcome);
-            Stored {
-                outcome,
-                cas: 0,
-                value_len: part.filled,
-            }
-        };
-        let mut is_told = false;
-        loop {
-            let old = {
-                let stripe = self.table.lock(hash);
-                if !std::mem::replace(&mut is_told, true) {
-                    self.tell_look_up(local, &stripe, hash, self.key_of(part.id));
-                }
-                match self.find_live_to_store(local, &stripe, hash, self.key_of(part.id)) {
-                    Some(slot)
-                        if terms
-                            .compare
-                            .is_some_and(|c| c != 0 && c != self.cas_of(slot.id)) =>
-                    {
-                        return refused(local, Outcome::Exists);
-                    }
-                    Some(slot) => self.pin(slot.id),
-                    None => {
-                        let Some(expires_s) = terms.create else {
-                            return refused(local, Outcome::NotStored);
-                        };
-                        self.header(part.id).expires_s.store(expires_s, Relaxed);
-                        return self.place(local, &stripe, None, part, terms);
-                    }
-                }
-            };
-            let Some(joined) = self.joined(local, &old, &part, terms.mode) else {
-                return refused(local, Outcome::NotStored);
-            };
-            let stripe = self.table.lock(hash);
-            match self.find_live_to_store(local, &stripe, hash, self.key_of(part.id)) {
-                Some(slot) if slot.id == old.id() => {
-                    // A touch may have changed the expiry since the copy was made.
-                    let expires_s = self.header(slot.id).expires_s.load(Relaxed);
-                    self.header(joined.id).expires_s.store(expires_s, Relaxed);
-                    // How the key came is forgotten: two clients have written the value.
-                    let terms = Terms {
-                        binary_key: false,
-                        ..*terms
-                    };
-                    return self.place(local, &stripe, Some(slot), joined, &terms);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn joined(
-        &self,
-        local: &mut Local,
-        old: &super::Pinned<'_>,
-        part: &Draft<'_>,
-        mode: Mode,
-    ) -> Option<Draft<'_>> {
-        let header = self.header(old.id());
-        let meta = Meta {
-            client_flags: header.client_flags.load(Relaxed),
-            expires_s: header.expires_s.load(Relaxed),
-        };
-        let key = self.key_of(part.id);
-        let len = header.value_len() + part.filled;
-        if !self.fits(key.len(), meta.client_flags, len) {
-            return None;
-        }
-        let id = self.allocate_item(local, key, meta, len)?;
-        let mut joined = Draft::new(self, id, part.hash);
-        // SAFETY: a finished draft is not written any more, and it is borrowed.
-        let new = unsafe { self.pieces(part.id) };
-        let copied = if mode == Mode::Append {
-            old.pieces()
-                .chain(new)
-                .try_for_each(|piece| joined.write(local, piece))
-        } else {
-            new.chain(old.pieces())
-                .try_for_each(|piece| joined.write(local, piece))
-        };
-        copied.ok().map(|()| joined)
     }
 
     /// Removes what is under `key`, without counting it as a delete.
     fn remove_quietly(&self, local: &mut Local, key: &[u8], hash: u64) {
-        let stripe = self.table.lock(hash);
+        let stripe = self.hold(hash);
         if let Some(slot) = self.find_live(local, &stripe, hash, key) {
             self.unlink(local, &stripe, hash, slot);
         }
     }
 
-    /// As `find_live`, for a thread that is about to store under the key: a dead item at the
-    /// tail of its list counts as reclaimed memory, as it does when a search meets it there.
-    fn find_live_to_store<'t>(
+    /// As `find_live`, for a thread that is about to store under the key: a dead item counts as
+    /// reclaimed memory, as it does when a search meets it at a tail.
+    pub(super) fn find_live_to_store<'t>(
         &self,
         local: &mut Local,
-        stripe: &Stripe<'t>,
+        stripe: &Held<'t>,
         hash: u64,
         key: &[u8],
     ) -> Option<Slot<'t>> {
         let slot = self.find(stripe, hash, key)?;
         let header = self.header(slot.id);
-        if !self.is_dead(&slot) {
+        if !self.is_dead(stripe.moment(), &slot) {
             return Some(slot);
         }
-        let at_tail = {
-            let mut lists = self.lru.class(header.class());
-            let at_tail = lists.is_tail(slot.id, header.segment());
-            if at_tail {
-                self.count_reclaimed(&mut lists, slot.id);
-            }
-            at_tail
-        };
-        if at_tail {
-            self.unlink(local, stripe, hash, slot);
-        } else {
-            self.bury(local, stripe, hash, slot);
-        }
+        self.count_reclaimed(&mut self.lru.class(header.class()), slot.id);
+        self.bury(local, stripe, hash, slot);
         None
     }
 
     /// A chunk with header and key written, and room for the value or, if that is large,
-    /// the start of a chain.
+    /// the start of a chain. `keeping`: what the caller holds, if it holds a stripe.
     pub(super) fn allocate_item(
         &self,
         local: &mut Local,
         key: &[u8],
         meta: Meta,
         value_len: usize,
+        keeping: Option<Keeping<'_>>,
     ) -> Option<ItemId> {
         debug_assert!((1..=KEY_LEN_MAX).contains(&key.len()));
         let classes = &self.slabs.classes;
         let len = self.key_offset + key.len() + value_len;
         let may_be_whole = classes.class_for(len).is_some();
-        let (id, is_chain) = match self.allocate(local, len) {
+        let (id, is_chain) = match self.allocate(local, len, keeping) {
             Some(id) => (id, false),
             // Where no large chunk can be had small ones will do, if the value is worth it.
             None if may_be_whole && (!self.evict || value_len < CHAIN_LEN_MIN) => return None,
-            None => (self.allocate(local, self.head_len(key.len()))?, true),
+            None => (
+                self.allocate(local, self.head_len(key.len()), keeping)?,
+                true,
+            ),
         };
         let header = self.header(id);
         header.set_key_len(key.len());
@@ -591,7 +505,7 @@ impl Store {
 }
 
 impl<'s> Draft<'s> {
-    fn new(store: &'s Store, id: ItemId, hash: u64) -> Draft<'s> {
+    pub(super) fn new(store: &'s Store, id: ItemId, hash: u64) -> Draft<'s> {
         Draft {
             store,
             id,
@@ -612,6 +526,14 @@ impl<'s> Draft<'s> {
     /// # Errors
     /// [`Refused::NoMemoryInside`] if the chain needs a chunk and there is none.
     pub fn window(&mut self, local: &mut Local) -> Result<&mut [u8], Refused> {
+        self.window_keeping(local, None)
+    }
+
+    fn window_keeping(
+        &mut self,
+        local: &mut Local,
+        keeping: Option<Keeping<'_>>,
+    ) -> Result<&mut [u8], Refused> {
         let (store, missing) = (self.store, self.missing());
         let header = store.header(self.id);
         if !header.has(state::CHUNKED) {
@@ -627,7 +549,7 @@ impl<'s> Draft<'s> {
         }
         let full = |chunk: &ItemId| store.chunk_room(*chunk) == store.header(*chunk).value_len();
         if missing > 0 && self.last.as_ref().is_none_or(full) {
-            let chunk = store.add_chunk(local, self.id, self.last, missing);
+            let chunk = store.add_chunk(local, self.id, self.last, missing, keeping);
             self.last = Some(chunk.ok_or(Refused::NoMemoryInside)?);
         }
         let Some(chunk) = self.last else {
@@ -657,9 +579,19 @@ impl<'s> Draft<'s> {
     ///
     /// # Errors
     /// [`Refused::NoMemoryInside`] as [`window`](Draft::window).
-    pub fn write(&mut self, local: &mut Local, mut bytes: &[u8]) -> Result<(), Refused> {
+    pub fn write(&mut self, local: &mut Local, bytes: &[u8]) -> Result<(), Refused> {
+        self.write_keeping(local, bytes, None)
+    }
+
+    /// The same for one who holds a stripe.
+    pub(super) fn write_keeping(
+        &mut self,
+        local: &mut Local,
+        mut bytes: &[u8],
+        keeping: Option<Keeping<'_>>,
+    ) -> Result<(), Refused> {
         while !bytes.is_empty() {
-            let window = self.window(local)?;
+            let window = self.window_keeping(local, keeping)?;
             let len = window.len().min(bytes.len());
             window[..len].copy_from_slice(&bytes[..len]);
             self.advance(len);
@@ -668,11 +600,16 @@ impl<'s> Draft<'s> {
         Ok(())
     }
 
-    /// Tells observers that memory has run out while it was filled.
-    pub fn tell_refused(&self, local: &Local, terms: &Terms, refused: Refused) {
-        let key = self.store.key_of(self.id);
-        self.store
-            .tell_not_stored(local, key, terms, End::Refused(refused));
+    /// To be called when memory has run out while it was filled: tells observers, and if the value
+    /// was to take the place of another in any case (a `set`), removes that one: a client that
+    /// meant to replace it shall not read it for good. Gives the reason back.
+    pub fn refuse(&self, local: &mut Local, terms: &Terms, refused: Refused) -> Refused {
+        let (store, key) = (self.store, self.store.key_of(self.id));
+        store.tell_not_stored(local, key, terms, End::Refused(refused));
+        if terms.mode == Mode::Set && terms.compare.is_none() {
+            store.remove_quietly(local, key, self.hash);
+        }
+        refused
     }
 
     /// The item, which is now the caller's to link.

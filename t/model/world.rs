@@ -3,6 +3,8 @@
 use crate::want::{Cas, Ids, Want};
 use std::collections::HashMap;
 
+/// Longest value that may be a number.
+const NUMBER_LEN_MAX: usize = 512;
 /// An expiry above this many seconds is a Unix time.
 const RELATIVE_MAX_S: i64 = 60 * 60 * 24 * 30;
 /// Bytes that count for an item besides key and value.
@@ -346,7 +348,9 @@ impl World {
             self.put(key, seed.to_string().into_bytes(), 0, expires_s, cas);
             return Ok((seed, cas, true));
         };
-        if old.value.is_empty() || (self.in_pieces)(key.len(), old.value.len()) {
+        if !(1..=NUMBER_LEN_MAX).contains(&old.value.len())
+            || (self.in_pieces)(key.len(), old.value.len())
+        {
             return Err(Fault::NotNumeric);
         }
         if adding.compare != 0 && Some(adding.compare) != self.id(key) {

@@ -164,10 +164,9 @@ impl<'s> Context<'_, 's> {
             create: (expiry != DO_NOT_CREATE).then_some(seed),
         };
         let store = &self.server.store;
-        let expires_s = store.clock.expiry(expiry);
         store.change(self.local, parts.key, hash, &change, |item, sum, is_new| {
             if is_new {
-                item.set_expires_s(expires_s);
+                item.set_expires_s(item.expiry(expiry));
             }
             (sum, item.cas())
         })
