@@ -62,7 +62,7 @@ sub place {
         $bystander->ask(frame('SASL_AUTH', key => 'PLAIN', val => "\0bob\0secret")) if $sasl;
         $client->says("set x 0 0 10\r\nbob secret\r\n", "STORED\r\n", 'the bystander logs in') if $with->{login} && !$sasl;
         # The client that found out that the server accepts may still be closing.
-        wait_for(sub { $bystander->stats->{curr_connections} <= ($target eq 'udp' ? 4 : 2) }, "a server with @args");
+        wait_for(sub { $bystander->stats->{curr_connections} == ($target eq 'udp' ? 3 : 1) }, "a server with @args");
         {
             server => $server, bystander => $bystander, sasl => $sasl, keeps => $with->{keep},
             connections => $bystander->stats->{curr_connections},
