@@ -371,7 +371,7 @@ mod tests {
     use crate::ops::logins::Logins;
     use crate::settings::{Live, Settings};
     use crate::store::hash::Secret;
-    use crate::store::{Meta, Mode, Terms};
+    use crate::store::{Local, Meta, Mode, Terms};
     use std::collections::HashSet;
 
     /// Counters that are shown under another name, or as part of another figure.
@@ -382,6 +382,15 @@ mod tests {
         ("mem_unlinked", "mem_requested"),
     ];
 
+    /// Stores an item; gives its class, the first that is in use.
+    fn store_one(server: &Server, local: &mut Local) -> usize {
+        let (store, terms) = (&server.store, Terms::from(Mode::Set));
+        let stored = store.put(local, b"k", store.hash(b"k"), Meta::default(), b"v", &terms);
+        assert!(stored.is_ok());
+        let used = store.used_classes();
+        (0..CLASSES_MAX).find(|&class| used.has(class)).unwrap()
+    }
+
     #[test]
     fn a_reset_in_the_middle_of_a_get_leaves_no_more_hits_than_gets() {
         let settings = Settings {
@@ -389,8 +398,9 @@ mod tests {
             ..Settings::default()
         };
         let server = Server::new(settings, Logins::default(), Secret::from_number(1)).unwrap();
-        let local = server.add_thread();
-        let (thread, class) = (&local.counters.thread, &local.counters.class[1]);
+        let mut local = server.add_thread();
+        let class = store_one(&server, &mut local);
+        let (thread, class) = (&local.counters.thread, &local.counters.class[class]);
         // One has been asked for and not found yet.
         thread.cmd_get.add(3);
         class.hits_to_hot.add(1);
@@ -420,12 +430,7 @@ mod tests {
         let server = Server::new(settings, Logins::default(), Secret::from_number(1)).unwrap();
         // Classes are shown that hold something.
         let mut local = server.add_thread();
-        let (hash, terms) = (server.store.hash(b"k"), Terms::from(Mode::Set));
-        let stored = server
-            .store
-            .put(&mut local, b"k", hash, Meta::default(), b"v", &terms);
-        assert!(stored.is_ok());
-
+        store_one(&server, &mut local);
         let mut shown = HashSet::new();
         let mut lists = [Vec::new(), Vec::new(), Vec::new()];
         server.stats(|name, _| lists[0].push(name.to_owned()));
