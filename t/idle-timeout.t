@@ -12,6 +12,7 @@ use Server;
 {
     my $server = Server->start('-t 2 -vv -o idle_timeout=30');
     my $clock = $server->client;
+    $clock->stop_clock;                    # before anybody is silent
     is($clock->stats('settings')->{idle_timeout}, 30, 'the settings name the timeout');
     is($clock->stats->{idle_kicks}, 0, 'nobody has been closed to begin with');
 
@@ -31,7 +32,6 @@ use Server;
     $slow->push_blindly("get long\r\n" x 40);
     wait_for(sub { $clock->stats->{get_hits} > 0 }, 'and one does not take its replies');
     wait_for(sub { $clock->stats->{curr_connections} == 7 }, 'all are there');
-    $clock->stop_clock;
 
     $clock->advance(30);
     swept($server, $clock);
