@@ -371,7 +371,7 @@ mod tests {
     use crate::ops::logins::Logins;
     use crate::settings::{Live, Settings};
     use crate::store::hash::Secret;
-    use crate::store::{Local, Meta, Mode, Terms};
+    use crate::store::{CLASSES_MAX, Local, Meta, Mode, Terms};
     use std::collections::HashSet;
 
     /// Counters that are shown under another name, or as part of another figure.
