@@ -151,7 +151,7 @@ impl Store {
             .link_new(local, stripe, key, hash, Meta::default(), text)
             .ok_or(NoChange::NoMemoryForNew)?;
         let terms = Terms::from(Mode::Add);
-        self.tell_stored(local, stripe.moment(), id, &terms, Outcome::Stored);
+        self.tell_stored(local, stripe.moment(), (key, id), &terms, Outcome::Stored);
         if change.cas != 0 {
             self.set_cas(id, change.cas);
         }
@@ -307,14 +307,14 @@ impl Store {
         match removal.empty {
             Some(client_flags) => {
                 let id = self.empty(local, &stripe, key, hash, slot, client_flags, removal)?;
-                self.tell_removed(local, id, removal.told_as);
+                self.tell_removed(local, key, id, removal.told_as);
             }
             None if removal.stale => {
                 self.mark_stale(&stripe, slot.id, removal);
                 return Ok(());
             }
             None => {
-                self.tell_removed(local, slot.id, removal.told_as);
+                self.tell_removed(local, key, slot.id, removal.told_as);
                 self.unlink(local, &stripe, hash, slot);
             }
         }
@@ -358,7 +358,7 @@ impl Store {
         self.tell_look_up(local, stripe, hash, key);
         self.replace(local, stripe, hash, slot, id);
         let terms = Terms::from(Mode::Set);
-        self.tell_stored(local, stripe.moment(), id, &terms, Outcome::Stored);
+        self.tell_stored(local, stripe.moment(), (key, id), &terms, Outcome::Stored);
         match (removal.cas, removal.stale) {
             (0, true) => {} // the next one, which it has
             (0, false) => self.set_cas(id, kept),

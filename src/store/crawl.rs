@@ -143,7 +143,7 @@ impl Store {
                 histograms[class].note((at != 0).then(|| at - now));
                 continue;
             }
-            let hash = self.hash_of(id);
+            let hash = self.hash_of(id, &stripe);
             if let Some(slot) = stripe.find(hash, |found| found == id) {
                 histograms[class].reclaimed += 1;
                 local.counters.class[class].crawler_reclaimed.add(1);
@@ -214,7 +214,7 @@ impl Store {
         while taken.items.len() < LISTED_PER_HOLD
             && let Some(id) = at
         {
-            let (header, key) = (self.header(id), self.key_of(id));
+            let (header, key) = (self.header(id), self.key_of(id, lists));
             taken.keys.extend_from_slice(key);
             taken.items.push((
                 key.len(),

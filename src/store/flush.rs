@@ -116,7 +116,7 @@ impl Store {
         {
             let moment = stripe.moment();
             for &(id, _) in found.iter().filter(|&&(_, epoch)| moment.is_flushed(epoch)) {
-                let hash = self.hash_of(id);
+                let hash = self.hash_of(id, &stripe);
                 if let Some(slot) = stripe.slot_of(hash, id) {
                     self.unlink(local, &stripe, hash, slot);
                 }

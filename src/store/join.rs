@@ -25,11 +25,11 @@ impl Store {
         let hash = part.hash;
         let mut tries = 0..JOINS_BESIDE;
         let mut stripe = self.hold(hash);
-        self.tell_look_up(local, &stripe, hash, self.key_of(part.id));
+        self.tell_look_up(local, &stripe, hash, part.key());
         loop {
             let moment = stripe.moment();
             let refused = |local: &Local, outcome| {
-                self.tell_stored(local, moment, part.id, terms, outcome);
+                self.tell_stored(local, moment, (part.key(), part.id), terms, outcome);
                 Stored {
                     outcome,
                     cas: 0,
@@ -70,7 +70,7 @@ impl Store {
             // The old item is alive at the moment at which the new one is linked, and as it was:
             // who marks it as stale gives it another cas id.
             let same = |slot: &Slot<'_>| slot.id == pinned.id() && self.cas_of(slot.id) == cas;
-            let old = self.find_live_to_store(local, &stripe, hash, self.key_of(part.id));
+            let old = self.find_live_to_store(local, &stripe, hash, part.key());
             if let Some(old) = old.filter(same) {
                 // A touch may have changed the expiry since the copy was made.
                 let expires_s = self.header(old.id).expires_s.load(Relaxed);
@@ -92,7 +92,7 @@ impl Store {
             let given = terms.compare.filter(|&given| given != 0);
             given.is_some_and(|given| given != self.cas_of(slot.id))
         };
-        match self.find_live_to_store(local, stripe, part.hash, self.key_of(part.id)) {
+        match self.find_live_to_store(local, stripe, part.hash, part.key()) {
             Some(slot) if other(&slot) => Err(Outcome::Exists),
             None if terms.create.is_none() => Err(Outcome::NotStored),
             found => Ok(found),
@@ -132,7 +132,7 @@ impl Store {
             client_flags: header.client_flags.load(Relaxed),
             expires_s: header.expires_s.load(Relaxed),
         };
-        let key = self.key_of(part.id);
+        let key = part.key();
         let len = header.value_len() + part.filled;
         if !self.fits(key.len(), meta.client_flags, len) {
             return None;

@@ -443,6 +443,14 @@ impl Store {
     }
 }
 
+/// What keeps items, and so their keys, from being freed: the stripe that they are linked in, the
+/// lists that they stand in, a reference, or that nobody else knows of them.
+trait KeepsKeys {}
+impl KeepsKeys for Stripe<'_> {}
+impl KeepsKeys for moment::Held<'_> {}
+impl KeepsKeys for lru::Lists {}
+impl KeepsKeys for Draft<'_> {}
+
 /// What the modules of the store share.
 impl Store {
     #[inline]
@@ -452,18 +460,23 @@ impl Store {
 
     /// The key of an item that is linked, or that nobody else knows of: it does not change.
     #[inline]
-    fn key_of(&self, id: ItemId) -> &[u8] {
-        let len = self.header(id).key_len();
+    fn key_of<'k>(&'k self, id: ItemId, _kept_by: &'k impl KeepsKeys) -> &'k [u8] {
+        let header = self.header(id);
+        debug_assert!(!header.has(state::FREE), "a key that nobody keeps");
         self.arena.reads(id, Part::Key);
         // SAFETY: a key lies within its chunk (checked when it was written) and is frozen
-        // from before linking until the chunk is free again. Callers hold the item's stripe,
-        // its LRU list or a reference, any of which keeps the chunk from being freed.
-        unsafe { std::slice::from_raw_parts(self.arena.at(id).add(self.key_offset).as_ptr(), len) }
+        // from before linking until the chunk is free again, which `_kept_by` prevents for as long
+        // as the slice lives. That it is the right one for this item is the caller's word; were it
+        // false, the assertion above, loom (`reads`), and the address sanitizer would see it.
+        unsafe {
+            let start = self.arena.at(id).add(self.key_offset);
+            std::slice::from_raw_parts(start.as_ptr(), header.key_len())
+        }
     }
 
     #[inline]
-    fn hash_of(&self, id: ItemId) -> u64 {
-        self.hash(self.key_of(id))
+    fn hash_of(&self, id: ItemId, kept_by: &impl KeepsKeys) -> u64 {
+        self.hash(self.key_of(id, kept_by))
     }
 
     #[inline]
@@ -513,7 +526,7 @@ impl Store {
     /// The slot of `key`, live or not.
     #[inline]
     fn find<'t>(&self, stripe: &Stripe<'t>, hash: u64, key: &[u8]) -> Option<Slot<'t>> {
-        stripe.find(hash, |id| is_equal(self.key_of(id), key))
+        stripe.find(hash, |id| is_equal(self.key_of(id, stripe), key))
     }
 
     /// Whether an item is there for nobody any more: expired, or from before a flush.
@@ -533,7 +546,7 @@ impl Store {
     ) -> Option<Slot<'t>> {
         let Hashed { hash, hint } = hash.into();
         self.tell_look_up(local, stripe, hash, key);
-        let slot = stripe.find_at(hint, hash, |id| is_equal(self.key_of(id), key))?;
+        let slot = stripe.find_at(hint, hash, |id| is_equal(self.key_of(id, stripe), key))?;
         if self.is_dead(stripe.moment(), &slot) {
             self.bury(local, stripe, hash, slot);
             return None;
@@ -556,7 +569,9 @@ impl Store {
     /// Links an item that the caller owns; its key is not in the table. False: the table has
     /// no memory, and the item is still the caller's.
     fn link(&self, local: &mut Local, key: &Held<'_>, hash: u64, id: ItemId) -> bool {
-        if !key.insert(hash, id, key.moment().epoch(), |id| self.hash_of(id)) {
+        if !key.insert(hash, id, key.moment().epoch(), |stripe, id| {
+            self.hash_of(id, stripe)
+        }) {
             return false;
         }
         self.enter(local, key, id);

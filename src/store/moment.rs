@@ -175,7 +175,9 @@ impl Store {
         walk: &mut Walk,
         found: &mut Vec<(ItemId, u8)>,
     ) -> Option<Held<'_>> {
-        let row = self.table.next_row(walk, found, |id| self.hash_of(id));
+        let row = self
+            .table
+            .next_row(walk, found, |stripe, id| self.hash_of(id, stripe));
         Some(Held::new(self, row?))
     }
 }

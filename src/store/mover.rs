@@ -293,7 +293,7 @@ impl Store {
         if is_read && header.has(state::CHUNKED) {
             if stuck {
                 moving.done.busy_deletes += 1;
-                self.tell_evicted(local, stripe.moment(), slot.id);
+                self.tell_evicted(local, &stripe, slot.id);
                 self.unlink(local, &stripe, hash, slot);
             }
             return Chunk::BusyActive;

@@ -161,13 +161,13 @@ impl Store {
         &self,
         local: &Local,
         moment: Moment,
-        id: ItemId,
+        (key, id): (&[u8], ItemId),
         terms: &Terms,
         outcome: Outcome,
     ) {
         if local.is_observed() {
             let ttl_s = ttl_s(moment, self.header(id).expires_s.load(Relaxed));
-            let (key, end, size) = (self.key_of(id), End::Judged(outcome), self.size_of(id));
+            let (end, size) = (End::Judged(outcome), self.size_of(id));
             self.tell_end(local, key, terms, end, ttl_s, size);
         }
     }
@@ -205,12 +205,12 @@ impl Store {
 
     /// Tells that a linked live item goes to make room.
     #[inline]
-    pub(super) fn tell_evicted(&self, local: &Local, moment: Moment, id: ItemId) {
+    pub(super) fn tell_evicted(&self, local: &Local, stripe: &Held<'_>, id: ItemId) {
         if !local.is_observed() {
             return;
         }
         let header = self.header(id);
-        let now_s = moment.now_s();
+        let now_s = stripe.moment().now_s();
         let expires_s = header.expires_s.load(Relaxed);
         let (class, value_len) = self.size_of(id);
         let event = Event::Evicted {
@@ -220,12 +220,18 @@ impl Store {
             class,
             value_len,
         };
-        local.tell(self.key_of(id), event);
+        local.tell(self.key_of(id, stripe), event);
     }
 
     /// Tells that a client has removed the item, or emptied it, by this command.
     #[inline]
-    pub(super) fn tell_removed(&self, local: &Local, id: ItemId, by: Option<&'static str>) {
+    pub(super) fn tell_removed(
+        &self,
+        local: &Local,
+        key: &[u8],
+        id: ItemId,
+        by: Option<&'static str>,
+    ) {
         if local.is_observed()
             && let Some(by) = by
         {
@@ -235,7 +241,7 @@ impl Store {
                 class,
                 value_len,
             };
-            local.tell(self.key_of(id), event);
+            local.tell(key, event);
         }
     }
 

@@ -249,7 +249,7 @@ impl<'s, 'k> Found<'s, 'k> {
 
     /// The key.
     pub fn key(&self) -> &[u8] {
-        self.store.key_of(self.id)
+        self.store.key_of(self.id, self.held)
     }
 
     /// Whether the key came in base64.

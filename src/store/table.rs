@@ -586,15 +586,15 @@ impl<'t> Stripe<'t> {
         slot.cell.write(Word::Slot(Slotted::new(hash, id, epoch)));
     }
 
-    /// Links `id`, whose key is not in the table. `hash_of` gives the hash of any linked
-    /// item, for the split that may follow. False: no memory for an overflow bucket.
+    /// Links `id`, whose key is not in the table. `hash_of` gives the hash of any item
+    /// of this stripe, for the split that may follow. False: no memory for an overflow bucket.
     #[must_use]
     pub fn insert(
         &self,
         hash: u64,
         id: ItemId,
         epoch: u8,
-        hash_of: impl Fn(ItemId) -> u64,
+        hash_of: impl Fn(&Stripe<'_>, ItemId) -> u64,
     ) -> bool {
         if !self.append(self.bucket_of(hash), Slotted::new(hash, id, epoch)) {
             return false;
@@ -703,7 +703,7 @@ impl<'t> Stripe<'t> {
     /// Splits the next bucket of this stripe in two: first every item that moves is copied
     /// to the twin, then those that stay close ranks. Should there be no memory for the
     /// twin's overflow, the copies are dropped and nothing has happened.
-    fn split(&self, hash_of: impl Fn(ItemId) -> u64) {
+    fn split(&self, hash_of: impl Fn(&Stripe<'_>, ItemId) -> u64) {
         let items = self.state().items.load(Relaxed);
         let count = self.buckets();
         // A row takes memory for all stripes: one that is a little fuller than the others waits
@@ -728,13 +728,13 @@ impl<'t> Stripe<'t> {
     }
 
     /// Divides a bucket with its new twin, bucket `count`. False: there was no memory.
-    fn divide(&self, count: u32, hash_of: impl Fn(ItemId) -> u64) -> bool {
+    fn divide(&self, count: u32, hash_of: impl Fn(&Stripe<'_>, ItemId) -> u64) -> bool {
         let round = 1u32 << count.ilog2();
         let old = self.table.bucket(count - round, self.index);
         let new = self.table.bucket(count, self.index);
         let mut staying = Vec::with_capacity(2 * BUCKET_WORDS);
         for slot in self.chain(old) {
-            let hash = hash_of(slot.id()) >> self.table.stripe_bits;
+            let hash = hash_of(self, slot.id()) >> self.table.stripe_bits;
             if hash & u64::from(round) == 0 {
                 staying.push(slot);
             } else if !self.append(new, slot) {

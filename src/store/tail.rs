@@ -89,7 +89,7 @@ impl Store {
             && let Some(id) = at
         {
             at = List::before(&self.arena, id);
-            let hash = self.hash_of(id);
+            let hash = self.hash_of(id, lists);
             let kept = keeping.filter(|keeping| keeping.held.covers(hash));
             let tried;
             let stripe = match kept {
@@ -122,7 +122,7 @@ impl Store {
                 None => self.count_reclaimed(lists, id),
                 Some(Fate::Evict) => {
                     self.count_evicted(lists, moment, id);
-                    self.tell_evicted(local, moment, id);
+                    self.tell_evicted(local, stripe, id);
                     if self.asks_for_pages.load(Relaxed) {
                         self.page_wanted.store(class, Relaxed);
                     }

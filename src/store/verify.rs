@@ -82,7 +82,7 @@ impl Store {
                 if !header.has(state::LINKED) || header.refs.load(Relaxed) == 0 {
                     return Err(format!("{id:?} is in the table and not marked as linked"));
                 }
-                let hash = self.hash_of(id);
+                let hash = self.hash_of(id, &stripe);
                 if stripe.find(hash, |found| found == id).is_none() {
                     return Err(format!("{id:?} is not where its key belongs"));
                 }

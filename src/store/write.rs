@@ -222,12 +222,12 @@ impl Store {
         }
         let (id, hash) = (draft.id, draft.hash);
         let stripe = self.hold(hash);
-        self.tell_look_up(local, &stripe, hash, self.key_of(id));
-        let old = self.find_live_to_store(local, &stripe, hash, self.key_of(id));
+        self.tell_look_up(local, &stripe, hash, draft.key());
+        let old = self.find_live_to_store(local, &stripe, hash, draft.key());
         let moment = stripe.moment();
         let verdict = self.verdict(local, moment, old.as_ref(), terms);
         if let Verdict::Refused(outcome) = verdict {
-            self.tell_stored(local, moment, id, terms, outcome);
+            self.tell_stored(local, moment, (draft.key(), id), terms, outcome);
             return Stored {
                 outcome,
                 cas: 0,
@@ -306,7 +306,9 @@ impl Store {
         let stripe = self.hold(hash);
         let moment = stripe.moment();
         let slot = stripe
-            .find_at(sought.hint, hash, |id| is_equal(self.key_of(id), key))
+            .find_at(sought.hint, hash, |id| {
+                is_equal(self.key_of(id, &stripe), key)
+            })
             .filter(|slot| !self.is_dead(moment, slot))?;
         let header = self.header(slot.id);
         // Acquires: who read the value last is done with it before it is written over.
@@ -357,7 +359,7 @@ impl Store {
         self.renew_cas(&stripe, slot.id, terms.cas);
         local.counters.thread.total_items.add(1);
         self.account(local, slot.id, true);
-        self.tell_stored(local, moment, slot.id, terms, Outcome::Stored);
+        self.tell_stored(local, moment, (key, slot.id), terms, Outcome::Stored);
         Some(self.stored(slot.id))
     }
 
@@ -389,7 +391,8 @@ impl Store {
                 draft.into_id();
             }
             None => {
-                self.tell_stored(local, key.moment(), id, terms, Outcome::NoMemory);
+                let told = (draft.key(), id);
+                self.tell_stored(local, key.moment(), told, terms, Outcome::NoMemory);
                 return Stored {
                     outcome: Outcome::NoMemory,
                     cas: 0,
@@ -400,7 +403,8 @@ impl Store {
         if terms.cas != 0 {
             self.set_cas(id, terms.cas);
         }
-        self.tell_stored(local, key.moment(), id, terms, Outcome::Stored);
+        let told = (self.key_of(id, key), id);
+        self.tell_stored(local, key.moment(), told, terms, Outcome::Stored);
         self.stored(id)
     }
 
@@ -515,6 +519,11 @@ impl<'s> Draft<'s> {
         }
     }
 
+    /// The key.
+    pub(super) fn key(&self) -> &[u8] {
+        self.store.key_of(self.id, self)
+    }
+
     /// Bytes of the value that have not been written.
     pub fn missing(&self) -> usize {
         self.store.header(self.id).value_len() - self.filled
@@ -604,7 +613,7 @@ impl<'s> Draft<'s> {
     /// was to take the place of another in any case (a `set`), removes that one: a client that
     /// meant to replace it shall not read it for good. Gives the reason back.
     pub fn refuse(&self, local: &mut Local, terms: &Terms, refused: Refused) -> Refused {
-        let (store, key) = (self.store, self.store.key_of(self.id));
+        let (store, key) = (self.store, self.key());
         store.tell_not_stored(local, key, terms, End::Refused(refused));
         if terms.mode == Mode::Set && terms.compare.is_none() {
             store.remove_quietly(local, key, self.hash);

@@ -13,7 +13,7 @@ fn hash_of(id: ItemId) -> u64 {
 fn insert(table: &Table, id: u64) {
     let id = ItemId::of_no_arena(id);
     let hash = hash_of(id);
-    assert!(table.lock(hash).insert(hash, id, 0, hash_of));
+    assert!(table.lock(hash).insert(hash, id, 0, |_, id| hash_of(id)));
 }
 
 fn remove(table: &Table, id: u64) {

@@ -32,7 +32,7 @@ impl Twin {
 
     fn insert(&mut self, id: u64, hash: u64, epoch: u8) {
         self.hashes.insert(id, hash);
-        let hash_of = |id: ItemId| self.hashes[&id.raw()];
+        let hash_of = |_: &Stripe<'_>, id: ItemId| self.hashes[&id.raw()];
         assert!(
             self.table
                 .lock(hash)
@@ -52,7 +52,7 @@ impl Twin {
     }
 
     fn next_row(&self, walk: &mut Walk, found: &mut Vec<(ItemId, u8)>) -> bool {
-        let hash_of = |id: ItemId| self.hashes[&id.raw()];
+        let hash_of = |_: &Stripe<'_>, id: ItemId| self.hashes[&id.raw()];
         self.table.next_row(walk, found, hash_of).is_some()
     }
 

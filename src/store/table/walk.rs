@@ -40,12 +40,12 @@ impl Walk {
 
 impl Table {
     /// Takes the stripe of the walk's next bucket and puts the items of that, with their epochs,
-    /// into `found`. `hash_of` gives the hash of any linked item. `None`: the walk is over.
+    /// into `found`. `hash_of` gives the hash of any item of the stripe. `None`: the walk is over.
     pub fn next_row(
         &self,
         walk: &mut Walk,
         found: &mut Vec<(ItemId, u8)>,
-        hash_of: impl Fn(ItemId) -> u64,
+        hash_of: impl Fn(&Stripe<'_>, ItemId) -> u64,
     ) -> Option<Stripe<'_>> {
         found.clear();
         if walk.stripe >= self.stripes() {
@@ -56,7 +56,8 @@ impl Table {
         // The order is its own inverse.
         let row = rows.index(order(walk.at));
         let begin = order(row.into());
-        let is_next = |id| begin == walk.at || order(hash_of(id) >> self.stripe_bits) >= walk.at;
+        let is_next =
+            |id| begin == walk.at || order(hash_of(&stripe, id) >> self.stripe_bits) >= walk.at;
         stripe.for_each_in(row, |id, epoch| {
             if is_next(id) {
                 found.push((id, epoch));
