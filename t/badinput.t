@@ -69,7 +69,7 @@ for my $row (
     ["mg kept N\r\nmg kept R-\0\r\nmg kept C1.5\r\n",      BAD_TOKEN x 3],
     ["mg kept E18446744073709551616\r\n",                   BAD_TOKEN],
     ["mg !!!! b\r\nmg a=== b\r\nmg ===a b\r\n",             "CLIENT_ERROR error decoding key\r\n" x 3],
-    ['mg ' . 'A' x 252 . " b\r\n",                         CE],
+    ['mg ' . 'A' x 340 . " b\r\n",                         CE],
     ["ms\r\nms k\r\nms k x\r\nms k -1\r\nms k 2147483646\r\nms k 4294967296\r\nms k 1x\r\nms k q\r\n", CE x 8],
     ["ms k 7 !\r\nversion\r\n",                            CE . Client::VERSION_LINE],
     ["ms k x z\r\nversion\r\n",                            CE . Client::VERSION_LINE],
