@@ -7,7 +7,7 @@ use super::{Protocol, Refusal, Settings};
 const USAGE: i32 = 64;
 
 /// The highest port that there is.
-pub const PORT_MAX: i32 = 65_535;
+const PORT_MAX: i32 = 65_535;
 
 /// More worker threads than this earn a remark.
 const THREADS_SENSIBLE: u32 = 64;
