@@ -156,10 +156,11 @@ impl Store {
 
     /// Where the next bytes of a chunk go, and how many it can take. The caller owns the item.
     pub(super) fn chunk_window(&self, chunk: ItemId) -> (NonNull<u8>, usize) {
-        let used = self.header(chunk).value_len();
+        let room = self.chunk_room(chunk);
+        let used = self.header(chunk).value_len().min(room);
         self.arena.writes(chunk, Part::Value);
-        // SAFETY: a chunk holds its header and the bytes that it says it holds.
+        // SAFETY: whatever the chunk says that it holds, this is within it, or its end.
         let at = unsafe { self.arena.at(chunk).add(CHUNK_HEADER + used) };
-        (at, self.chunk_room(chunk) - used)
+        (at, room - used)
     }
 }
