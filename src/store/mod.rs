@@ -509,7 +509,21 @@ impl Store {
 
     /// Counts an item's bytes in, or out again.
     fn account(&self, local: &Local, id: ItemId, linked: bool) {
+        self.account_bytes(local, id, self.accounted(id), linked);
+    }
+
+    /// The same for a linked item that took `before` bytes and has been written over: most often
+    /// it takes as many again, and there is nothing to count.
+    #[inline]
+    fn account_again(&self, local: &Local, id: ItemId, before: u64) {
         let bytes = self.accounted(id);
+        if bytes != before {
+            self.account_bytes(local, id, before, false);
+            self.account_bytes(local, id, bytes, true);
+        }
+    }
+
+    fn account_bytes(&self, local: &Local, id: ItemId, bytes: u64, linked: bool) {
         let class = &local.counters.class[self.header(id).class()];
         if linked {
             &class.mem_linked

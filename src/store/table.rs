@@ -369,7 +369,7 @@ impl Table {
             if self.main.commit(len).is_err() {
                 return false;
             }
-            self.main.prefer_huge_pages(self.len_of_rows(dense), len);
+            self.main.prefer_huge_pages(0, len);
             self.dense_rows.store(wanted, Relaxed);
             self.rows.store(wanted, Relaxed);
             return true;

@@ -350,7 +350,7 @@ impl Store {
                 });
             }
         }
-        self.account(local, slot.id, false);
+        let before = self.accounted(slot.id);
         self.set_meta(slot.id, meta, value.len());
         // SAFETY: the stripe is held and nobody else has a reference; the class fits.
         unsafe { self.write_value(slot.id, 0, value) };
@@ -358,7 +358,7 @@ impl Store {
         header.set_state(state::LINKED | state::REWRITTEN | mark);
         self.renew_cas(&stripe, slot.id, terms.cas);
         local.counters.thread.total_items.add(1);
-        self.account(local, slot.id, true);
+        self.account_again(local, slot.id, before);
         self.tell_stored(local, moment, (key, slot.id), terms, Outcome::Stored);
         Some(self.stored(slot.id))
     }
