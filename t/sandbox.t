@@ -27,8 +27,9 @@ for my $options ('-o drop_privileges', '-o drop_privileges,relaxed_privileges') 
     my $client = $server->client;
     $client->says("set auth 0 0 10\r\nbob secret\r\n", "STORED\r\n", 'a client logs in');
     is($client->stats('settings')->{drop_privileges}, 'yes', "'$options' is shown");
-    my %modes = modes($server);
-    is(join(' ', sort keys %modes), '2', '... each thread is watched');
+    # A thread is watched from soon after it has begun.
+    my %modes;
+    wait_for(sub { %modes = modes($server); join(' ', sort keys %modes) eq '2' }, '... each thread is watched');
     is($modes{2}{'mc-worker'}, 2, '... each worker');
     is($modes{2}{$_}, 1, "... and $_") for 'memcached', 'mc-log', 'mc-stderr', 'mc-lrumaint', 'mc-slabmaint',
         'mc-itemcrawler', 'mc-idletimeout', 'mc-users';
