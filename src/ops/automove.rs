@@ -26,6 +26,12 @@ pub struct Sight {
     pub pages: u64,
 }
 
+impl Sight {
+    fn has_pages_to_spare(&self) -> bool {
+        self.free_chunks as f64 / self.per_page as f64 > FREE_PAGES
+    }
+}
+
 /// What operators can choose.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Terms {
@@ -160,10 +166,22 @@ impl Automover {
     fn with_too_much(&self, sights: &[Sight], full: bool) -> Option<usize> {
         (1..sights.len()).find(|&class| {
             let sight = &sights[class];
-            let free_pages = sight.free_chunks as f64 / sight.per_page as f64;
-            let is_clean = self.classes[class].cells.iter().all(|cell| !cell.dirty);
-            full && sight.pages > 1 && free_pages > FREE_PAGES && is_clean
+            full && sight.pages > 1 && sight.has_pages_to_spare() && self.is_clean(class)
         })
+    }
+
+    /// The classes with pages to spare that have not grown, nor been short of memory, for as long as
+    /// is remembered.
+    pub fn quiet<'a>(&'a self, sights: &'a [Sight]) -> impl Iterator<Item = usize> + 'a {
+        (1..sights.len()).filter(|&class| {
+            let cells = &self.classes[class].cells;
+            let is_known = cells.len() >= self.terms.window as usize;
+            is_known && sights[class].has_pages_to_spare() && self.is_clean(class)
+        })
+    }
+
+    fn is_clean(&self, class: usize) -> bool {
+        self.classes[class].cells.iter().all(|cell| !cell.dirty)
     }
 
     fn oldest(&self, sights: &[Sight]) -> Option<(usize, f64)> {
@@ -271,5 +289,32 @@ mod tests {
         busy.look(&[Sight::default(), class(0, 0, 4)], true);
         let grown = Sight { pages: 5, ..free };
         assert_eq!(busy.look(&[Sight::default(), grown], true), Decision::Stay);
+    }
+
+    #[test]
+    fn a_class_is_quiet_when_it_has_pages_to_spare_and_has_not_grown_in_a_window() {
+        let free = Sight {
+            free_chunks: 251,
+            ..class(0, 0, 4)
+        };
+        let mut automover = Automover::new(TERMS);
+        let mut quiet = |sight: Sight| {
+            let sights = [Sight::default(), sight];
+            automover.look(&sights, false);
+            automover.quiet(&sights).collect::<Vec<usize>>()
+        };
+        let grown = Sight { pages: 5, ..free };
+        let full = Sight {
+            free_chunks: 249,
+            ..grown
+        };
+        assert_eq!([quiet(free), quiet(free)], [[]; 2], "not known for long");
+        assert_eq!(quiet(free), [1]);
+        assert_eq!(
+            [quiet(grown), quiet(grown), quiet(grown)],
+            [[]; 3],
+            "it has grown"
+        );
+        assert_eq!((quiet(grown), quiet(full)), (vec![1], vec![]));
     }
 }

@@ -146,6 +146,9 @@ pub fn run(server: &Server) {
     }
 }
 
+/// Pages of a class whose memory goes back to the system in a round, at most.
+const RESTED_MAX: usize = 64;
+
 /// The thread's own state.
 struct Thread<'s> {
     server: &'s Server,
@@ -238,7 +241,9 @@ impl Thread<'_> {
         let full = store.is_full();
         let pays =
             self.server.settings.evict && awake_s.saturating_sub(self.debt_s) >= DEBT_STAYS_S;
-        match self.automover.look(&sights, full) {
+        let decision = self.automover.look(&sights, full);
+        self.rest_free_pages(&sights);
+        match decision {
             Decision::Free(class) => Some(plan(Source::Class(class), 0, false)),
             Decision::Move { from, to } => {
                 self.moved_s = now;
@@ -250,6 +255,18 @@ impl Thread<'_> {
                 oldest(&sights).map(|class| plan(Source::Class(class), 0, true))
             }
             Decision::Stay => None,
+        }
+    }
+
+    /// Memory that was needed once and is free now goes back to the system, as far as it is whole
+    /// pages of classes that have been quiet; not if an operator has asked for memory to be there.
+    fn rest_free_pages(&self, sights: &[Sight]) {
+        let settings = &self.server.settings;
+        if settings.lock_memory || settings.large_pages {
+            return;
+        }
+        for class in self.automover.quiet(sights) {
+            self.server.store.rest_free_pages(class, RESTED_MAX);
         }
     }
 

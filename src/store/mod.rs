@@ -365,6 +365,12 @@ impl Store {
         fits
     }
 
+    /// Gives the memory of pages of `class` all of whose chunks are free back to the system, of `most`
+    /// at most; they stay pages of the class. Returns of how many.
+    pub fn rest_free_pages(&self, class: usize, most: usize) -> usize {
+        self.slabs.rest_free_pages(&self.arena, class, most)
+    }
+
     /// Gives each class of the table its first page.
     ///
     /// # Errors

@@ -489,14 +489,8 @@ impl Slabs {
     }
 
     fn put_in_service(&self, arena: &Arena, state: &mut Class, class: usize, number: u32) {
-        let page = self.page(number as usize);
-        page.free.store(0, Relaxed);
-        page.free_len.store(0, Relaxed);
-        page.cut.store(0, Relaxed);
+        self.cut_anew(arena, number);
         arena.set_class(number as usize, class);
-        // Chunks of another size may have been free here.
-        #[cfg(poison)]
-        arena.unpoison(arena.chunk(number as usize, 0), PAGE_LEN);
         self.note_used(class);
         state.pages.push(number);
         state.open.push(number);
@@ -574,6 +568,51 @@ impl Slabs {
             }
         }
         None
+    }
+
+    /// Gives the memory of pages of `class` that are free as a whole back to the system, of `most` at
+    /// most; returns of how many. They stay pages of the class, of which nothing has been cut.
+    /// The class is held for one of them at a time.
+    pub fn rest_free_pages(&self, arena: &Arena, class: usize, most: usize) -> usize {
+        let (mut rested, mut from) = (0, 0);
+        while rested < most {
+            let state = self.class(class);
+            let pages = state.pages.iter().skip(from).take(PAGES_PER_HOLD);
+            let looked_at = pages.len();
+            if looked_at == 0 {
+                break;
+            }
+            let free = pages.enumerate().find(|(_, number)| {
+                let (id, page) = (
+                    arena.chunk(**number as usize, 0),
+                    self.page(**number as usize),
+                );
+                let cut = page.cut.load(Relaxed);
+                cut > 0 && page.free_len.load(Relaxed) == cut && !arena.is_draining(id)
+            });
+            let Some((at, &number)) = free else {
+                from += looked_at;
+                continue;
+            };
+            self.cut_anew(arena, number);
+            arena.give_back(number as usize);
+            from += at + 1;
+            rested += 1;
+        }
+        rested
+    }
+
+    /// A page of which nothing has been cut: its class is held, and nobody has a chunk of it.
+    fn cut_anew(&self, arena: &Arena, number: u32) {
+        let page = self.page(number as usize);
+        page.free.store(0, Relaxed);
+        page.free_len.store(0, Relaxed);
+        page.cut.store(0, Relaxed);
+        // Chunks of another size may have been free here.
+        #[cfg(poison)]
+        arena.unpoison(arena.chunk(number as usize, 0), PAGE_LEN);
+        #[cfg(not(poison))]
+        let _ = arena;
     }
 
     /// Chunks that have been cut from a page, looked at without a lock. Each of them has had a
@@ -776,6 +815,52 @@ mod tests {
                 self.slabs.verify(&self.arena, class).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn pages_that_are_free_as_a_whole_are_as_new_and_others_stay() {
+        let f = Fixture::new();
+        let taken = f.fill(1);
+        let kept = *taken.iter().next().unwrap();
+        f.arena.cas_word(kept).store(77, Relaxed);
+        assert_eq!(
+            f.slabs.rest_free_pages(&f.arena, 1, 9),
+            0,
+            "nothing is free"
+        );
+        taken
+            .iter()
+            .filter(|&&id| id != kept)
+            .for_each(|&id| f.give(id));
+        f.slabs.empty(&f.arena, &f.magazines);
+        let before = f.slabs.usages()[1];
+        assert_eq!(f.slabs.rest_free_pages(&f.arena, 1, 1), 1);
+        assert_eq!(f.slabs.rest_free_pages(&f.arena, 1, 9), 1);
+        assert_eq!(
+            f.slabs.rest_free_pages(&f.arena, 1, 9),
+            0,
+            "they are rested"
+        );
+        assert_eq!(f.slabs.usages()[1], before, "they belong to the class");
+        f.check();
+        let page = f.arena.page_of(kept);
+        let words = |id: &&ItemId| f.arena.page_of(**id) != page;
+        assert!(
+            taken
+                .iter()
+                .filter(words)
+                .all(|&id| f.arena.header(id).state() == 0)
+        );
+        assert_eq!(
+            f.arena.cas_word(kept).load(Relaxed),
+            77,
+            "what is used stays"
+        );
+        // All can be had again, each once.
+        let again = f.fill(1);
+        assert_eq!(again.len() + 1, taken.len());
+        assert!(!again.contains(&kept));
+        f.check();
     }
 
     #[test]
