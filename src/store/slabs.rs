@@ -574,6 +574,11 @@ impl Slabs {
     /// most; returns of how many. They stay pages of the class, of which nothing has been cut.
     /// The class is held for one of them at a time.
     pub fn rest_free_pages(&self, arena: &Arena, class: usize, most: usize) -> usize {
+        // A chunk in a magazine keeps a whole page.
+        for member in self.members.lock().unwrap().iter() {
+            let chunks = &mut member.chunks.lock().unwrap()[class];
+            self.drain(arena, chunks, class, 0);
+        }
         let (mut rested, mut from) = (0, 0);
         while rested < most {
             let state = self.class(class);
@@ -832,7 +837,6 @@ mod tests {
             .iter()
             .filter(|&&id| id != kept)
             .for_each(|&id| f.give(id));
-        f.slabs.empty(&f.arena, &f.magazines);
         let before = f.slabs.usages()[1];
         assert_eq!(f.slabs.rest_free_pages(&f.arena, 1, 1), 1);
         assert_eq!(f.slabs.rest_free_pages(&f.arena, 1, 9), 1);

@@ -115,9 +115,10 @@ impl Epoll {
             tv_nsec: timeout.subsec_nanos().into(),
         };
         // SAFETY: the vector has room for `room` events, and the kernel fills the `n` that it
-        // reports; `timeout_spec` is valid for the call, and there is no signal mask.
+        // reports; `timeout_spec` is valid for the call, and there is no signal mask. (Not `call!`:
+        // a plan of faults for `syscall` means futex(2), whose errors do not come here.)
         let n = unsafe {
-            call!(syscall(
+            libc::syscall(
                 libc::SYS_epoll_pwait2,
                 self.fd.as_raw_fd(),
                 events.list.as_mut_ptr(),
@@ -125,7 +126,7 @@ impl Epoll {
                 &raw const timeout_spec,
                 std::ptr::null::<libc::sigset_t>(),
                 0_usize,
-            ))
+            )
         };
         // SAFETY: that is what the kernel says.
         match unsafe { events.filled(n) } {
