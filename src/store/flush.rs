@@ -46,17 +46,28 @@ pub enum FlushTime {
 }
 
 impl Store {
-    /// Flushes now or later; forgets a flush that was pending.
+    /// [`flush_and_note`](Store::flush_and_note) without a note.
+    #[cfg(test)]
     pub fn flush(&self, local: &mut Local, when: FlushTime) {
+        self.flush_and_note(local, when, || ());
+    }
+
+    /// Flushes now or later; forgets a flush that was pending. `note` is called in the order in
+    /// which flushes come, and before the walk through what is dead: it must not wait.
+    pub fn flush_and_note(&self, local: &mut Local, when: FlushTime, note: impl FnOnce()) {
         let one = self.flush.one_at_a_time.lock().unwrap();
         match when {
             FlushTime::At(second) if second > self.clock.now() => {
                 self.flush.due_s.store(second, Relaxed);
+                note();
             }
-            FlushTime::Never => self.flush.due_s.store(0, Relaxed),
+            FlushTime::Never => {
+                self.flush.due_s.store(0, Relaxed);
+                note();
+            }
             FlushTime::Now | FlushTime::At(_) => {
                 self.flush.due_s.store(0, Relaxed);
-                self.begin_epoch(local, &one, || ());
+                self.begin_epoch(local, &one, note);
             }
         }
     }

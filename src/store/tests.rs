@@ -537,6 +537,23 @@ fn a_later_flush_replaces_the_pending_one() {
 }
 
 #[test]
+fn a_flush_is_noted_before_the_walk_through_what_is_dead() {
+    let store = Store::new(&config(4)).unwrap();
+    let mut client = Client::new(&store);
+    for n in 0..2000 {
+        client
+            .put(format!("k{n}").as_bytes(), b"v", Mode::Set)
+            .unwrap();
+    }
+    let items = store.usage().items;
+    // Whoever notes it holds locks that others want meanwhile.
+    store.flush_and_note(&mut client.local, FlushTime::Now, || {
+        assert_eq!(store.usage().items, items);
+    });
+    assert!(store.usage().items < items, "a part is walked");
+}
+
+#[test]
 fn a_flush_that_many_find_due_happens_once_and_before_any_of_them_goes_on() {
     const THREADS: usize = 3;
     let store = Store::new(&config(4)).unwrap();
