@@ -18,7 +18,10 @@ use super::space::{Plain, Space};
 use crate::sys::memory::{HUGE_PAGE_LEN, Reservation};
 use std::io::{Error, ErrorKind, Result};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU8, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// Bytes of a page.
 pub const PAGE_LEN: usize = 1 << 20;
@@ -104,7 +107,8 @@ impl Arena {
             return None;
         }
         self.space.prefer_huge_pages(start, HUGE_PAGE_LEN);
-        self.committed.store(page + 1, Relaxed);
+        // Who counts this page among those that exist sees all that is kept about it.
+        self.committed.store(page + 1, Release);
         Some(page)
     }
 
@@ -117,17 +121,18 @@ impl Arena {
 
     /// Pages that exist, page 0 and those given back included.
     pub fn pages(&self) -> usize {
-        self.committed.load(Relaxed)
+        self.committed.load(Acquire)
     }
 
-    /// Gives a page that nobody uses to a class; 0 for none.
+    /// Gives a page that nobody uses to a class; 0 for none. The mover, which holds no lock then,
+    /// sees with the class that nothing has been cut yet (release).
     pub fn set_class(&self, page: usize, class: usize) {
-        self.owner(page).store(class as u8, Relaxed);
+        self.owner(page).store(class as u8, Release);
     }
 
     /// The class that owns `page`, 0 if none does.
     pub fn class_of_page(&self, page: usize) -> usize {
-        usize::from(self.owner(page).load(Relaxed) & CLASS_BITS)
+        usize::from(self.owner(page).load(Acquire) & CLASS_BITS)
     }
 
     /// Marks `page` as being emptied, or takes the mark off.
@@ -152,6 +157,14 @@ impl Arena {
     #[inline]
     pub fn class_of(&self, id: ItemId) -> usize {
         self.class_of_page(self.page_of(id))
+    }
+
+    /// The same for one who has found `id` without a lock. `None`: it is so new that nothing is to
+    /// be seen of its page yet.
+    #[inline]
+    pub fn class_seen(&self, id: ItemId) -> Option<usize> {
+        let owner = self.owners.get(self.page_of(id))?;
+        Some(usize::from(owner.0.load(Relaxed) & CLASS_BITS))
     }
 
     /// Whether the page of `id` is being emptied.

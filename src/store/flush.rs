@@ -9,7 +9,7 @@
 //! ever waits for a walk through all items.
 //!
 //! A delayed flush is a clock second at which the first thread that notices begins the epoch.
-//! There is one; each flush replaces the last one's.
+//! There is one; each flush replaces the last one's, unless the second of that has begun.
 
 use super::table::EPOCHS;
 use super::{Local, Store, Walk};
@@ -56,19 +56,19 @@ impl Store {
     /// which flushes come, and before the walk through what is dead: it must not wait.
     pub fn flush_and_note(&self, local: &mut Local, when: FlushTime, note: impl FnOnce()) {
         let one = self.flush.one_at_a_time.lock().unwrap();
-        match when {
-            FlushTime::At(second) if second > self.clock.now() => {
-                self.flush.due_s.store(second, Relaxed);
-                note();
-            }
-            FlushTime::Never => {
-                self.flush.due_s.store(0, Relaxed);
-                note();
-            }
-            FlushTime::Now | FlushTime::At(_) => {
-                self.flush.due_s.store(0, Relaxed);
-                self.begin_epoch(local, &one, note);
-            }
+        note();
+        let now_s = self.clock.now();
+        let next_s = match when {
+            FlushTime::At(second) if second > now_s => second,
+            FlushTime::Never => 0,
+            FlushTime::Now | FlushTime::At(_) => return self.begin_epoch(local, &one, 0),
+        };
+        // It takes the place of one that is to come, not of one whose second has begun and that
+        // nobody has noticed yet: that was promised.
+        if self.is_due(now_s) {
+            self.begin_epoch(local, &one, next_s);
+        } else {
+            self.flush.due_s.store(next_s, Relaxed);
         }
     }
 
@@ -76,10 +76,17 @@ impl Store {
     /// returns, it has been carried out, by whichever thread.
     #[inline]
     pub fn flush_if_due(&self, local: &mut Local) {
-        let due = self.flush.due_s.load(Acquire);
-        if due != 0 && due <= self.clock.now() {
+        if self.is_due(self.clock.now()) {
             self.flush_due(local);
         }
+    }
+
+    /// Whether the second of the pending flush has begun. Who finds that it has not sees the epoch
+    /// of the last one that was due.
+    #[inline]
+    fn is_due(&self, now_s: u32) -> bool {
+        let due = self.flush.due_s.load(Acquire);
+        due != 0 && due <= now_s
     }
 
     #[cold]
@@ -87,12 +94,8 @@ impl Store {
         let one = self.flush.one_at_a_time.lock().unwrap();
         // Another thread may have carried it out, or another flush, that is to come, may have been
         // asked for since.
-        let due = self.flush.due_s.load(Relaxed);
-        if due != 0 && due <= self.clock.now() {
-            self.begin_epoch(local, &one, || {
-                // After the new epoch: who finds that nothing is due finds that, too.
-                self.flush.due_s.store(0, Release);
-            });
+        if self.is_due(self.clock.now()) {
+            self.begin_epoch(local, &one, 0);
         }
     }
 
@@ -102,15 +105,11 @@ impl Store {
         self.flush.due_s.load(Relaxed)
     }
 
-    /// Begins an epoch, calls `begun`, and cleans up.
-    fn begin_epoch(
-        &self,
-        local: &mut Local,
-        one_at_a_time: &MutexGuard<'_, ()>,
-        begun: impl FnOnce(),
-    ) {
+    /// Begins an epoch, notes when the next one is due (0: none is), and cleans up.
+    fn begin_epoch(&self, local: &mut Local, one_at_a_time: &MutexGuard<'_, ()>, next_s: u32) {
         let epoch = self.shared.begin_epoch(one_at_a_time);
-        begun();
+        // After the new epoch: who finds that nothing is due finds that, too.
+        self.flush.due_s.store(next_s, Release);
         let part = usize::from(epoch) % PARTS;
         let stripes = self.table.stripes();
         for index in part * stripes / PARTS..(part + 1) * stripes / PARTS {

@@ -506,6 +506,31 @@ fn a_flush_that_is_asked_for_while_another_becomes_due_is_not_forgotten() {
             },
         );
         assert_eq!(store.flush_due_s(), store.clock.now() + 60);
+        assert_eq!(Client::new(&store).read(KEY), None, "nor is the other");
+    });
+}
+
+#[test]
+fn who_finds_that_no_flush_is_due_any_more_finds_nothing_from_before_it() {
+    explore(Some(2), || {
+        let (_, _, read, _) = race(
+            |client| {
+                client.put(KEY, &[1; SMALL]);
+                let soon = FlushTime::At(client.store.clock.now() + 1);
+                client.store.flush(&mut client.local, soon);
+                client.store.clock.shift(1);
+            },
+            |one| {
+                let store = Arc::clone(&one.store);
+                store.flush(&mut one.local, FlushTime::Now);
+            },
+            |two| {
+                let store = Arc::clone(&two.store);
+                store.flush_if_due(&mut two.local);
+                two.read(KEY)
+            },
+        );
+        assert_eq!(read, None);
     });
 }
 

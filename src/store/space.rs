@@ -7,8 +7,11 @@
 
 #[cfg(not(loom))]
 use crate::sys::memory::{COMMIT_STEP, Reservation};
+use crate::sys::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Acquire, Release},
+};
 use std::io::Result;
-use std::sync::atomic::{AtomicUsize, Ordering::Acquire, Ordering::Release};
 
 /// What may stand in a [`Space`].
 ///

@@ -125,7 +125,8 @@ pub struct Table {
     sizes: Box<[AtomicU64]>,
     stripe_bits: u32,
     main: Space<Bucket>,
-    /// Rows that stripes may use; written under `changing_rows`.
+    /// Rows that stripes may use; written under `changing_rows`, after their memory is there
+    /// (release).
     rows: AtomicUsize,
     /// Those of them that were begun for all stripes; written likewise.
     dense_rows: AtomicUsize,
@@ -371,7 +372,7 @@ impl Table {
             }
             self.main.prefer_huge_pages(0, len);
             self.dense_rows.store(wanted, Relaxed);
-            self.rows.store(wanted, Relaxed);
+            self.rows.store(wanted, Release);
             return true;
         }
         if !is_worth_it || self.main.commit(rows * row_len).is_err() {
@@ -379,7 +380,7 @@ impl Table {
         }
         self.main
             .avoid_huge_pages(self.len_of_rows(dense), rows * row_len);
-        self.rows.store(rows, Relaxed);
+        self.rows.store(rows, Release);
         true
     }
 
@@ -400,10 +401,10 @@ impl Table {
         }
         // From here on a stripe that wants one of the others waits above, for this lock. One that
         // found it allowed before had said so (1), and is seen now.
-        self.rows.store(kept, Relaxed);
+        self.rows.store(kept, Release);
         fence(SeqCst);
         if used() > kept {
-            self.rows.store(have, Relaxed);
+            self.rows.store(have, Release);
             return;
         }
         let dense = self.dense_rows.load(Relaxed);
@@ -718,7 +719,8 @@ impl<'t> Stripe<'t> {
         let size = &self.table.sizes[self.index];
         size.store(Rows::new(count + 1).0, Release);
         fence(SeqCst);
-        let may_use = (count as usize) < self.table.rows.load(Relaxed)
+        // Who sees that there is a row sees its memory (acquires).
+        let may_use = (count as usize) < self.table.rows.load(Acquire)
             || self
                 .table
                 .begin_rows(count as usize + 1, items > count * ITEMS_PER_LONE_BUCKET);

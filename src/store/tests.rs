@@ -546,11 +546,28 @@ fn a_flush_is_noted_before_the_walk_through_what_is_dead() {
             .unwrap();
     }
     let items = store.usage().items;
-    // Whoever notes it holds locks that others want meanwhile.
+    // What is shown of it waits for no walk.
     store.flush_and_note(&mut client.local, FlushTime::Now, || {
         assert_eq!(store.usage().items, items);
     });
     assert!(store.usage().items < items, "a part is walked");
+}
+
+#[test]
+fn a_flush_whose_second_has_begun_is_carried_out_whatever_is_asked_for_then() {
+    for later in [FlushTime::At(1000), FlushTime::Never, FlushTime::Now] {
+        let store = Store::new(&config(4)).unwrap();
+        store.clock.pause(true);
+        let mut client = Client::new(&store);
+        client.put(b"k", b"x", Mode::Set).unwrap();
+        store.flush(&mut client.local, FlushTime::At(store.clock.now() + 1));
+        // Nobody has noticed yet: a worker is in the middle of what it has read.
+        store.clock.shift(1);
+        store.flush(&mut client.local, later);
+        assert!(client.get(b"k").is_none(), "{later:?}");
+        let pending = matches!(later, FlushTime::At(_)).then_some(1000);
+        assert_eq!(store.flush_due_s(), pending.unwrap_or(0));
+    }
 }
 
 #[test]

@@ -6,9 +6,10 @@
 //!
 //! The kernel puts one mapping beside the other, where none could grow. So a reservation is put
 //! at a place of our own choice in the wide middle of the address space, terabytes from the next
-//! one; that it is free there is the usual case and not needed: elsewhere it works as well, but
-//! does not grow. So what is reserved, which shows as "virtual size", can stay in proportion to
-//! what is used.
+//! one. So what is reserved, which shows as "virtual size", can stay in proportion to what is used.
+//! That it is free there is the usual case. Where the address space is smaller (39 bits, 512 GiB, are
+//! common on small arm64 machines), or the kernel takes no wishes, a reservation is put elsewhere and
+//! may not be able to grow: it is made long at once.
 
 use super::check;
 #[cfg(miri)]
@@ -69,6 +70,10 @@ const PLACE_SPREAD: usize = 1 << 40;
 unsafe impl Send for Reservation {}
 // SAFETY: as above; the methods are system calls that any thread may make.
 unsafe impl Sync for Reservation {}
+
+/// Bytes that are reserved at least, if there is address space for it, where a reservation may not
+/// be able to grow: what a table of a billion items takes.
+const ELSEWHERE_LEN: usize = if cfg!(miri) { 0 } else { 16 << 30 };
 
 /// Maps `len` bytes that nothing may touch: where `at` says, if it says so, or where the kernel
 /// likes.
@@ -145,22 +150,37 @@ fn map_anywhere(len: usize) -> Result<NonNull<u8>> {
     map(None, len)
 }
 
+/// Maps `len` bytes or more where the kernel likes; gives the first, and how many there are.
+fn map_elsewhere(len: usize) -> Result<(NonNull<u8>, usize)> {
+    let longer = len.max(ELSEWHERE_LEN);
+    match map_anywhere(longer) {
+        Ok(base) => Ok((base, longer)),
+        Err(_) => Ok((map_anywhere(len)?, len)),
+    }
+}
+
 impl Reservation {
-    /// Reserves `len` bytes, rounded up to [`COMMIT_STEP`], which costs no memory.
+    /// Reserves `len` bytes, rounded up to [`COMMIT_STEP`], which costs no memory; more where it may
+    /// not be able to grow.
     pub fn new(len: usize) -> Result<Reservation> {
         let len = len
             .max(1)
             .checked_next_multiple_of(COMMIT_STEP)
             .ok_or_else(|| Error::from_raw_os_error(libc::ENOMEM))?;
-        let base = match map_apart(len) {
-            Some(base) => base,
-            None => map_anywhere(len)?,
+        let (base, len) = match map_apart(len) {
+            Some(base) => (base, len),
+            None => map_elsewhere(len)?,
         };
-        Ok(Reservation {
+        Ok(Reservation::of(base, len))
+    }
+
+    /// Of a mapping that nobody else knows of.
+    fn of(base: NonNull<u8>, len: usize) -> Reservation {
+        Reservation {
             base,
             len: AtomicUsize::new(len),
             growing: Mutex::default(),
-        })
+        }
     }
 
     /// Makes it `len` bytes long at least, where it stands.
@@ -341,6 +361,16 @@ mod tests {
             assert_eq!(first.read(), 7);
             assert_eq!(first.add((1 << 30) - 1).read(), 0);
         }
+    }
+
+    #[test]
+    fn a_reservation_that_lies_elsewhere_has_room_from_the_start() {
+        let (base, len) = map_elsewhere(COMMIT_STEP).unwrap();
+        let space = Reservation::of(base, len);
+        // What a table of some millions of items takes, whatever lies behind it.
+        space.grow(1 << 30).unwrap();
+        space.commit((1 << 30) - COMMIT_STEP, COMMIT_STEP).unwrap();
+        assert!(base.addr().get().is_multiple_of(HUGE_PAGE_LEN));
     }
 
     #[test]

@@ -33,6 +33,20 @@ for my $args ('-t 2 -m 64 -M', '-t 2 -m 64', '-t 2 -m 64 -o no_lru_maintainer,no
     }
 }
 
+# Where its memory cannot lie apart, as in a small address space, no range can be relied on to grow:
+# the table does all the same.
+{
+    my $server = Server->start('-t 2 -m 64 -o hashpower=12',
+        env => { MEMCACHED_FAULTS => 'mmap ENOMEM every 2 times 4; mmap ENOMEM after 5' });
+    my $client = $server->client;
+    $client->send(join '', map { "set k$_ 0 0 1 noreply\r\nx\r\n" } 1 .. 30_000);
+    is($client->get('k30000')->{value}, 'x', 'ranges side by side: all is stored');
+    my $stats = $client->stats;
+    is($stats->{curr_items}, 30_000, '... and kept');
+    cmp_ok($stats->{hash_power_level}, '>=', 15, '... in a table that has grown');
+    cmp_ok($client->fault_counts->{mmap}{faulty}, '>=', 4, '... though the system refused');
+}
+
 # A server that has pages gives up old values for new ones, and its table does not grow.
 {
     my $server = Server->start('-t 2 -m 64 -o hashpower=12');

@@ -6,10 +6,7 @@
 //! load may find anything.
 
 use super::super::item::ItemId;
-use crate::sys::sync::atomic::{
-    AtomicU64,
-    Ordering::{Relaxed, Release},
-};
+use crate::sys::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::num::NonZero;
 
 const TAG_SHIFT: u32 = 48;
@@ -124,11 +121,12 @@ impl Cell {
         Word::decode(self.0.load(Relaxed))
     }
 
-    /// Makes it say `word`. The caller holds the stripe. Who finds a link without a lock sees that
-    /// there is memory of its node (release).
+    /// Makes it say `word`. The caller holds the stripe, which orders this for those who hold it
+    /// later. Who finds a link or an id without it may not see yet that there is memory of that, and
+    /// asks ([`Nodes::get`](super::nodes::Nodes::get), `Arena::class_seen`).
     #[inline]
     pub(super) fn write(&self, word: Word) {
-        self.0.store(word.encode(), Release);
+        self.0.store(word.encode(), Relaxed);
     }
 }
 
