@@ -106,8 +106,6 @@ pub fn flush_all(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
 /// Flushes at the time that a client has given.
 pub(super) fn flush(server: &Server, local: &mut Local, exptime: impl Into<i64>) {
     let (store, exptime) = (&server.store, exptime.into());
-    // What is shown and what is pending are of one command.
-    let _together = server.settings_together();
     let now = store.clock.now();
     // The flush takes effect when the second before the one named begins, as it always has;
     // a time before the start comes out as the first second and means never, as does one that
@@ -118,8 +116,8 @@ pub(super) fn flush(server: &Server, local: &mut Local, exptime: impl Into<i64>)
         (_, 0) => (FlushTime::Never, 0),
         (_, second) => (FlushTime::At(second), second),
     };
-    server.settings.oldest_s.set(oldest_s);
-    store.flush(local, when);
+    // What is shown and what is pending are of one command.
+    store.flush_and_note(local, when, || server.settings.oldest_s.set(oldest_s));
 }
 
 /// `version`

@@ -371,6 +371,76 @@ fn an_endless_line_is_cut_off_at_the_same_place_however_it_arrives() {
     }
 }
 
+/// Refused values between good ones, whose blocks look like commands: whoever is out of step by a
+/// byte answers more.
+#[test]
+fn refused_values_are_answered_at_once_and_alike_wherever_they_are_cut() {
+    const TOO_LARGE: &str = "SERVER_ERROR object too large for cache\r\n";
+    const BAD_LINE: &str = "CLIENT_ERROR bad command line format\r\n";
+    const OLD: &str = "VALUE a 0 3\r\nold\r\nEND\r\n";
+    let set = |value: &str| format!("set a 0 0 {}\r\n{value}\r\n", value.len());
+    // Lines that are told of, and what is told before the block and after it, up to what is
+    // under the key then.
+    let rows = [
+        ("set a 0 0 1400", TOO_LARGE, "END\r\n"),
+        ("set a 0 0 1400 noreply", "", "END\r\n"),
+        ("add a 0 0 1400", TOO_LARGE, OLD),
+        ("cas a 0 0 1400 1", TOO_LARGE, OLD),
+        ("append a 0 0 1400 noreply", "", OLD),
+        ("ms a 1400 q", TOO_LARGE, "END\r\n"),
+        ("ms YQ== 1400 b", TOO_LARGE, "END\r\n"),
+        ("set a x 0 1400", BAD_LINE, OLD),
+        ("set a 0 x 1400 noreply", "", OLD),
+        ("ms a 1400 !", BAD_LINE, OLD),
+        ("ms a 1400 b", "CLIENT_ERROR error decoding key\r\n", OLD),
+    ];
+    let block = "get a\r\n".repeat(200) + "\r\n";
+    let server = {
+        let settings = Settings {
+            memory_bytes: crate::settings::Live::new(16 << 20),
+            item_size_max: 1024,
+            slab_chunk_max: 1024,
+            ..Settings::default()
+        };
+        Server::new(settings, Logins::default(), Secret::from_number(1)).unwrap()
+    };
+    let (mut input, mut replies) = (Vec::new(), Vec::new());
+    for (line, at_once, then) in rows {
+        // "!" is no flag, so the line's length is not known to be one: what follows are lines.
+        let block = if line.ends_with('!') { "" } else { &block };
+        let head = format!("{}{line}\r\n", set("old"));
+        let mut talk = Talk::new(&server);
+        talk.feed(head.as_bytes());
+        let said = String::from_utf8(talk.replies.clone()).unwrap();
+        assert_eq!(said, format!("STORED\r\n{at_once}"), "{line}: at once");
+        input.extend(format!("{head}{block}get a\r\n").bytes());
+        replies.extend(format!("STORED\r\n{at_once}{then}").bytes());
+    }
+    let answers = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let mut talk = Talk::new(&server);
+        pieces.for_each(|piece| talk.feed(piece));
+        talk.replies
+    };
+    let whole = answers(&mut std::iter::once(&input[..]));
+    assert_eq!(
+        whole.escape_ascii().to_string(),
+        replies.escape_ascii().to_string()
+    );
+    for len in [1, 2, 3, 7, 100, 1399, 1400, 1401, 1402, 1403, 5000] {
+        assert!(
+            answers(&mut input.chunks(len)) == replies,
+            "pieces of {len}"
+        );
+    }
+    for cut in (0..input.len()).step_by(if cfg!(miri) { 997 } else { 5 }) {
+        let (one, two) = input.split_at(cut);
+        assert!(
+            answers(&mut [one, two].into_iter()) == replies,
+            "cut at {cut}"
+        );
+    }
+}
+
 /// Has two conversations at the same time, again and again, and after each round `check`.
 fn two_at_once(server: &Server, texts: [&[u8]; 2], rounds: u32, mut check: impl FnMut(u32)) {
     let (begin, end) = (Barrier::new(3), Barrier::new(3));

@@ -99,14 +99,17 @@ pub fn cache_memlimit(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         return say(LIMIT_NOT_BYTES);
     }
     let bytes = u64::from(megabytes) << 20;
+    let settings = &call.server.settings;
     let together = call.server.settings_together();
+    // Nobody else waits for the settings while memory goes back to the system.
+    let note = || {
+        settings.memory_bytes.set(bytes);
+        drop(together);
+    };
     // What was taken at the start stays.
-    if call.server.settings.large_pages || !call.server.store.set_limit(bytes) {
+    if settings.large_pages || !call.server.store.set_limit(bytes, note) {
         return say(LIMIT_OUT_OF_BOUNDS);
     }
-    let settings = &call.server.settings;
-    settings.memory_bytes.set(bytes);
-    drop(together);
     if settings.verbosity.get() > 0 {
         log!("maxbytes adjusted to {megabytes}m");
     }

@@ -150,7 +150,8 @@ settings! {
     flush_enabled: bool = true, TurnsOff, "-F, --disable-flush-all", "flush_enabled";
     /// Refuse the commands that list keys.
     dump_enabled: bool = true, TurnsOff, "-X, --disable-dumping", "dump_enabled";
-    /// Hash function: jenkins, murmur3 or xxh3.
+    /// jenkins, murmur3 or xxh3; shown, but without effect:
+    /// keys are hashed with a secret of the process.
     hash_algorithm: HashAlgorithm = HashAlgorithm::Murmur3, HashName,
         "-o hash_algorithm=<name>", "hash_algorithm";
     /// Divide the LRU into segments, with a thread for them.
@@ -170,7 +171,7 @@ settings! {
     /// Whether items that expire soon have a segment of their own.
     temp_lru: Live<bool> = Live::new(false), Shown, "", "temp_lru";
     /// Items that live no longer than so many seconds have a
-    /// segment of their own and are not evicted.
+    /// segment of their own and are evicted after all others.
     temporary_ttl: Live<u32> = Live::new(61), Seconds("temporary_ttl argument"),
         "-o temporary_ttl=<s>", "temporary_ttl";
     /// Seconds after which a TCP client that is silent is

@@ -46,9 +46,17 @@ pub enum FlushTime {
 }
 
 impl Store {
-    /// Flushes now or later; forgets a flush that was pending.
+    /// [`flush_and_note`](Store::flush_and_note) without a note.
+    #[cfg(test)]
     pub fn flush(&self, local: &mut Local, when: FlushTime) {
+        self.flush_and_note(local, when, || ());
+    }
+
+    /// Flushes now or later; forgets a flush that was pending. `note` is called in the order in
+    /// which flushes come, and before the walk through what is dead: it must not wait.
+    pub fn flush_and_note(&self, local: &mut Local, when: FlushTime, note: impl FnOnce()) {
         let one = self.flush.one_at_a_time.lock().unwrap();
+        note();
         let now_s = self.clock.now();
         let next_s = match when {
             FlushTime::At(second) if second > now_s => second,

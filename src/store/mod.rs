@@ -359,11 +359,11 @@ impl Store {
 
     /// Changes what pages may take; false if there is no address space for that much. Of what
     /// is beyond a lower limit pages of the pool go back to the system at once, others when
-    /// they come to the pool.
-    pub fn set_limit(&self, bytes: u64) -> bool {
+    /// they come to the pool. `note` is called before the former, which may take long.
+    pub fn set_limit(&self, bytes: u64, note: impl FnOnce()) -> bool {
         let fits = self.arena.reserve(bytes);
         if fits {
-            self.slabs.set_limit(&self.arena, bytes);
+            self.slabs.set_limit(&self.arena, bytes, note);
         }
         fits
     }

@@ -6,7 +6,9 @@
 //! key, reads these words once, and carries what it has read, a [`Moment`], in the guard
 //! ([`Held`]) until it leaves the stripe. There is no other way to the epoch and to the division:
 //! they stand in [`Shared`], whose words only this file can read. The clock's second has other
-//! readers outside of the store; within it a test (below) keeps them out.
+//! readers outside of the store; within it a test (below) keeps them out. (What a client's expiry
+//! means may be asked of the clock before, by what carries out the protocol: it is stored, and
+//! nothing is judged by it.)
 //!
 //! Threads that come from the side of the lists read a moment under those.
 
@@ -222,6 +224,8 @@ mod tests {
                 let lines: Vec<&str> = found.filter(allowed).collect();
                 assert!(lines.is_empty(), "{file}: {lines:?}");
             }
+            let asks_for_expiry = text.contains("clock.expiry(");
+            assert!(!(asks_for_expiry && file.starts_with("store/")), "{file}");
         }
     }
 }

@@ -178,8 +178,9 @@ impl Slabs {
     }
 
     /// Changes what pages may take; pages of the pool beyond it go back to the system.
-    pub fn set_limit(&self, arena: &Arena, bytes: u64) {
+    pub fn set_limit(&self, arena: &Arena, bytes: u64, note: impl FnOnce()) {
         self.limit.store(bytes, Relaxed);
+        note();
         self.shrink(arena);
     }
 
@@ -947,9 +948,11 @@ mod tests {
             f.slabs.end_drain(&f.arena, page, 0);
         }
         assert_eq!((f.slabs.pool_len(), f.slabs.malloced()), (2, LIMIT));
-        f.slabs.set_limit(&f.arena, 1 << 20);
+        f.slabs.set_limit(&f.arena, 1 << 20, || {
+            assert_eq!(f.slabs.pool_len(), 2, "noted before the pages go");
+        });
         assert_eq!((f.slabs.pool_len(), f.slabs.malloced()), (0, 1 << 20));
-        f.slabs.set_limit(&f.arena, LIMIT);
+        f.slabs.set_limit(&f.arena, LIMIT, || ());
         assert_eq!(f.fill(39).len(), 6);
         assert_eq!(f.arena.pages(), 4, "no page more than before");
         assert_eq!(f.slabs.begin_drain(&f.arena, 5, false), None, "it has none");

@@ -537,6 +537,23 @@ fn a_later_flush_replaces_the_pending_one() {
 }
 
 #[test]
+fn a_flush_is_noted_before_the_walk_through_what_is_dead() {
+    let store = Store::new(&config(4)).unwrap();
+    let mut client = Client::new(&store);
+    for n in 0..2000 {
+        client
+            .put(format!("k{n}").as_bytes(), b"v", Mode::Set)
+            .unwrap();
+    }
+    let items = store.usage().items;
+    // What is shown of it waits for no walk.
+    store.flush_and_note(&mut client.local, FlushTime::Now, || {
+        assert_eq!(store.usage().items, items);
+    });
+    assert!(store.usage().items < items, "a part is walked");
+}
+
+#[test]
 fn a_flush_whose_second_has_begun_is_carried_out_whatever_is_asked_for_then() {
     for later in [FlushTime::At(1000), FlushTime::Never, FlushTime::Now] {
         let store = Store::new(&config(4)).unwrap();

@@ -625,7 +625,7 @@ fn keep_up(client: &mut Client<'_>, stop: &AtomicBool) {
         match random.below(60) {
             0 => store.flush(&mut client.local, FlushTime::Now),
             1 => store.clock.shift(1),
-            4 => drop(store.set_limit((4 + random.below(6)) << 20)),
+            4 => drop(store.set_limit((4 + random.below(6)) << 20, || ())),
             5 => store.set_segmented(random.below(2) == 0),
             _ => {}
         }
