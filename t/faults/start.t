@@ -95,10 +95,10 @@ for my $tolerated (
 }
 
 # Who puts a socket beside others waits for its turn, for a second; not where there are no turns.
-for my $case (['EAGAIN times 3', 4], ['EAGAIN', 100], ['EIO', 1]) {
-    my ($fault, $tries) = @$case;
-    my $server = Server->start("-s $stale", env => { MEMCACHED_FAULTS => "flock $fault" });
-    is($server->client->fault_counts->{flock}{made}, $tries, "flock $fault: tried as often as it may help");
+for my $case (['flock EAGAIN times 3', 4], ['flock EAGAIN', 100], ['flock EIO', 1]) {
+    my ($plan, $tries) = @$case;
+    my $server = Server->start("-s $stale", env => { MEMCACHED_FAULTS => $plan });
+    is($server->client->fault_counts->{flock}{made}, $tries, "$plan: tried as often as it may help");
     is($server->stop, 0, '... and served');
 }
 
