@@ -142,6 +142,12 @@ SKIP: {
     $server = Server->start(['-s', $path]);
     $server->client->is_silent('... and then it is free');
 }
+{
+    my $pipe = scratch_path('fifo');
+    POSIX::mkfifo($pipe, 0600) or die "$pipe: $!";
+    my ($code, undef, $stderr) = Server->refused(['-s', "$pipe/socket"]);
+    like("$code $stderr", qr/^71 bind\(\): Not a directory$/m, 'a socket is not put into a pipe, nor does it wait for one');
+}
 for my $mode (qw(abc 888 0778 10000), '') {
     my ($code, undef, $stderr) = Server->refused(['-s', scratch_path('socket'), '-a', $mode]);
     is("$code $stderr", "64 ERROR: Invalid mask $mode of the unix socket: octal numbers up to 7777 are possible.\n",

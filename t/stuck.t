@@ -67,6 +67,45 @@ my $crowd = join '', map { "get $key$_\r\n" } 100 .. 199;
     is($server->wait_failure, 1, '... is the end of the process, whoever reads');
 }
 
+# No memory for lines that wait.
+SKIP: {
+    my ($reads, $server) = with_pipe('-vv -t 1');
+    my $client = $server->client;
+    my $ask = sub {
+        $client->send($crowd x 10);
+        return length $client->recv_exact(5 * 1000);
+    };
+    $ask->();
+    my ($kb) = slurp('/proc/' . $server->pid . '/status') =~ /^VmData:\s+([0-9]+) kB/m;
+    system('prlimit', '--pid', $server->pid, '--data=' . (($kb + 512) << 10)) == 0 or skip 'no prlimit', 1;
+    my $served = 1;
+    $served &&= $ask->() == 5 * 1000 for 1 .. 20;
+    ok($served, 'without memory for lines that nobody reads clients are served');
+    $server->client->is_silent('... new ones, too');
+    is($server->stop, 0, '... and it stops in order');
+}
+
+# Time in which the process is stopped is not the reader's.
+{
+    my ($reads, $server) = with_pipe('-vv -t 1');
+    my $client = $server->client;
+    $client->send($crowd x 10);
+    $client->recv_exact(5 * 1000);
+    $server->signal('TERM');
+    my $task = '/proc/' . $server->pid . '/task/*/comm';
+    wait_for(sub { !grep { slurp($_) eq "mc-worker\n" } glob $task }, 'a server has only its last words to say');
+    $server->signal('STOP');
+    my $told = '';
+    sysread $reads, $told, 1 << 16;                     # all that the pipe holds
+    my $until = time + 4;
+    wait_for(sub { time > $until }, '... when it is stopped for longer than a reader is waited for');
+    $server->signal('CONT');
+    1 while sysread $reads, $told, 1 << 16, length $told;
+    my $asked = () = $told =~ /^<[0-9]+ get k/mg;
+    is($asked, 1000, '... and then it says them all');
+    is($server->wait_exit, 0, '... and is gone');
+}
+
 # A full disk, and a descriptor that does not block.
 {
     open my $full, '>', '/dev/full' or die "/dev/full: $!";

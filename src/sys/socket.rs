@@ -8,13 +8,13 @@
 
 use super::check;
 use std::ffi::{CStr, CString, OsStr};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Result};
 use std::mem::{offset_of, size_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -306,8 +306,8 @@ pub fn bind_unix(socket: &OwnedFd, path: &Path, mode: u32) -> Result<Turn> {
 /// waits for the other.
 ///
 /// It is a lock on the directory itself, which leaves no file behind. Where it cannot be had
-/// (nobody may read the directory, somebody else holds it for long) there is no turn, and one
-/// goes without.
+/// (nobody may read the directory, its file system has no such locks, somebody else holds it for
+/// long) there is no turn, and one goes without.
 #[derive(Debug)]
 pub struct Turn {
     _directory: Option<File>,
@@ -318,16 +318,22 @@ impl Turn {
         const TRIES: u32 = 100;
         const PAUSE: Duration = Duration::from_millis(10);
         let directory = path.parent().filter(|parent| *parent != Path::new(""));
-        let directory = File::open(directory.unwrap_or(Path::new("."))).ok();
+        let directory = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_DIRECTORY) // a pipe would wait for who writes to it
+            .open(directory.unwrap_or(Path::new(".")))
+            .ok();
         let Some(file) = &directory else {
             return Turn { _directory: None };
         };
         for _ in 0..TRIES {
             // SAFETY: no pointers. Closing the file gives the lock back.
-            if unsafe { call!(flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB)) } == 0 {
-                break;
+            let locked =
+                check(unsafe { call!(flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB)) });
+            match locked {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => std::thread::sleep(PAUSE),
+                _ => break, // it is ours, or cannot be had here (NFS)
             }
-            std::thread::sleep(PAUSE);
         }
         Turn {
             _directory: directory,

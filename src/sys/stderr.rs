@@ -10,9 +10,9 @@
 //! the shell for one; and to look whether there is room and then to write waits after all if
 //! another process was faster, or if it is a file.
 //!
-//! What finds the queue full is dropped, whole lines of it, and so is what cannot be written (a
-//! full disk); a line says how many, at the place where they are missing, as soon as there is
-//! room again.
+//! What finds the queue full is dropped, whole lines of it, as is what finds no memory for it, and
+//! what cannot be written (a full disk); a line says how many, at the place where they are missing,
+//! as soon as there is room again.
 //!
 //! Before the thread is started (a process that goes into the background may have none) lines
 //! are written at once, by the first thread, which looks for room before it does.
@@ -31,8 +31,9 @@ use std::os::fd::RawFd;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Bytes that wait at most; a longer line may wait alone. At full load with `-vv` it takes 50 ms
-/// or so to fill it: longer than the thread waits for a processor.
+/// Bytes that wait at most; a longer line may wait alone. The thread may have taken as many, which
+/// it writes. At full load with `-vv` it takes 50 ms or so to fill it: longer than the thread waits
+/// for a processor.
 const QUEUE_LEN: usize = 4 << 20;
 /// Memory of a queue that is kept when it is empty.
 const KEPT_LEN: usize = 64 << 10;
@@ -40,7 +41,7 @@ const KEPT_LEN: usize = 64 << 10;
 /// processes write (`PIPE_BUF`).
 const PIECE_LEN: usize = 4096;
 /// How long somebody who ends the process waits for a reader that takes nothing, and for one that
-/// takes little.
+/// takes little, or for a processor for the thread.
 const GRACE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -159,8 +160,9 @@ impl Queue {
 
     /// Waits for lines and writes them. `spare` is memory for the next ones.
     fn serve(&self, writer: &mut Writer<impl Write>, spare: &mut Vec<u8>) {
-        let is_empty = |state: &mut State| state.text.is_empty() && state.dropped == 0;
-        let waiting = self.filled.wait_while(self.lock(), is_empty);
+        let waiting = self
+            .filled
+            .wait_while(self.lock(), |state| !state.has_some());
         let mut state = waiting.unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut state.text, spare);
         let dropped = std::mem::take(&mut state.dropped);
@@ -182,13 +184,16 @@ impl Queue {
     }
 
     fn flush(&self) {
-        let end = Instant::now() + PATIENCE;
+        let mut waited = Duration::ZERO;
         let mut state = self.lock();
-        while state.is_served && (state.is_writing || !state.text.is_empty()) {
-            let pieces = state.pieces;
+        while state.is_served && (state.is_writing || state.has_some()) {
+            let (pieces, began) = (state.pieces, Instant::now());
             let waiting = self.moved.wait_timeout(state, GRACE);
-            let (now, waited) = waiting.unwrap_or_else(PoisonError::into_inner);
-            if waited.timed_out() && now.pieces == pieces || Instant::now() > end {
+            let (now, timeout) = waiting.unwrap_or_else(PoisonError::into_inner);
+            // Not more, or a process that was stopped would have waited for its reader meanwhile.
+            waited += began.elapsed().min(GRACE);
+            let is_still = timeout.timed_out() && now.pieces == pieces;
+            if is_still && !wait_writable(FD, Some(Duration::ZERO)) || waited >= PATIENCE {
                 return;
             }
             state = now;
@@ -197,11 +202,20 @@ impl Queue {
 }
 
 impl State {
+    /// Whether there is something to write.
+    fn has_some(&self) -> bool {
+        !self.text.is_empty() || self.dropped > 0
+    }
+
     /// Takes text to be written; false if there is no room. After a line that was dropped there
-    /// is none, or nobody could say where it is missing.
+    /// is none, or nobody could say where it is missing. Where there is no memory there is no room
+    /// either: else that would be told at once, to a reader who may have stopped, and the process
+    /// ended after that, with the mutex held all the time.
     fn take(&mut self, text: &[u8]) -> bool {
         let room = QUEUE_LEN.saturating_sub(self.text.len());
-        let fits = self.dropped == 0 && (text.len() <= room || self.text.is_empty());
+        let fits = self.dropped == 0
+            && (text.len() <= room || self.text.is_empty())
+            && self.text.try_reserve(text.len()).is_ok();
         if fits {
             self.text.extend_from_slice(text);
         }
@@ -238,11 +252,17 @@ struct Writer<W> {
     to: W,
     /// Lines lost that nothing has been said of.
     lost: u64,
+    /// Whether the last line that was written is not at its end.
+    is_torn: bool,
 }
 
 impl<W: Write> Writer<W> {
     fn new(to: W) -> Writer<W> {
-        Writer { to, lost: 0 }
+        Writer {
+            to,
+            lost: 0,
+            is_torn: false,
+        }
     }
 
     fn write(&mut self, piece: &[u8]) {
@@ -251,26 +271,34 @@ impl<W: Write> Writer<W> {
             self.lost += lines(piece);
             return;
         }
-        let mut rest = piece;
-        while !rest.is_empty() {
-            match self.to.write(rest) {
-                Ok(len) if len > 0 => rest = &rest[len..],
-                _ => {
-                    self.lost += lines(rest);
-                    return;
-                }
+        let rest = self.write_most(piece);
+        self.lost += lines(rest);
+    }
+
+    /// Says how many lines are missing here, if that can be written, in a line of its own.
+    fn tell_lost(&mut self) {
+        if self.lost > 0 {
+            let end = if self.is_torn { "\n" } else { "" };
+            let note = format!("{end}{} log lines dropped\n", self.lost);
+            if self.write_most(note.as_bytes()).is_empty() {
+                self.lost = 0;
             }
         }
     }
 
-    /// Says how many lines are missing here, if that can be written.
-    fn tell_lost(&mut self) {
-        if self.lost > 0 {
-            let note = format!("{} log lines dropped\n", self.lost);
-            if self.to.write_all(note.as_bytes()).is_ok() {
-                self.lost = 0;
+    /// Writes as much as it can; gives what it cannot.
+    fn write_most<'t>(&mut self, text: &'t [u8]) -> &'t [u8] {
+        let mut rest = text;
+        while !rest.is_empty() {
+            match self.to.write(rest) {
+                Ok(len) if len > 0 => {
+                    self.is_torn = rest[len - 1] != b'\n';
+                    rest = &rest[len..];
+                }
+                _ => break,
             }
         }
+        rest
     }
 }
 
@@ -402,7 +430,11 @@ mod tests {
         assert_eq!(written(&queue, &mut to), "");
         to.to.writes = usize::MAX;
         queue.put(b"five\n");
-        assert_eq!(written(&queue, &mut to), "3 log lines dropped\nfive\n");
+        assert_eq!(
+            written(&queue, &mut to),
+            "\n3 log lines dropped\nfive\n",
+            "what is said of it is no part of that line"
+        );
     }
 
     #[test]
