@@ -282,6 +282,53 @@ fn threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value()
     assert_eq!(census.held, 0, "drafts and pins are gone");
 }
 
+/// All in one bucket: the eighth item's word becomes a link, and a slot again, all the time.
+#[test]
+fn the_eighth_item_of_a_full_bucket_is_found_while_a_ninth_comes_and_goes() {
+    let one_bucket = Config {
+        hash_power: 3,
+        hash_expand: false,
+        ..config(1)
+    };
+    let store = Store::new(&one_bucket).unwrap();
+    let mut client = Client::new(&store);
+    let keys: Vec<[u8; 1]> = (b'1'..=b'9').map(|digit| [digit]).collect();
+    for key in &keys[..8] {
+        client.put(key, key, Mode::Set).unwrap();
+    }
+    std::thread::scope(|scope| {
+        let readers = [7, 6].map(|index| {
+            let (store, key) = (&store, &keys[index]);
+            scope.spawn(move || {
+                let mut local = local(store);
+                let hash = store.hash(key);
+                for _ in 0..steps(300_000) {
+                    let hint = match store.prefetch_item(hash, 0) {
+                        Peek::Seen(hint) => hint,
+                        Peek::Nothing | Peek::Spilled => {
+                            store.prefetch_spilled(hash);
+                            Hint::default()
+                        }
+                    };
+                    let found = store.read(
+                        &mut local,
+                        key,
+                        Hashed { hash, hint },
+                        Access::Get,
+                        |found| found.value().map(|value| value == key),
+                    );
+                    assert_eq!(found, Some(Some(true)));
+                }
+                store.retire(local);
+            })
+        });
+        while readers.iter().any(|reader| !reader.is_finished()) {
+            client.put(&keys[8], b"nine", Mode::Set).unwrap();
+            assert!(client.delete(&keys[8]));
+        }
+    });
+}
+
 #[test]
 fn increments_from_several_threads_add_up() {
     let store = Store::new(&config(8)).unwrap();
