@@ -36,6 +36,7 @@
 //! committing of rows have mutexes of their own, which nest innermost.
 
 mod nodes;
+mod rows;
 mod walk;
 mod word;
 
@@ -50,6 +51,7 @@ use crate::sys::sync::atomic::{
     fence,
 };
 use nodes::Nodes;
+use rows::Rows;
 use std::io::Result;
 use std::mem::size_of;
 pub use walk::Walk;
@@ -420,43 +422,6 @@ impl Table {
             return len;
         }
         len.next_multiple_of(in_huge_page)
-    }
-}
-
-/// How many buckets a stripe has (the low half), and the mask of the hash bits that tell them
-/// apart (the high half): one word, so that who holds no lock sees both as of one moment.
-#[derive(Clone, Copy)]
-struct Rows(u64);
-
-impl Rows {
-    fn new(buckets: u32) -> Rows {
-        let mask = buckets.next_power_of_two() - 1;
-        Rows(u64::from(mask) << 32 | u64::from(buckets))
-    }
-
-    #[inline]
-    fn buckets(self) -> u32 {
-        self.0 as u32
-    }
-
-    /// The bucket of a key: those below the split point of the round already have twins, which
-    /// one more bit of the hash tells apart.
-    #[inline]
-    fn index(self, hash: u64) -> u32 {
-        let mask = (self.0 >> 32) as u32;
-        let index = hash as u32 & mask;
-        if index < self.buckets() {
-            index
-        } else {
-            index & (mask >> 1)
-        }
-    }
-
-    /// The number of hash bits that all keys of a bucket have in common.
-    fn bits_of(self, bucket: u32) -> u32 {
-        let round = 1 << self.buckets().ilog2();
-        let was_split = bucket < self.buckets() - round || bucket >= round;
-        self.buckets().ilog2() + u32::from(was_split)
     }
 }
 
