@@ -107,19 +107,17 @@ fn map(at: Option<usize>, len: usize) -> Result<NonNull<u8>> {
 }
 
 /// Maps `len` bytes, at a multiple of [`HUGE_PAGE_LEN`], where the mapping may grow.
-#[cfg(not(miri))]
 fn map_apart(len: usize) -> Option<NonNull<u8>> {
+    // The interpreter's memory lies where it lies; and the thread sanitizer has plans of its own for
+    // the middle of the address space (`t/sanitize/run` builds with `--cfg anywhere`).
+    if cfg!(any(miri, anywhere)) {
+        return None;
+    }
     static SERIAL: AtomicUsize = AtomicUsize::new(0);
     let (count, first, apart) = PLACES;
     let place = first + SERIAL.fetch_add(1, Relaxed) % count * apart;
     let spread = RandomState::new().hash_one(place) as usize % PLACE_SPREAD;
     map(Some(place + spread / HUGE_PAGE_LEN * HUGE_PAGE_LEN), len).ok()
-}
-
-/// The interpreter's memory lies where it lies.
-#[cfg(miri)]
-fn map_apart(_: usize) -> Option<NonNull<u8>> {
-    None
 }
 
 /// The same where the kernel likes: more is mapped at first, so that the start can be chosen.
