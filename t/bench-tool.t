@@ -111,7 +111,7 @@ for my $protocol ('text', 'meta', 'binary') {
         ($code) = bench(@load);
         is($code, 0, '... unless nobody verifies');
     }
-    $server->signal('STOP');
+    $server->suspend;
     my ($code, $out) = bench(@load, '--timeout', 0.2, '--pid', $server->pid);
     $server->signal('CONT');
     is($code, 1, 'a server that stands still is a failure');

@@ -81,7 +81,7 @@ use constant TOO_MANY => "ERROR Too many open connections\r\n";
     my $client = $server->client;
     for my $round (1 .. 10) {
         $client->is_silent('a client');
-        kill 'STOP', $server->pid;              # all of it is there when it is read
+        $server->suspend;                      # all of it is there when it is read
         send $client->{socket}, "version\r\nvers", 0;
         send $client->{socket}, '!', MSG_OOB;
         send $client->{socket}, "ion\r\nversion\r\n", 0;

@@ -108,7 +108,7 @@ SKIP: {
     };
     $refused->('a server that lives');
     is($server->client->stats->{pid}, $server->pid, '... which goes on');
-    $server->signal('STOP');
+    $server->suspend;
     $refused->('one that stands still');
     $server->signal('CONT');
     $server->client->is_silent('... and serves when it goes on');

@@ -22,7 +22,7 @@ use Time::HiRes qw(time);
     is($client->ask('flush_all 3'), 'OK', 'items expire, and a flush is to come');
     $_->ask('mn') for @clients;
 
-    $server->signal('STOP');
+    $server->suspend;
     $counter->send("incr c 1\r\n");
     $toucher->send("touch t 100\r\n");
     $storer->send("add a 0 0 1\r\n2\r\n");
@@ -116,7 +116,7 @@ sub caught {
         while (time < $spin) {
             $server->client if $name eq 'memcached';    # the listener works for a moment only
             next unless grep { is_at_work($_) } tasks($name);
-            $server->signal('STOP');
+            $server->suspend;
             return 1;
         }
     }

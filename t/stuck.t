@@ -94,7 +94,7 @@ SKIP: {
     $server->signal('TERM');
     my $task = '/proc/' . $server->pid . '/task/*/comm';
     wait_for(sub { !grep { slurp($_) eq "mc-worker\n" } glob $task }, 'a server has only its last words to say');
-    $server->signal('STOP');
+    $server->suspend;
     my $told = '';
     sysread $reads, $told, 1 << 16;                     # all that the pipe holds
     my $until = time + 4;

@@ -253,6 +253,27 @@ sub signal {
     return;
 }
 
+# Stops the process (SIGSTOP); returns when each of its threads has: until then they work.
+sub suspend {
+    my ($self) = @_;
+    $self->signal('STOP');
+    my $give_up = time + DEADLINE_S;
+    until ($self->_is_suspended) {
+        croak 'the server does not stop' if time > $give_up;
+        sleep POLL_S;
+    }
+    return;
+}
+
+sub _is_suspended {
+    my ($self) = @_;
+    for my $file (glob "/proc/$self->{pid}/task/*/stat") {
+        open my $stat, '<', $file or next;
+        return 0 unless <$stat> =~ /\) T /;
+    }
+    return 1;
+}
+
 # --- the end -----------------------------------------------------------------------
 
 # Asks the server to stop and returns its exit code. Fails the test if it crashed.
