@@ -49,6 +49,7 @@ for my $signal ('USR2', 'QUIT', 'ALRM') {
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         open STDERR, '>', '/dev/null';
+        $SIG{$signal} = 'DEFAULT';      # it may be ignored here, as in the background of a shell
         exec Server::program(), '-p', '0', '-P', $pid_file, $> == 0 ? ('-u', 'root') : () or POSIX::_exit(127);
     }
     wait_for(sub { -s $pid_file }, 'a server without any listener comes up');
