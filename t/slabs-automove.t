@@ -87,7 +87,8 @@ my ($server, $client);
     my $stats = $client->stats;
     my $slabs = $client->stats('slabs');
     cmp_ok($slabs->{'15:total_pages'}, '>=', 3, '... from the class of which nothing is wanted');
-    is($stats->{slab_reassign_last_busy_status}, 'none', '... which nothing stands in the way of');
+    # Sets go on meanwhile: one may hold a stripe when its item is looked at.
+    like($stats->{slab_reassign_last_busy_status}, qr/^(?:none|locked)$/, '... which nothing else stands in the way of');
     is_moved();
     $client->verifies;
 }
