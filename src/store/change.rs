@@ -87,10 +87,8 @@ impl Store {
             return self.create_number(local, &stripe, key, hash, change, done);
         };
         let header = self.header(slot.id);
-        // What can never be a number is told first, whatever the id: nothing, pieces, and what is
-        // longer than any number. (So neither reading it nor a copy of it takes long.)
-        let can_be_number = (1..=NUMBER_LEN_MAX).contains(&header.value_len());
-        if !can_be_number || header.has(state::CHUNKED) {
+        // What can never be a number is told first, whatever the id: nothing, and pieces.
+        if header.value_len() == 0 || header.has(state::CHUNKED) {
             return Err(NoChange::NotNumeric);
         }
         if change
@@ -98,6 +96,10 @@ impl Store {
             .is_some_and(|given| given != 0 && given != self.cas_of(slot.id))
         {
             return Err(NoChange::Exists);
+        }
+        // Neither reading what is longer than any number nor a copy of it is worth the time.
+        if header.value_len() > NUMBER_LEN_MAX {
+            return Err(NoChange::NotNumeric);
         }
         // SAFETY: the stripe is held, and the slice is dropped before the value is written.
         let number = unsafe { self.pieces(slot.id) }

@@ -266,6 +266,30 @@ my @ENTRIES = (
         when => sub { has_long_exptime($_[0]) },
     },
     {
+        name => 'deliberate: a key in base64 may take more than 250 letters, and is decoded first',
+        when => sub {
+            my ($request, $ours, $peers) = @_;
+            return $request->{line} =~ /\Am[a-z] +[^ ]{251,336} (?:.* )?b(?: |\r|\z)/
+                && $ours =~ /\ACLIENT_ERROR error decoding key\r\n/
+                && $peers =~ /\ACLIENT_ERROR bad command line format\r\n/;
+        },
+    },
+    {
+        name => 'deliberate: client flags below zero are no flags',
+        splits => \&has_flags_below_zero,
+        when => sub {
+            my ($request, $ours, $peers) = @_;
+            return has_flags_below_zero($request) && $ours =~ /\ACLIENT_ERROR bad command line format\r\n/;
+        },
+    },
+    {
+        name => 'deliberate: a value that is too large is refused before it comes',
+        when => sub {
+            my ($request, $ours, $peers) = @_;
+            return $peers eq '' && $ours eq "SERVER_ERROR object too large for cache\r\n";
+        },
+    },
+    {
         name => 'deliberate: a key that cannot stand in a line of text is shown in base64',
         when => sub {
             my ($request, $ours, $peers, $pairs) = @_;
@@ -280,6 +304,8 @@ my @ENTRIES = (
 
 # Writes the time left of a peer's item that expired in the past as here; whether there is one.
 sub level_expired { return $_[0] =~ s/ t429496[0-9]{4}(?=[ \r])/ t-1/ }
+
+sub has_flags_below_zero { return $_[0]{line} =~ /\A(?:set|add|replace|append|prepend|cas) +[^ ]+ +-[0-9]/ }
 
 sub known_entries { return @ENTRIES }
 
