@@ -348,13 +348,14 @@ impl World {
             self.put(key, seed.to_string().into_bytes(), 0, expires_s, cas);
             return Ok((seed, cas, true));
         };
-        if !(1..=NUMBER_LEN_MAX).contains(&old.value.len())
-            || (self.in_pieces)(key.len(), old.value.len())
-        {
+        if old.value.is_empty() || (self.in_pieces)(key.len(), old.value.len()) {
             return Err(Fault::NotNumeric);
         }
         if adding.compare != 0 && Some(adding.compare) != self.id(key) {
             return Err(Fault::Exists);
+        }
+        if old.value.len() > NUMBER_LEN_MAX {
+            return Err(Fault::NotNumeric);
         }
         let number = lax(&old.value).ok_or(Fault::NotNumeric)?;
         let sum = if adding.up {
