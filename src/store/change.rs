@@ -1,12 +1,12 @@
 //! Changing what is there: arithmetic, removing, and marking as stale.
 
-use super::digits::{self, U64_LEN_MAX};
 use super::item::{ItemId, state};
 use super::moment::{Held, Keeping};
 use super::read::Found;
 use super::table::Slot;
 use super::write::{Meta, Mode, Outcome, Terms};
 use super::{Local, Store};
+use crate::digits::{self, U64_LEN_MAX};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// What is to be done with a number.

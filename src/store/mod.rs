@@ -47,7 +47,6 @@ mod checked;
 mod classes;
 pub mod clock;
 mod crawl;
-pub mod digits;
 mod evict;
 mod flush;
 pub mod hash;
