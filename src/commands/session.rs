@@ -371,6 +371,7 @@ impl<'s> Session<'s> {
         let hash = |key: &[u8]| cx.server.store.hash(key);
         let (consumed, stop) = self.parser.parse(input, 1, &mut batch.requests, hash);
         debug_assert!(batch.requests.len() <= 1);
+        batch.prefetch(&cx.server.store);
         self.commanded |= !batch.requests.is_empty();
         let mut outcome = (consumed, (stop == Stop::Input).then_some(Next::Input));
         for (request, hint) in batch.iter() {
