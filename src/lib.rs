@@ -30,11 +30,14 @@
 //! | room       | holds                                                        |
 //! |------------|--------------------------------------------------------------|
 //! | `net`      | sockets: listener, workers, connections, logger              |
-//! | `proto`    | bytes to requests to replies, no sockets                     |
-//! | `ops`      | what an operator asks for; the upkeep of memory; logins      |
+//! | `commands` | what a request does                                          |
+//! | `server`   | what all threads share and an operator asks for; logins      |
+//! | `upkeep`   | the threads that look after memory                           |
+//! | `wire`     | bytes to requests and replies: no store, no server, no socket |
 //! | `settings` | every option, once                                           |
-//! | `counters` | every counter, once                                          |
 //! | `store`    | the cache engine, no protocol                                |
+//! | `counters` | every counter, once                                          |
+//! | `digits`   | decimal numbers                                              |
 //! | `sys`      | the only place that calls libc                               |
 //!
 //! `src/bench` is another program, the load generator `memcached-bench`: it uses `sys`.
@@ -42,10 +45,13 @@
 #[macro_use]
 mod macros;
 
+pub mod commands;
 pub mod counters;
+pub mod digits;
 pub mod net;
-pub mod ops;
-pub mod proto;
+pub mod server;
 pub mod settings;
 pub mod store;
 pub mod sys;
+pub mod upkeep;
+pub mod wire;

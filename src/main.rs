@@ -9,10 +9,10 @@ use memcached::net::listener::Listener;
 use memcached::net::logger::Logger;
 use memcached::net::sockets;
 use memcached::net::worker::Worker;
-use memcached::ops::Server;
-use memcached::ops::life::{self, PidFile};
-use memcached::ops::logins::{Environment, Logins};
-use memcached::ops::supervisor::Supervisor;
+use memcached::server::Server;
+use memcached::server::daemon::{self, PidFile};
+use memcached::server::logins::{Environment, Logins};
+use memcached::server::supervisor::Supervisor;
 use memcached::settings::{self, Refusal, Settings, Start};
 use memcached::store::hash::Secret;
 use memcached::sys::handover::Giver;
@@ -36,7 +36,7 @@ fn main() {
     let passed = activation::passed();
     let settings = read_settings();
     let environment = Environment::of_process();
-    life::prepare(&settings).unwrap_or_else(|refusal| refuse(&refusal));
+    daemon::prepare(&settings).unwrap_or_else(|refusal| refuse(&refusal));
     // Signals are blocked before the first thread starts, so that none of them takes one.
     let signals = SignalFd::new().unwrap_or_else(|e| fail("signalfd", &e));
     if settings.drop_privileges {
@@ -50,7 +50,7 @@ fn main() {
         Server::new(settings, logins, Secret::of_process())
             .unwrap_or_else(|e| fail("failed to make the cache", &e)),
     ));
-    life::lock_memory(&server.settings);
+    daemon::lock_memory(&server.settings);
     print_classes(server);
     preallocate(server);
     let listening = open_sockets(&server.settings, passed);

@@ -19,7 +19,7 @@ for my $example (@examples) {
     hold($server->client, $example);
 }
 
-my ($commands) = slurp("$Bin/../src/proto/command.rs") =~ /^commands! \{\n(.*?)^\}/ms;
+my ($commands) = slurp("$Bin/../src/wire/command.rs") =~ /^commands! \{\n(.*?)^\}/ms;
 my @words = $commands =~ /\bb"([a-z_]+)"/g;
 cmp_ok(scalar @words, '>=', 20, 'the commands are found');
 for my $word (@words) {

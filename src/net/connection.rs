@@ -6,9 +6,9 @@
 #![forbid(unsafe_code)]
 
 use super::stash::Stash;
-use crate::ops::conns::{Seat, State};
-use crate::ops::watch::Reason;
-use crate::proto::{Awaits, Output, Pin, Session};
+use crate::commands::{Awaits, Output, Pin, Session};
+use crate::server::conns::{Seat, State};
+use crate::server::log::Reason;
 use crate::store::Local;
 use crate::sys::io;
 use crate::sys::socket::{self, Address};

@@ -8,7 +8,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::ops::Server;
+use crate::server::Server;
 use crate::sys::handover::Giver;
 use crate::sys::process;
 use crate::sys::seccomp::Role;

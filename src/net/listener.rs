@@ -9,15 +9,15 @@
 #![forbid(unsafe_code)]
 
 use super::sockets::Listening;
-use crate::ops::Server;
-use crate::ops::conns::{Kind, Seat};
-use crate::proto::TOO_MANY_CONNECTIONS;
+use crate::server::Server;
+use crate::server::conns::{Kind, Seat};
 use crate::settings::Protocol;
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Events, Watch};
 use crate::sys::handover::Giver;
 use crate::sys::process::{self, Signal, SignalFd};
 use crate::sys::{io, socket};
+use crate::wire::reply::TOO_MANY_CONNECTIONS;
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;

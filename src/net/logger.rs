@@ -17,8 +17,8 @@
 #![forbid(unsafe_code)]
 
 use crate::counters::Counters;
-use crate::ops::Server;
-use crate::ops::watch::{Arrival, Harvest, Reason, Recorder, Streams};
+use crate::server::Server;
+use crate::server::log::{Arrival, Harvest, Reason, Recorder, Streams};
 use crate::sys::epoll::{Epoll, Events, Watch};
 use crate::sys::io;
 use std::collections::VecDeque;

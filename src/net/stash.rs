@@ -7,8 +7,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::proto::READ_BUFFER_LEN;
 use crate::sys::io;
+use crate::wire::buffer::READ_BUFFER_LEN;
 use std::io::Result;
 
 /// A stash above this length is read into and parsed where it is.

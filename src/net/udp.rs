@@ -20,12 +20,13 @@
 
 #![forbid(unsafe_code)]
 
-use crate::ops::Server;
-use crate::ops::conns::{Asker, Seat};
-use crate::proto::{Context, NO_MEMORY, Next, Op, Output, Session};
+use crate::commands::{Batch, Context, Next, Output, Session};
+use crate::server::Server;
+use crate::server::conns::{Asker, Seat};
 use crate::settings::Protocol;
 use crate::store::Local;
 use crate::sys::datagram::{self, Peer};
+use crate::wire::reply::NO_MEMORY;
 use std::io::{ErrorKind, IoSlice, Result};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -55,7 +56,7 @@ pub struct Tools<'c, 's> {
     /// The worker's own part of the store.
     pub local: &'c mut Local,
     /// Memory for a batch.
-    pub ops: &'c mut Vec<Op>,
+    pub batch: &'c mut Batch,
     /// Where replies collect.
     pub out: &'c mut Output<'s>,
     /// Memory to receive into: at least as long as the longest datagram.
@@ -140,7 +141,7 @@ impl Replies {
             return false;
         };
         // No reply waits for the client to take it, so their number is not limited.
-        let mut cx = Context::new(tools.server, tools.local, tools.ops, asker, None);
+        let mut cx = Context::new(tools.server, tools.local, tools.batch, asker, None);
         // Its first byte tells what it speaks, whatever connections speak.
         let mut session = Session::new(&tools.server.settings, Protocol::Auto);
         let mut at = 0;
@@ -210,6 +211,7 @@ fn header(id: [u8; 2], sequence: u16, total: u16) -> [u8; HEADER_LEN] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Put;
 
     #[test]
     fn a_frame_is_all_of_its_message_and_holds_something() {

@@ -18,18 +18,18 @@ use super::connection::{Connection, Input, Received};
 use super::sockets::Listening;
 use super::stash::Stash;
 use super::udp::{Datagrams, Tools};
-use crate::ops::Server;
-use crate::ops::conns::{Asker, Kind};
-use crate::ops::watch::{Admission, Reason, Recorder};
-use crate::proto::{
-    Awaits, Context, GREETING, Next, Op, Output, READ_BUFFER_LEN, Session, no_place,
-};
+use crate::commands::{Awaits, Batch, Context, GREETING, Next, Output, Session, no_place};
+use crate::server::Server;
+use crate::server::conns::{Asker, Kind};
+use crate::server::log::{Admission, Reason, Recorder};
 use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
 use crate::sys::handover::{self, Giver, Message, Taker};
 use crate::sys::process;
 use crate::sys::socket::{self, Address};
+use crate::wire::Put;
+use crate::wire::buffer::READ_BUFFER_LEN;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -67,7 +67,7 @@ pub struct Worker<'s> {
     recorder: Arc<Recorder>,
     read_buffer: Vec<u8>,
     out: Output<'s>,
-    ops: Vec<Op>,
+    batch: Batch,
     turn: usize,
     /// Replies of one client that may wait to be sent, if `-o read_buf_mem_limit` says so.
     replies_max: Option<u32>,
@@ -115,7 +115,7 @@ impl<'s> Worker<'s> {
             recorder: server.log.recorder(),
             read_buffer: vec![0; READ_BUFFER_LEN],
             out: Output::new(),
-            ops: Vec::new(),
+            batch: Batch::default(),
             turn: if requests >= REQUESTS_DEFAULT {
                 requests.max(TURN_MIN)
             } else {
@@ -177,7 +177,7 @@ impl<'s> Worker<'s> {
                     let mut tools = Tools {
                         server: self.server,
                         local: &mut self.local,
-                        ops: &mut self.ops,
+                        batch: &mut self.batch,
                         out: &mut self.out,
                         buffer: &mut self.read_buffer,
                     };
@@ -443,7 +443,7 @@ impl<'s> Worker<'s> {
         let mut cx = Context::new(
             self.server,
             &mut self.local,
-            &mut self.ops,
+            &mut self.batch,
             asker,
             self.replies_max,
         );

@@ -1,6 +1,5 @@
 //! Changing what is there: arithmetic, removing, and marking as stale.
 
-use super::digits::{self, U64_LEN_MAX};
 use super::engine::Store;
 use super::found::Found;
 use super::held::{Held, Keeping};
@@ -8,6 +7,7 @@ use super::item::{ItemId, state};
 use super::table::Slot;
 use super::terms::{Change, Meta, Mode, NoChange, Outcome, Removal, Terms};
 use super::thread_state::Local;
+use crate::digits::{self, U64_LEN_MAX};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// Longest value that is taken for a number. The longest number has 20 digits; zeros may stand

@@ -47,7 +47,6 @@ mod classes;
 pub mod clock;
 mod config;
 mod crawl;
-pub mod digits;
 mod draft;
 mod engine;
 mod events;

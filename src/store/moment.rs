@@ -137,12 +137,15 @@ mod tests {
         ("store/tail.rs", include_str!("tail.rs")),
         ("store/write.rs", include_str!("write.rs")),
         (
-            "proto/binary/run.rs",
-            include_str!("../proto/binary/run.rs"),
+            "commands/binary/run.rs",
+            include_str!("../commands/binary/run.rs"),
         ),
-        ("proto/classic.rs", include_str!("../proto/classic.rs")),
-        ("proto/upload.rs", include_str!("../proto/upload.rs")),
-        ("proto/meta.rs", include_str!("../proto/meta.rs")),
+        (
+            "commands/classic.rs",
+            include_str!("../commands/classic.rs"),
+        ),
+        ("commands/upload.rs", include_str!("../commands/upload.rs")),
+        ("commands/meta.rs", include_str!("../commands/meta.rs")),
     ];
 
     #[test]

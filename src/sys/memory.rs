@@ -12,9 +12,9 @@
 //! may not be able to grow: it is made long at once.
 
 use super::check;
-#[cfg(miri)]
-use super::interpreted as libc;
 use super::process::error_text;
+#[cfg(miri)]
+use super::testing::miri as libc;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{Error, Result};
 use std::ptr::NonNull;

@@ -370,7 +370,7 @@ pub fn spawn<T: Send + 'static>(
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>> {
     #[cfg(feature = "faults")]
-    super::faults::thread()?;
+    super::testing::faults::thread()?;
     Builder::new().spawn(move || {
         set_thread_name(name);
         seccomp::restrict(role).unwrap_or_else(|e| {

@@ -2,7 +2,7 @@
 
 use super::check;
 #[cfg(miri)]
-use super::interpreted as libc;
+use super::testing::miri as libc;
 use std::time::Duration;
 
 /// Time since the machine was started. It runs on while the process is stopped and while the

@@ -30,8 +30,8 @@ mod want;
 mod world;
 
 use maker::{Maker, Step};
-use memcached::ops::Server;
-use memcached::ops::logins::Logins;
+use memcached::server::Server;
+use memcached::server::logins::Logins;
 use memcached::settings::{self, Start};
 use memcached::store::hash::Secret;
 use random::Random;

@@ -1,9 +1,9 @@
 //! Conversations with a server in this process: bytes in any pieces, no sockets.
 
 use crate::random::Random;
-use memcached::ops::Server;
-use memcached::ops::conns::Asker;
-use memcached::proto::{Context, Next, Op, Output, Session};
+use memcached::commands::{Batch, Context, Next, Output, Session};
+use memcached::server::Server;
+use memcached::server::conns::Asker;
 use memcached::store::Local;
 
 /// One connection's side of the protocol, fed by hand.
@@ -11,7 +11,7 @@ pub struct Talk<'s> {
     server: &'s Server,
     session: Session<'s>,
     local: Local,
-    ops: Vec<Op>,
+    batch: Batch,
     out: Output<'s>,
     /// Input that has not been consumed.
     rest: Vec<u8>,
@@ -27,7 +27,7 @@ impl<'s> Talk<'s> {
             server,
             session: Session::new(&server.settings, server.settings.protocol),
             local: server.add_thread(),
-            ops: Vec::new(),
+            batch: Batch::default(),
             out: Output::new(),
             rest: Vec::new(),
             replies: Vec::new(),
@@ -45,7 +45,7 @@ impl<'s> Talk<'s> {
 
     /// The client says that it will send no more.
     pub fn end(&mut self) {
-        let cx = Context::new(self.server, &mut self.local, &mut self.ops, NOBODY, None);
+        let cx = Context::new(self.server, &mut self.local, &mut self.batch, NOBODY, None);
         self.session.end(&cx, &mut self.out);
         self.send();
     }
@@ -92,7 +92,7 @@ impl<'s> Talk<'s> {
             let mut cx = Context::new(
                 self.server,
                 &mut self.local,
-                &mut self.ops,
+                &mut self.batch,
                 NOBODY,
                 replies_max,
             );

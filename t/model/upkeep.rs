@@ -1,7 +1,7 @@
 //! What the background threads do, by hand and at the worst moments.
 
 use crate::random::Random;
-use memcached::ops::Server;
+use memcached::server::Server;
 use memcached::store::{ClassSet, Crawl, Histograms, Local, Move, Pass, Source, Tuning};
 
 /// The work of maintainer, crawler and mover.

@@ -1,10 +1,10 @@
 //! A server without sockets, and its clients: what a worker does, done by hand.
 
 use super::plan::{Pieces, Plan, Step, switch};
-use memcached::ops::Server;
-use memcached::ops::conns::Asker;
-use memcached::ops::logins::{Environment, Logins};
-use memcached::proto::{Awaits, Context, Next, Op, Output, Pin, Session};
+use memcached::commands::{Awaits, Batch, Context, Next, Output, Pin, Session};
+use memcached::server::Server;
+use memcached::server::conns::Asker;
+use memcached::server::logins::{Environment, Logins};
 use memcached::settings::{Live, Protocol, Settings};
 use memcached::store::hash::Secret;
 use memcached::store::{Local, Source, Tuning};
@@ -121,7 +121,7 @@ pub struct Desk<'s> {
     server: &'s Server,
     language: Language,
     local: Local,
-    ops: Vec<Op>,
+    batch: Batch,
     out: Output<'s>,
     replies_max: Option<u32>,
     turn: usize,
@@ -135,7 +135,7 @@ impl<'s> Desk<'s> {
             server,
             language: terms.language,
             local: server.add_thread(),
-            ops: Vec::new(),
+            batch: Batch::default(),
             out: Output::new(),
             replies_max: terms.has(switch::LIMITED).then_some(REPLIES_MAX),
             turn,
@@ -228,8 +228,8 @@ impl<'s> Desk<'s> {
         while !client.closed && client.unread.is_empty() {
             let mut turn = self.turn;
             let asker = Asker { fd: -1, from: None };
-            let (local, ops) = (&mut self.local, &mut self.ops);
-            let mut cx = Context::new(self.server, local, ops, asker, self.replies_max);
+            let (local, batch) = (&mut self.local, &mut self.batch);
+            let mut cx = Context::new(self.server, local, batch, asker, self.replies_max);
             let rest = &client.rest;
             let handled = client
                 .session

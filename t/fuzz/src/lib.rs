@@ -21,9 +21,9 @@ pub mod recipe;
 mod replies;
 
 use desk::{Client, Desk, Language, Terms};
+use memcached::commands::{Batch, Output};
 use memcached::net::udp;
-use memcached::ops::conns::Asker;
-use memcached::proto::Output;
+use memcached::server::conns::Asker;
 use memcached::sys::socket::Address;
 use plan::{Pieces, Plan, Step, switch};
 
@@ -183,9 +183,9 @@ pub fn udp(data: &[u8]) {
         megabytes: TINY,
     };
     let (server, _users) = terms.server();
-    let (mut local, mut ops, mut out) = (server.add_thread(), Vec::new(), Output::new());
+    let (mut local, mut batch, mut out) = (server.add_thread(), Batch::default(), Output::new());
     let mut replies = udp::Replies::default();
-    let mut buffer = vec![0; memcached::proto::READ_BUFFER_LEN];
+    let mut buffer = vec![0; memcached::wire::buffer::READ_BUFFER_LEN];
     for step in &plan.steps {
         match step {
             Step::Send(bytes) => {
@@ -194,7 +194,7 @@ pub fn udp(data: &[u8]) {
                 let mut tools = udp::Tools {
                     server: &server,
                     local: &mut local,
-                    ops: &mut ops,
+                    batch: &mut batch,
                     out: &mut out,
                     buffer: &mut buffer,
                 };

@@ -1,0 +1,55 @@
+//! A batch: requests that are parsed together, so that all that they will touch can be fetched from
+//! memory before the first of them is carried out.
+
+#![forbid(unsafe_code)]
+
+use crate::store::{Hint, Peek, Store};
+use crate::wire::request::Request;
+
+/// Requests, and where a look ahead has seen the items of their keys.
+#[derive(Default)]
+pub struct Batch {
+    /// The requests, in order.
+    pub(super) requests: Vec<Request>,
+    /// One for each.
+    hints: Vec<Hint>,
+}
+
+impl Batch {
+    /// Forgets what was in it, and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.requests.clear();
+        self.hints.clear();
+    }
+
+    /// The requests, each with its hint.
+    #[inline]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Request, Hint)> {
+        self.requests.iter().zip(self.hints.iter().copied())
+    }
+
+    /// Looks ahead for what the requests will touch, whose buckets have been asked for: fetches
+    /// the items that they point at, then those that an overflow node points at.
+    #[inline]
+    pub(super) fn prefetch(&mut self, store: &Store) {
+        self.hints.resize(self.requests.len(), Hint::default());
+        let mut spilled = 0u32;
+        for (index, (request, hint)) in self.requests.iter().zip(&mut self.hints).enumerate() {
+            let Some(hash) = request.command.hash() else {
+                continue;
+            };
+            match store.prefetch_item(hash, request.command.value_len()) {
+                Peek::Seen(seen) => *hint = seen,
+                Peek::Nothing => {}
+                Peek::Spilled => spilled |= 1 << index,
+            }
+        }
+        while spilled != 0 {
+            let request = &self.requests[spilled.trailing_zeros() as usize];
+            if let Some(hash) = request.command.hash() {
+                store.prefetch_spilled(hash);
+            }
+            spilled &= spilled - 1;
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Frames carried out.
+
+#![forbid(unsafe_code)]
+
+use super::super::admin;
+use super::super::classic::mode_of;
+use super::super::context::Context;
+use super::super::output::{Output, put_value};
+use super::sasl;
+use crate::server::prefixes::Deed;
+use crate::settings::VERSION;
+use crate::store::{
+    Access, Change, Found, Hashed, Hint, Meta, Mode, NoChange, Outcome, Refused, Removal, Stored,
+    Terms,
+};
+use crate::wire::Put;
+use crate::wire::frame::fault::Fault;
+use crate::wire::frame::header::{Echo, Frame, Parts, Says};
+use crate::wire::frame::opcode::Verb;
+
+/// An increment with this expiry makes no item where there is none.
+const DO_NOT_CREATE: u32 = u32::MAX;
+
+impl<'s> Context<'_, 's> {
+    /// Carries out a frame that is all here. Kept out of the loop that carries out text, which
+    /// is the better for being short.
+    #[inline(never)]
+    pub fn frame(&mut self, input: &[u8], frame: &Frame, hint: Hint, out: &mut Output<'s>) {
+        let parts = frame.parts(input);
+        let quiet = frame.opcode.quiet;
+        let hash = frame.hash.map(|hash| Hashed { hash, hint });
+        match (frame.opcode.verb, hash) {
+            (Verb::Get { with_key }, Some(hash)) => {
+                let asked = Asked {
+                    access: Access::Get,
+                    with_key,
+                    with_value: true,
+                    quiet,
+                };
+                self.frame_read(&parts, hash, &asked, out);
+            }
+            (verb @ (Verb::Touch | Verb::GetAndTouch { .. }), Some(hash)) => {
+                let asked = Asked {
+                    access: Access::Touch(self.server.store.clock.expiry(parts.u32_at(0))),
+                    with_key: verb == Verb::GetAndTouch { with_key: true },
+                    with_value: verb != Verb::Touch,
+                    quiet,
+                };
+                self.frame_read(&parts, hash, &asked, out);
+            }
+            (Verb::Store(verb), Some(hash)) => {
+                let mode = mode_of(verb);
+                self.count_prefix(parts.key, Deed::Set);
+                let (meta, terms) = self.frame_terms(&parts, mode);
+                let (store, value) = (&self.server.store, frame.value.of(input));
+                let stored = store.put(self.local, parts.key, hash, meta, value, &terms);
+                put_stored(parts.echo, mode, quiet, stored, out);
+            }
+            (Verb::Delete, Some(hash)) => {
+                let removed = self.frame_delete(&parts, hash.hash);
+                put_done(parts.echo, quiet, removed, out);
+            }
+            (Verb::Add { increment }, Some(hash)) => {
+                match self.frame_add(&parts, hash.hash, increment) {
+                    Ok(_) if quiet => {}
+                    Ok((sum, cas)) => parts.echo.put_value(0, &sum.to_be_bytes(), cas, out),
+                    Err(why) => parts.echo.put_fault(why.into(), out),
+                }
+            }
+            _ => self.frame_of_no_item(&parts, frame, out),
+        }
+    }
+
+    fn frame_of_no_item(&mut self, parts: &Parts<'_>, frame: &Frame, out: &mut Output<'s>) {
+        let (echo, quiet) = (parts.echo, frame.opcode.quiet);
+        match frame.opcode.verb {
+            Verb::Flush => {
+                let flushed = self.frame_flush(parts);
+                put_done(echo, quiet, flushed, out);
+            }
+            Verb::NoOp => echo.put_done(0, out),
+            Verb::Quit => put_done(echo, quiet, Ok::<(), Fault>(()), out),
+            Verb::Version => echo.put_value(0, VERSION.as_bytes(), 0, out),
+            Verb::Stat => self.frame_stat(parts, out),
+            Verb::SaslList => echo.put_value(0, sasl::mechanisms(&self.server.logins), 0, out),
+            // The session sees to logins: they change what it may be asked for. All others
+            // are about an item.
+            _ => {}
+        }
+    }
+
+    fn frame_delete(&mut self, parts: &Parts<'_>, hash: u64) -> Result<(), NoChange> {
+        let removal = Removal {
+            compare: Some(parts.cas).filter(|&cas| cas != 0),
+            mismatch_uncounted: true,
+            told_as: None, // observers are told of deletions by text
+            ..Removal::default()
+        };
+        self.count_prefix(parts.key, Deed::Delete);
+        let store = &self.server.store;
+        store.remove(self.local, parts.key, hash, &removal)
+    }
+
+    #[inline]
+    fn frame_read(&mut self, parts: &Parts<'_>, hash: Hashed, asked: &Asked, out: &mut Output<'s>) {
+        let shown = if asked.with_key { parts.key } else { b"" };
+        let store = &self.server.store;
+        let found = store.read(self.local, parts.key, hash, asked.access, |item| {
+            put_item(parts.echo, &item, shown, asked.with_value, out);
+        });
+        let hit = found.is_some();
+        self.count_prefix(parts.key, Deed::Get { hit });
+        if hit || asked.quiet {
+            return;
+        }
+        if !asked.with_key {
+            return parts.echo.put_fault(Fault::NotFound, out);
+        }
+        // With the key in the place of a text.
+        let says = Says {
+            status: Fault::NotFound.status(),
+            key_len: shown.len(),
+            ..Says::default()
+        };
+        parts.echo.put(&says, out);
+        out.put(shown);
+    }
+
+    /// On what terms a value is stored.
+    #[inline]
+    pub fn frame_terms(&self, parts: &Parts<'_>, mode: Mode) -> (Meta, Terms) {
+        let (store, settings) = (&self.server.store, &self.server.settings);
+        let is_part = matches!(mode, Mode::Append | Mode::Prepend);
+        let compare = Some(parts.cas).filter(|&cas| cas != 0 && settings.use_cas);
+        // With an id all of them mean: what is there, if it has that id.
+        let compared = compare.is_some() && !is_part;
+        let terms = Terms {
+            compare,
+            replaces: mode == Mode::Set,
+            refusal_uncounted: true,
+            ..Terms::from(if compared { Mode::Set } else { mode })
+        };
+        let meta = if is_part {
+            Meta::default()
+        } else {
+            Meta {
+                client_flags: parts.u32_at(0),
+                expires_s: store.clock.expiry(parts.u32_at(4)),
+            }
+        };
+        (meta, terms)
+    }
+
+    /// The number and the cas id after it has changed.
+    fn frame_add(
+        &mut self,
+        parts: &Parts<'_>,
+        hash: u64,
+        increment: bool,
+    ) -> Result<(u64, u64), NoChange> {
+        let (seed, expiry) = (parts.u64_at(8), parts.u32_at(16));
+        let change = Change {
+            delta: parts.u64_at(0),
+            increment,
+            compare: Some(parts.cas),
+            cas: 0,
+            create: (expiry != DO_NOT_CREATE).then_some(seed),
+        };
+        let store = &self.server.store;
+        store.change(self.local, parts.key, hash, &change, |item, sum, is_new| {
+            if is_new {
+                item.set_expires_s(item.expiry(expiry));
+            }
+            (sum, item.cas())
+        })
+    }
+
+    fn frame_flush(&mut self, parts: &Parts<'_>) -> Result<(), Fault> {
+        if !self.server.settings.flush_enabled {
+            return Err(Fault::Denied);
+        }
+        self.local.counters.thread.cmd_flush.add(1);
+        let exptime = if parts.extras.is_empty() {
+            0
+        } else {
+            parts.u32_at(0)
+        };
+        admin::flush(self.server, self.local, exptime);
+        Ok(())
+    }
+}
+
+/// What is asked for about an item.
+struct Asked {
+    access: Access,
+    with_key: bool,
+    with_value: bool,
+    quiet: bool,
+}
+
+#[inline]
+fn put_item<'s>(
+    echo: Echo,
+    item: &Found<'s, '_>,
+    key: &[u8],
+    with_value: bool,
+    out: &mut Output<'s>,
+) {
+    let says = Says {
+        status: 0,
+        key_len: key.len(),
+        value_len: if with_value { item.value_len() } else { 0 },
+        cas: item.cas(),
+    };
+    echo.put_with_flags(&says, item.client_flags(), out);
+    out.put(key);
+    if with_value {
+        put_value(item, out);
+    }
+}
+
+/// The reply to a value that was stored, or was not.
+#[inline]
+pub fn put_stored(
+    echo: Echo,
+    mode: Mode,
+    quiet: bool,
+    stored: Result<Stored, Refused>,
+    out: &mut Output<'_>,
+) {
+    let fault = match stored {
+        Ok(Stored { outcome, cas, .. }) => match outcome {
+            Outcome::Stored if quiet => return,
+            Outcome::Stored => return echo.put_done(cas, out),
+            Outcome::Exists => Fault::Exists,
+            Outcome::NotFound => Fault::NotFound,
+            Outcome::NoMemory => Fault::NoMemory,
+            Outcome::NotStored => match mode {
+                Mode::Add => Fault::Exists,
+                Mode::Append | Mode::Prepend => Fault::NotStored,
+                Mode::Set | Mode::Replace => Fault::NotFound,
+            },
+        },
+        Err(refused) => refused.into(),
+    };
+    echo.put_fault(fault, out);
+}
+
+/// The reply to what has no cas id.
+fn put_done<E: Into<Fault>>(echo: Echo, quiet: bool, outcome: Result<(), E>, out: &mut Output<'_>) {
+    match outcome {
+        Ok(()) if quiet => {}
+        Ok(()) => echo.put_done(0, out),
+        Err(why) => echo.put_fault(why.into(), out),
+    }
+}

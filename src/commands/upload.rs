@@ -1,0 +1,241 @@
+//! Values that are still arriving: received into a draft, stored when they are complete.
+
+#![forbid(unsafe_code)]
+
+use super::binary;
+use super::classic::{mode_of, outcome, terms_of};
+use super::context::Context;
+use super::meta;
+use super::output::{Output, refusal};
+use crate::server::prefixes::Deed;
+use crate::store::{Draft, Local, Mode, Refused, Terms};
+use crate::wire::Put;
+use crate::wire::flags::{Flags, Key};
+use crate::wire::frame::fault::Fault;
+use crate::wire::frame::header::{Echo, Frame};
+use crate::wire::frame::opcode::Verb;
+use crate::wire::reply;
+use crate::wire::request::{MetaStorage, Storage};
+
+/// A value that is arriving.
+pub struct Upload<'s> {
+    draft: Draft<'s>,
+    terms: Terms,
+    answer: Answer,
+    /// What stands where CR LF should, as far as it is here; it is CR LF in the binary protocol,
+    /// which sends none.
+    end: [u8; 2],
+    end_len: usize,
+}
+
+/// How the client is told what became of a value that had to be waited for.
+enum Answer {
+    /// In one line, or not at all.
+    Classic { quiet: bool },
+    /// In the terms of these flags.
+    Meta { key: Box<[u8]>, flags: Box<[u8]> },
+    /// In a frame, if it is an error or not quiet. The value is bare.
+    Frame { echo: Echo, mode: Mode, quiet: bool },
+}
+
+/// What is said of a refused value, which is read all the same.
+#[derive(Clone, Copy)]
+pub enum Due {
+    /// This, or nothing.
+    Text(&'static [u8]),
+    /// An error of the binary protocol.
+    Fault(Echo, Fault),
+}
+
+impl Due {
+    /// Says it.
+    pub fn put(self, out: &mut Output<'_>) {
+        match self {
+            Due::Text(reply) => out.put(reply),
+            Due::Fault(echo, fault) => echo.put_fault(fault, out),
+        }
+    }
+}
+
+impl<'s> Upload<'s> {
+    fn new(draft: Draft<'s>, terms: Terms, answer: Answer) -> Upload<'s> {
+        let (end, end_len) = match answer {
+            Answer::Frame { .. } => ([b'\r', b'\n'], 2),
+            _ => ([0; 2], 0),
+        };
+        Upload {
+            draft,
+            terms,
+            answer,
+            end,
+            end_len,
+        }
+    }
+
+    /// Whether CR LF stands behind the value.
+    fn ends_well(&self) -> bool {
+        self.end == reply::CR_LF
+    }
+
+    /// Takes what it can of `bytes`: how many, and whether memory was found for them.
+    pub fn take(&mut self, local: &mut Local, bytes: &[u8]) -> (usize, Result<(), Refused>) {
+        let missing = self.draft.missing();
+        let (value, after) = bytes.split_at(missing.min(bytes.len()));
+        let taken = self.draft.write(local, value);
+        let taken = taken.map_err(|refused| self.draft.refuse(local, &self.terms, refused));
+        let mut len = missing - self.draft.missing();
+        if len == missing {
+            for &byte in after.iter().take(self.end.len() - self.end_len) {
+                self.end[self.end_len] = byte;
+                self.end_len += 1;
+                len += 1;
+            }
+        }
+        (len, taken)
+    }
+
+    /// Whether all of it is here, and what should be CR LF.
+    pub fn is_complete(&self) -> bool {
+        self.draft.missing() == 0 && self.end_len == self.end.len()
+    }
+
+    /// What remains to be read when memory has run out, and the reply.
+    pub fn rest(&self) -> (u32, Due) {
+        let left = (self.draft.missing() + self.end.len() - self.end_len) as u32;
+        let quiet = match &self.answer {
+            Answer::Classic { quiet } => *quiet,
+            // The one error that `q` hides.
+            Answer::Meta { flags, .. } => Flags::read(flags).has(b'q'),
+            Answer::Frame { echo, .. } => return (left, Due::Fault(*echo, Fault::NoMemoryReading)),
+        };
+        let reply = if quiet { b"" } else { reply::NO_MEMORY_READING };
+        (left, Due::Text(reply))
+    }
+
+    /// The reply if the rest of it will not come.
+    pub fn cut_short(&self) -> &'static [u8] {
+        match &self.answer {
+            Answer::Classic { quiet: true } | Answer::Frame { .. } => b"",
+            Answer::Classic { quiet: false } | Answer::Meta { .. } => reply::BAD_CHUNK,
+        }
+    }
+
+    /// Memory to receive into, if at least `least` bytes of the value are missing and stand
+    /// there in one piece.
+    pub fn window(&mut self, local: &mut Local, least: usize) -> Option<&mut [u8]> {
+        if self.draft.missing() < least {
+            return None;
+        }
+        let window = self.draft.window(local).ok();
+        window.filter(|window| window.len() >= least)
+    }
+
+    /// Claims `len` bytes received into the last window.
+    pub fn received(&mut self, len: usize) {
+        self.draft.advance(len);
+    }
+}
+
+impl<'s> Context<'_, 's> {
+    /// Memory for a value that is still arriving, or the reply that refuses it.
+    pub(super) fn begin_upload(
+        &mut self,
+        input: &[u8],
+        storage: &Storage,
+    ) -> Result<Upload<'s>, &'static [u8]> {
+        let (key, terms) = (storage.key.of(input), terms_of(storage));
+        self.count_prefix(key, Deed::Set);
+        let (meta, len) = (self.meta_of(storage), storage.len as usize);
+        let store = &self.server.store;
+        match store.draft(self.local, key, storage.hash, meta, len, &terms) {
+            Ok(draft) => Ok(Upload::new(
+                draft,
+                terms,
+                Answer::Classic {
+                    quiet: storage.quiet,
+                },
+            )),
+            Err(_) if storage.quiet => Err(b""),
+            Err(refused) => Err(refusal(refused)),
+        }
+    }
+
+    /// Memory for a value that is still arriving, or the reply that refuses it.
+    pub(super) fn begin_meta_upload(
+        &mut self,
+        input: &[u8],
+        storage: &MetaStorage,
+    ) -> Result<Upload<'s>, &'static [u8]> {
+        let (given, text) = (storage.key.of(input), storage.flags.of(input));
+        let flags = Flags::read(text);
+        let key = Key::read(given, flags.has(b'b'));
+        let (meta, terms) = self.meta_terms(&flags);
+        let len = storage.len as usize;
+        let store = &self.server.store;
+        match store.draft(self.local, key.bytes(), storage.hash, meta, len, &terms) {
+            Ok(draft) => {
+                let answer = Answer::Meta {
+                    key: given.into(),
+                    flags: text.into(),
+                };
+                Ok(Upload::new(draft, terms, answer))
+            }
+            Err(refused) => Err(refusal(refused)),
+        }
+    }
+
+    /// Memory for a value that is still arriving, or what is to be said of it.
+    pub(super) fn begin_frame_upload(
+        &mut self,
+        input: &[u8],
+        frame: &Frame,
+    ) -> Result<Upload<'s>, Due> {
+        let parts = frame.parts(input);
+        let echo = parts.echo;
+        let (Verb::Store(verb), Some(hash)) = (frame.opcode.verb, frame.hash) else {
+            return Err(Due::Fault(echo, Fault::Invalid)); // no other request has a value
+        };
+        let mode = mode_of(verb);
+        self.count_prefix(parts.key, Deed::Set);
+        let (meta, terms) = self.frame_terms(&parts, mode);
+        let (store, len) = (&self.server.store, frame.value.len as usize);
+        match store.draft(self.local, parts.key, hash, meta, len, &terms) {
+            Ok(draft) => {
+                let quiet = frame.opcode.quiet;
+                Ok(Upload::new(
+                    draft,
+                    terms,
+                    Answer::Frame { echo, mode, quiet },
+                ))
+            }
+            Err(refused) => Err(Due::Fault(echo, refused.into())),
+        }
+    }
+
+    /// Stores a value that has arrived.
+    pub(super) fn finish_upload(&mut self, upload: Upload<'s>, out: &mut Output<'s>) {
+        let is_whole = upload.ends_well();
+        let Upload {
+            draft,
+            terms,
+            answer,
+            ..
+        } = upload;
+        let stored = is_whole.then(|| self.server.store.commit(self.local, draft, &terms));
+        match (answer, stored) {
+            (Answer::Classic { quiet }, Some(stored)) => {
+                out.put_unless(quiet, outcome(stored.outcome));
+            }
+            (Answer::Classic { quiet }, None) => out.put_unless(quiet, reply::BAD_CHUNK),
+            (Answer::Meta { key, flags }, Some(stored)) => {
+                let flags = Flags::read(&flags);
+                let key = Key::read(&key, flags.has(b'b'));
+                meta::put_stored(&key, &flags, &stored, out);
+            }
+            (Answer::Frame { echo, mode, quiet }, Some(stored)) => {
+                binary::put_stored(echo, mode, quiet, Ok(stored), out);
+            }
+            (Answer::Meta { .. } | Answer::Frame { .. }, None) => out.put(reply::BAD_CHUNK),
+        }
+    }
+}

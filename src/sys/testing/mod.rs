@@ -1,0 +1,9 @@
+//! What tests are made with: libc calls that fail, a libc for Miri, models for loom.
+
+#[cfg(feature = "faults")]
+#[macro_use]
+pub mod faults;
+#[cfg(all(test, loom))]
+mod loom_models;
+#[cfg(miri)]
+pub mod miri;

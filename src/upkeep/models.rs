@@ -1,0 +1,127 @@
+//! Models of what background threads sleep on and of the log, for loom. `make loom` runs them.
+
+#![forbid(unsafe_code)]
+
+use super::wakeup::Wakeup;
+use crate::server::log::{Harvest, Log, Streams};
+use crate::store::Observer;
+use crate::sys::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
+use crate::sys::sync::{Mutex, explore};
+use loom::thread;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[test]
+fn a_bell_that_rings_while_nobody_sleeps_is_heard() {
+    explore(None, || {
+        let (wakeup, jobs) = (Arc::new(Wakeup::default()), Arc::new(Mutex::new(0)));
+        let (rope, queue) = (Arc::clone(&bell), Arc::clone(&jobs));
+        let other = thread::spawn(move || {
+            for _ in 0..2 {
+                *queue.lock().unwrap() += 1;
+                rope.ring();
+            }
+        });
+        let mut done = 0;
+        while done < 2 {
+            let found = std::mem::take(&mut *jobs.lock().unwrap());
+            done += found;
+            if found == 0 {
+                // Under loom time does not pass: a ring that is lost is a sleep for ever.
+                wakeup.wait(Duration::ZERO);
+            }
+        }
+        other.join().unwrap();
+    });
+}
+
+/// The numbers, and the texts, of all entries that are there.
+fn gather(harvest: &mut Harvest, log: &Log) -> Vec<(u64, String)> {
+    harvest.gather(log);
+    let mut found = Vec::new();
+    harvest.each(|gid, _, line| {
+        let (_, text) = line.trim_end().split_once("type=").unwrap();
+        found.push((gid, text.to_owned()));
+    });
+    harvest.clear();
+    assert!(found.is_sorted_by(|one, two| one.0 < two.0));
+    found
+}
+
+#[test]
+fn each_entry_is_harvested_once_and_those_of_a_thread_in_order() {
+    explore(Some(2), || {
+        let log = Arc::new(Log::new(4096, 64).unwrap());
+        let _place = log.reserve(Streams::SYSEVENTS).unwrap();
+        let threads = ["a", "b"].map(|name| {
+            let recorder = log.recorder();
+            thread::spawn(move || {
+                for count in 0..2 {
+                    recorder.system(&format_args!("type={name}{count}"));
+                }
+            })
+        });
+        let mut harvest = Harvest::default();
+        let mut found = gather(&mut harvest, &log);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        found.extend(gather(&mut harvest, &log));
+        for name in ['a', 'b'] {
+            let own = found.iter().filter(|(_, text)| text.starts_with(name));
+            let own: Vec<_> = own.collect();
+            assert!(own[0].0 < own[1].0 && own.len() == 2);
+            assert!(own[0].1.ends_with('0') && own[1].1.ends_with('1'));
+        }
+    });
+}
+
+#[test]
+fn what_happens_after_a_watcher_was_admitted_is_kept_for_it() {
+    explore(None, || {
+        let log = Arc::new(Log::new(4096, 64).unwrap());
+        let recorder = log.recorder();
+        // Stands for the messages between clients.
+        let is_told = Arc::new(AtomicU32::new(0));
+        let asked = Arc::clone(&is_told);
+        let other = thread::spawn(move || {
+            let is_told = asked.load(Acquire) == 1;
+            recorder.system(&"type=x");
+            is_told
+        });
+        let place = log.reserve(Streams::SYSEVENTS).unwrap();
+        is_told.store(1, Release);
+        let must_be_there = other.join().unwrap();
+        let found = gather(&mut Harvest::default(), &log);
+        if must_be_there {
+            assert!(found[0].0 >= place.first_gid());
+        }
+    });
+}
+
+#[test]
+fn the_logger_is_woken_by_a_ring_that_is_half_full_and_by_an_arrival() {
+    explore(Some(3), || {
+        // Half of a ring: one entry.
+        let log = Arc::new(Log::new(100, 64).unwrap());
+        let place = log.reserve(Streams::SYSEVENTS).unwrap();
+        let recorder = log.recorder();
+        let teller = thread::spawn(move || recorder.system(&"type=x"));
+        let host = Arc::clone(&log);
+        let asker = thread::spawn(move || {
+            let socket = std::fs::File::open("/dev/null").unwrap().into();
+            host.admit(place, socket, b"OK\r\n");
+        });
+        // As the logger does it: it clears before it looks.
+        let (mut harvest, mut entries, mut arrivals) = (Harvest::default(), 0, 0);
+        while entries + arrivals < 2 {
+            log.waker.wait();
+            log.waker.clear();
+            arrivals += log.arrivals().len();
+            entries += gather(&mut harvest, &log).len();
+        }
+        assert_eq!((entries, arrivals), (1, 1));
+        teller.join().unwrap();
+        asker.join().unwrap();
+    });
+}

@@ -1,0 +1,390 @@
+//! The page mover: a thread that carries out one move at a time, asked for by an operator or
+//! judged useful by itself.
+//!
+//! A pass over the page that finds chunks in use is repeated, after a pause that doubles from
+//! a microsecond to five milliseconds. After five thousand passes large items in use are
+//! deleted; after twenty thousand, a minute and a half, the page stays where it is. The mover's
+//! own ideas are given up sooner, and all with -M: meanwhile the free chunks of the page are lost
+//! to its class.
+//!
+//! `run` and what it calls is on the mover's thread, `mc-slabmaint`; requests come from
+//! workers.
+
+#![forbid(unsafe_code)]
+
+use super::automove::{Automover, Decision, Sight, Terms};
+use super::wakeup::Wakeup;
+use crate::server::Server;
+use crate::store::{Chunk, ClassUsage, Local, Move, MoveRefused, Pass, Segment, Source};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Passes after which large items in use are deleted.
+const STUCK_PASSES: u32 = 5000;
+/// Passes after which a move is given up: an operator's, and its own.
+const PASSES_MAX: u32 = 20_000;
+const PASSES_OWN_MAX: u32 = 1000;
+/// The longest pause between two passes, microseconds.
+const PAUSE_MAX_US: u64 = 5000;
+/// Rounds after the start that follow each other quickly.
+const QUICK_ROUNDS: u32 = 11;
+const QUICK: Duration = Duration::from_millis(100);
+const SLOW: Duration = Duration::from_secs(1);
+/// How often evictions are looked at when each may move a page.
+const EAGER: Duration = Duration::from_millis(10);
+/// How long pages beyond the limit stay, in seconds that the process is awake (`Clock::awake`),
+/// counted from the last time an operator has moved one: who looks at the pages of a class soon after filling it finds them where they were.
+const DEBT_STAYS_S: u32 = 30;
+/// The mode in which they do.
+const AGGRESSIVE: u32 = 2;
+
+/// A move that an operator wants.
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    from: Source,
+    to: usize,
+}
+
+/// The mover as others see it.
+#[derive(Default)]
+pub struct Mover {
+    state: Mutex<State>,
+    wakeup: Wakeup,
+    last_busy: AtomicU8,
+}
+
+#[derive(Default)]
+struct State {
+    wanted: Option<Request>,
+    running: bool,
+}
+
+/// A move to carry out.
+#[derive(Clone, Copy)]
+struct Plan {
+    from: Source,
+    to: usize,
+    /// Whether items may be given up for it.
+    evict: bool,
+    /// Whether nobody has asked for it.
+    by_itself: bool,
+}
+
+/// Why a request is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// Another move is under way.
+    Busy,
+    /// It is impossible.
+    Impossible(MoveRefused),
+}
+
+impl Mover {
+    /// Whether a page is on its way.
+    pub fn is_running(&self) -> bool {
+        let state = self.state.lock().unwrap();
+        state.running || state.wanted.is_some()
+    }
+
+    /// The state of the last chunk that was busy.
+    pub fn last_busy(&self) -> Chunk {
+        Chunk::from_number(self.last_busy.load(Relaxed))
+    }
+
+    /// Forgets it.
+    pub fn reset(&self) {
+        self.last_busy.store(Chunk::None as u8, Relaxed);
+    }
+}
+
+impl Server {
+    /// Asks for a page to be moved.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn request_move(&self, from: Source, to: usize) -> Result<(), Refused> {
+        let mut state = self.mover.state.lock().unwrap();
+        if from == Source::Class(to) {
+            return Err(Refused::Impossible(MoveRefused::Same));
+        }
+        if state.running || state.wanted.is_some() {
+            return Err(Refused::Busy);
+        }
+        let from = self
+            .store
+            .check_move(from, to)
+            .map_err(Refused::Impossible)?;
+        state.wanted = Some(Request {
+            from: Source::Class(from),
+            to,
+        });
+        drop(state);
+        self.mover.wakeup.ring();
+        Ok(())
+    }
+}
+
+/// Moves pages until the process ends.
+pub fn run(server: &Server) {
+    let mut local = server.add_thread();
+    local.set_observer(Some(server.log.recorder()));
+    let mut thread = Thread {
+        server,
+        local,
+        automover: Automover::new(terms(server)),
+        moved_s: 0,
+        debt_s: 0,
+        rounds: 0,
+    };
+    loop {
+        if !thread.round() {
+            let pause = thread.pause();
+            server.mover.wakeup.wait(pause);
+        }
+    }
+}
+
+/// Pages of a class whose memory goes back to the system in a round, at most.
+const RESTED_MAX: usize = 64;
+
+/// The thread's own state.
+struct Thread<'s> {
+    server: &'s Server,
+    local: Local,
+    automover: Automover,
+    /// Clock second of the last move between classes that was its own idea.
+    moved_s: u32,
+    /// How long the process had been awake when pages beyond the limit began to be there, or an
+    /// operator last moved any.
+    debt_s: u32,
+    rounds: u32,
+}
+
+impl Thread<'_> {
+    fn pause(&self) -> Duration {
+        if self.server.settings.slab_automove.get() == AGGRESSIVE {
+            EAGER
+        } else if self.rounds < QUICK_ROUNDS {
+            QUICK
+        } else {
+            SLOW
+        }
+    }
+
+    /// Carries out a move, if one is wanted or useful; false: there was none.
+    fn round(&mut self) -> bool {
+        self.rounds = self.rounds.saturating_add(1);
+        let wanted = {
+            let mut state = self.server.mover.state.lock().unwrap();
+            let wanted = state.wanted.take();
+            state.running = wanted.is_some();
+            wanted
+        };
+        if let Some(Request { from, to }) = wanted {
+            let plan = Plan {
+                from,
+                to,
+                evict: true,
+                by_itself: false,
+            };
+            self.carry_out(plan);
+            self.server.mover.state.lock().unwrap().running = false;
+            self.debt_s = self.server.store.clock.awake();
+            return true;
+        }
+        let Some(plan) = self.own_idea() else {
+            return false;
+        };
+        {
+            let mut state = self.server.mover.state.lock().unwrap();
+            if state.wanted.is_some() {
+                return true; // an operator comes first
+            }
+            state.running = true;
+        }
+        let done = self.carry_out(plan);
+        self.server.mover.state.lock().unwrap().running = false;
+        done
+    }
+
+    /// A move that nobody has asked for.
+    fn own_idea(&mut self) -> Option<Plan> {
+        let plan = |from, to, evict| Plan {
+            from,
+            to,
+            evict,
+            by_itself: true,
+        };
+        let store = &self.server.store;
+        let mode = self.server.settings.slab_automove.get();
+        store.clock.update();
+        let (now, awake_s) = (store.clock.now(), store.clock.awake());
+        if mode == 0 || store.debt() == 0 {
+            self.debt_s = awake_s;
+        }
+        store.ask_for_pages(mode == AGGRESSIVE);
+        if mode == 0 {
+            return None;
+        }
+        if self.automover.terms() != terms(self.server) {
+            self.automover = Automover::new(terms(self.server));
+        }
+        if let Some(class) = store.take_page_wanted() {
+            return Some(plan(Source::Any, class, true));
+        }
+        if now == self.moved_s {
+            return None;
+        }
+        let sights = sights(self.server);
+        let full = store.is_full();
+        let pays =
+            self.server.settings.evict && awake_s.saturating_sub(self.debt_s) >= DEBT_STAYS_S;
+        let decision = self.automover.look(&sights, full);
+        self.rest_free_pages(&sights);
+        match decision {
+            Decision::Free(class) => Some(plan(Source::Class(class), 0, false)),
+            Decision::Move { from, to } => {
+                self.moved_s = now;
+                Some(plan(Source::Class(from), to, full))
+            }
+            // What classes got beyond the limit is paid back, but not by refusing items.
+            Decision::Stay if pays => {
+                self.moved_s = now;
+                oldest(&sights).map(|class| plan(Source::Class(class), 0, true))
+            }
+            Decision::Stay => None,
+        }
+    }
+
+    /// Memory that was needed once and is free now goes back to the system, as far as it is whole
+    /// pages of classes that have been quiet; not if an operator has asked for memory to be there.
+    fn rest_free_pages(&self, sights: &[Sight]) {
+        let settings = &self.server.settings;
+        if settings.lock_memory || settings.large_pages {
+            return;
+        }
+        for class in self.automover.quiet(sights) {
+            self.server.store.rest_free_pages(class, RESTED_MAX);
+        }
+    }
+
+    /// Moves a page; false if it stays where it is.
+    fn carry_out(&mut self, plan: Plan) -> bool {
+        let store = &self.server.store;
+        let emptiest = plan.by_itself && plan.to == 0;
+        let begun = store.begin_move(plan.from, plan.to, plan.evict, emptiest);
+        if plan.by_itself {
+            self.tell(plan, begun.as_ref().ok());
+        }
+        let Ok(mut moving) = begun else {
+            return false;
+        };
+        let done = self.repeat_passes(&mut moving, plan);
+        if !done {
+            store.abandon_move(&moving);
+        }
+        // What it has evicted for its copies wants no page in return.
+        store.take_page_wanted();
+        store.give_back(&self.local);
+        let thread = &self.local.counters.thread;
+        thread.slab_reassign_rescues.add(moving.done.rescues);
+        thread
+            .slab_reassign_chunk_rescues
+            .add(moving.done.chunk_rescues);
+        thread
+            .slab_reassign_inline_reclaim
+            .add(moving.done.inline_reclaim);
+        thread
+            .slab_reassign_busy_deletes
+            .add(moving.done.busy_deletes);
+        thread.slab_reassign_busy_nomem.add(moving.done.busy_nomem);
+        thread.slabs_moved.add(u64::from(done));
+        done
+    }
+
+    /// Tells those who watch of a move that nobody has asked for.
+    fn tell(&self, plan: Plan, begun: Option<&Move>) {
+        let from = match (begun, plan.from) {
+            (Some(moving), _) => moving.from as i64,
+            (None, Source::Class(class)) => class as i64,
+            (None, Source::Any) => -1,
+        };
+        let (to, state) = (plan.to, if begun.is_some() { "ok" } else { "fail" });
+        self.local.tell_system(&format_args!(
+            "type=slab_move src={from} dst={to} state={state}"
+        ));
+    }
+
+    fn repeat_passes(&mut self, moving: &mut Move, plan: Plan) -> bool {
+        let store = &self.server.store;
+        let mut pause_us = 1;
+        let evicts = self.server.settings.evict;
+        // With -M a class that is full has no memory for copies, and will have none.
+        let passes_max = if plan.by_itself || !evicts {
+            PASSES_OWN_MAX
+        } else {
+            PASSES_MAX
+        };
+        for pass in 0..passes_max {
+            let stuck = pass >= STUCK_PASSES;
+            let outcome = {
+                let _at_work = self.server.at_work();
+                store.catch_up(&mut self.local);
+                store.move_pass(&mut self.local, moving, stuck)
+            };
+            match outcome {
+                Pass::Done => return true,
+                Pass::Busy(count, status) => {
+                    let thread = &self.local.counters.thread;
+                    thread.slab_reassign_busy_items.add(count);
+                    self.server.mover.last_busy.store(status as u8, Relaxed);
+                    // There is nothing to wait for, or not without giving something up.
+                    if count == 0 || !plan.evict && moving.done.busy_nomem > 0 {
+                        return false;
+                    }
+                }
+            }
+            sleep(Duration::from_micros(pause_us));
+            pause_us = (pause_us * 2).min(PAUSE_MAX_US);
+        }
+        false
+    }
+}
+
+fn terms(server: &Server) -> Terms {
+    Terms {
+        ratio: server.settings.slab_automove_ratio.get(),
+        window: server.settings.slab_automove_window.get(),
+    }
+}
+
+/// What the judge is to know of every class.
+fn sights(server: &Server) -> Vec<Sight> {
+    let store = &server.store;
+    let classes = store.classes();
+    let usages = store.class_usages();
+    let sight = |class| {
+        let usage: ClassUsage = usages[class];
+        let events = store.list_events(class);
+        Sight {
+            evicted: events.evicted,
+            out_of_memory: events.outofmemory,
+            age_s: store.list_state(class).ages[Segment::Cold as usize].tail_s,
+            free_chunks: usage.free,
+            per_page: classes.per_page(class) as u64,
+            pages: usage.pages,
+        }
+    };
+    std::iter::once(Sight::default())
+        .chain(classes.ids().map(sight))
+        .collect()
+}
+
+/// The class that misses a page least.
+fn oldest(sights: &[Sight]) -> Option<usize> {
+    (1..sights.len())
+        .filter(|&class| sights[class].pages > 1)
+        .max_by_key(|&class| sights[class].age_s)
+}
