@@ -116,9 +116,9 @@ impl<'s> Connection<'s> {
         let state = match self.session.awaits() {
             Awaits::Dump => State::Watch,
             _ if self.is_blocked() => State::Blocked,
-            Awaits::Command => State::Read,
+            Awaits::Command | Awaits::Reply => State::Read,
             Awaits::Value => State::Value,
-            Awaits::Swallow => State::Swallow,
+            Awaits::Discard => State::Swallow,
         };
         self.seat.set_state(state);
         if self.session.take_commanded() {
