@@ -8,13 +8,13 @@
 
 #![forbid(unsafe_code)]
 
+use super::inbox::{Message, Sender};
 use super::sockets::Listening;
 use crate::server::Server;
 use crate::server::conns::{Kind, Seat};
 use crate::settings::Protocol;
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Events, Watch};
-use crate::sys::handover::Giver;
 use crate::sys::process::{self, Signal, SignalFd};
 use crate::sys::{io, socket};
 use crate::wire::reply::TOO_MANY_CONNECTIONS;
@@ -39,7 +39,7 @@ pub struct Listener<'s> {
     epoll: Epoll,
     _seats: Vec<Seat<'s>>,
     listening: Vec<Listening>,
-    workers: Arc<[Giver]>,
+    workers: Arc<[Sender]>,
     next_worker: usize,
     /// The network queue of each of the first workers; shorter than `-N` until all are known.
     napi_ids: Vec<u32>,
@@ -62,7 +62,7 @@ impl<'s> Listener<'s> {
     pub fn new(
         server: &'s Server,
         listening: Vec<Listening>,
-        workers: Arc<[Giver]>,
+        workers: Arc<[Sender]>,
         signals: SignalFd,
     ) -> Result<Listener<'s>> {
         let epoll = Epoll::new()?;
@@ -153,7 +153,7 @@ impl<'s> Listener<'s> {
     pub fn stop_workers(&self) {
         for worker in self.workers.iter() {
             // A worker that is gone needs no telling.
-            let _ = worker.stop();
+            let _ = worker.send(Message::Stop);
         }
     }
 
@@ -202,7 +202,8 @@ impl<'s> Listener<'s> {
             let next = (self.next_worker + 1) % self.workers.len();
             std::mem::replace(&mut self.next_worker, next)
         });
-        if self.workers[worker].give(client, protocol as u32).is_err() {
+        let message = Message::Client(client, protocol);
+        if self.workers[worker].send(message).is_err() {
             self.server.connections.closed();
         }
     }

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 use super::connection::{Connection, Input, Received};
+use super::inbox::{Inbox, Message, Sender, inbox};
 use super::sockets::Listening;
 use super::stash::Stash;
 use super::udp::{Datagrams, Tools};
@@ -25,7 +26,6 @@ use crate::server::log::{Admission, Reason, Recorder};
 use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
-use crate::sys::handover::{self, Giver, Message, Taker};
 use crate::sys::process;
 use crate::sys::socket::{self, Address};
 use crate::wire::Put;
@@ -48,15 +48,17 @@ const REQUESTS_DEFAULT: usize = 20;
 /// Replies that one buffer of `-o read_buf_mem_limit` has room for, as C memcached has it.
 const REPLIES_PER_BUFFER: u32 = 18;
 
-/// The token of the pipe.
-const PIPE: u64 = u64::MAX;
+/// The token of the inbox.
+const INBOX: u64 = u64::MAX;
 /// The token of the first UDP socket; those of others are below it.
-const DATAGRAMS: u64 = PIPE - 1;
+const DATAGRAMS: u64 = INBOX - 1;
 /// A worker's own state.
 pub struct Worker<'s> {
     server: &'s Server,
     epoll: Epoll,
-    pipe: Taker,
+    inbox: Inbox,
+    /// Memory for messages.
+    messages: Vec<Message>,
     clients: Clients<'s>,
     datagrams: Vec<Datagrams<'s>>,
     /// Who has more to do.
@@ -93,20 +95,28 @@ enum Outcome {
     Watching(Admission),
 }
 
+/// Whether a worker goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    On,
+    Ends,
+}
+
 impl<'s> Worker<'s> {
-    /// A worker and the listener's end of it.
+    /// A worker, and what other threads send it messages with.
     ///
     /// # Errors
     /// The process has no more descriptors.
-    pub fn new(server: &'s Server) -> Result<(Worker<'s>, Giver)> {
+    pub fn new(server: &'s Server) -> Result<(Worker<'s>, Sender)> {
         let epoll = Epoll::new()?;
-        let (giver, taker) = handover::pair()?;
-        epoll.add(taker.as_fd().as_raw_fd(), PIPE, Watch::Readable)?;
+        let (sender, inbox) = inbox()?;
+        epoll.add(inbox.as_fd().as_raw_fd(), INBOX, Watch::Readable)?;
         let requests = server.settings.requests_per_event as usize;
         let worker = Worker {
             server,
             epoll,
-            pipe: taker,
+            inbox,
+            messages: Vec::new(),
             clients: Clients::default(),
             datagrams: Vec::new(),
             queue: VecDeque::new(),
@@ -130,7 +140,7 @@ impl<'s> Worker<'s> {
             held: 0,
             idle_due_s: 0,
         };
-        Ok((worker, giver))
+        Ok((worker, sender))
     }
 
     /// Takes a UDP socket; other workers may read it as well.
@@ -165,10 +175,9 @@ impl<'s> Worker<'s> {
             }
             for index in 0..events.len() {
                 let event = events.get(index);
-                if event.token == PIPE {
-                    if !self.take_clients() {
-                        self.server.store.retire(self.local);
-                        return;
+                if event.token == INBOX {
+                    if self.take_messages() == Going::Ends {
+                        return self.end();
                     }
                 } else if let Some(socket) =
                     self.datagrams.get_mut((DATAGRAMS - event.token) as usize)
@@ -215,22 +224,31 @@ impl<'s> Worker<'s> {
         }
     }
 
-    /// Reads the pipe; false if the worker is to end.
-    fn take_clients(&mut self) -> bool {
-        let mut clients = Vec::new();
-        let (mut sweep, mut stop) = (false, false);
-        self.pipe.take(|message| match message {
-            Message::Descriptor(socket, note) => clients.push((socket, note)),
-            Message::Sweep => sweep = true,
-            Message::Stop => stop = true,
-        });
-        for (socket, note) in clients {
-            self.add_client(socket, Protocol::ALL[note as usize]);
+    /// Does what the messages of other threads ask for.
+    fn take_messages(&mut self) -> Going {
+        let mut messages = std::mem::take(&mut self.messages);
+        self.inbox.receive(&mut messages);
+        let mut going = Going::On;
+        for message in messages.drain(..) {
+            match message {
+                Message::Client(socket, protocol) => self.add_client(socket, protocol),
+                Message::Sweep => self.close_idle(),
+                Message::Stop => going = Going::Ends,
+            }
         }
-        if sweep {
-            self.close_idle();
-        }
-        !stop
+        self.messages = messages;
+        going
+    }
+
+    /// Gives back what the worker has. The connections it had, and those that it has not received,
+    /// are closed.
+    fn end(self) {
+        let unreceived = self.inbox.close();
+        let is_client = |message: &&Message| matches!(message, Message::Client(..));
+        let count = self.clients.iter().count() + unreceived.iter().filter(is_client).count();
+        drop((self.clients, unreceived));
+        (0..count).for_each(|_| self.server.connections.closed());
+        self.server.store.retire(self.local);
     }
 
     /// Closes who has been silent for more than the timeout. While the process was stopped
