@@ -10,13 +10,14 @@
 
 use super::inbox::{Message, Sender};
 use super::sockets::Listening;
+use super::stream::Stream;
 use crate::server::Server;
 use crate::server::conns::{Kind, Seat};
 use crate::settings::Protocol;
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Events, Watch};
 use crate::sys::process::{self, Signal, SignalFd};
-use crate::sys::{io, socket};
+use crate::sys::socket;
 use crate::wire::reply::TOO_MANY_CONNECTIONS;
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -190,8 +191,8 @@ impl<'s> Listener<'s> {
         let thread = &self.local.counters.thread;
         let limit = settings.connections_max as i32 - 1;
         if settings.maxconns_fast && client.as_raw_fd() >= limit {
-            // It is told if it can be told at once; it is closed in any case.
-            let _ = io::send(client.as_raw_fd(), TOO_MANY_CONNECTIONS);
+            // If the line cannot be sent at once the client is closed without it.
+            let _ = Stream::Plain(client).send(TOO_MANY_CONNECTIONS);
             thread.rejected_connections.add(1);
             return;
         }

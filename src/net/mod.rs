@@ -11,6 +11,7 @@
 //! | `listener`   | the first thread: accepts, hands over, ticks, obeys signals  |
 //! | `inbox`      | what other threads have for a worker                        |
 //! | `worker`     | a thread with an epoll loop and all connections it was given |
+//! | `stream`     | the way to a peer: receive, send                            |
 //! | `stash`      | input that waits for the rest of its request                 |
 //! | `udp`        | requests in datagrams                                       |
 //! | `logger`     | the thread that sends lines to watchers                     |
@@ -29,5 +30,6 @@ pub mod logger;
 mod models;
 pub mod sockets;
 mod stash;
+mod stream;
 pub mod udp;
 pub mod worker;

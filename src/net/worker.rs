@@ -14,10 +14,11 @@
 
 #![forbid(unsafe_code)]
 
-use super::connection::{Connection, Input, Received};
+use super::connection::{Connection, Input};
 use super::inbox::{Inbox, Message, Sender, inbox};
 use super::sockets::Listening;
 use super::stash::Stash;
+use super::stream::Stream;
 use super::udp::{Datagrams, Tools};
 use crate::commands::{Awaits, Batch, Context, GREETING, Next, Output, Session, no_place};
 use crate::server::Server;
@@ -27,7 +28,7 @@ use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::Local;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
 use crate::sys::process;
-use crate::sys::socket::{self, Address};
+use crate::sys::socket::Address;
 use crate::wire::Put;
 use crate::wire::buffer::READ_BUFFER_LEN;
 use std::collections::VecDeque;
@@ -280,7 +281,8 @@ impl<'s> Worker<'s> {
     }
 
     fn add_client(&mut self, socket: OwnedFd, protocol: Protocol) {
-        let fd = socket.as_raw_fd();
+        let stream = Stream::Plain(socket);
+        let fd = stream.fd();
         if self.server.settings.verbosity.get() > 1 {
             match protocol {
                 Protocol::Auto => log!("<{fd} new auto-negotiating client connection"),
@@ -288,7 +290,7 @@ impl<'s> Worker<'s> {
                 Protocol::Binary => log!("<{fd} new binary client connection."),
             }
         }
-        let address = socket::peer_address(&socket).unwrap_or(Address::Unnamed);
+        let address = stream.peer_address().unwrap_or(Address::Unnamed);
         self.server.store.catch_up(&mut self.local);
         let clock = &self.server.store.clock;
         let seat = self
@@ -301,7 +303,7 @@ impl<'s> Worker<'s> {
         let session = Session::new(&self.server.settings, protocol);
         let token = self
             .clients
-            .insert(Connection::new(socket, seat, session, clock.awake()));
+            .insert(Connection::new(stream, seat, session, clock.awake()));
         if self.epoll.add(fd, token, Watch::Edges).is_err() {
             self.close(token, Reason::Error);
         }
@@ -332,9 +334,8 @@ impl<'s> Worker<'s> {
             self.held -= client.held;
             // Registered with this worker, or its events would go on coming.
             let _ = self.epoll.remove(client.fd());
-            self.server
-                .log
-                .admit(admission, client.into_watcher(), GREETING);
+            let Stream::Plain(socket) = client.into_watcher();
+            self.server.log.admit(admission, socket, GREETING);
         }
     }
 
@@ -421,15 +422,12 @@ impl<'s> Worker<'s> {
             return Ok(Outcome::Waiting);
         }
         match client.receive(&mut self.local, &mut self.read_buffer) {
-            Ok(Received { total: 0, .. }) => Ok(Outcome::Closed(Reason::Normal)),
-            Ok(Received {
-                total,
-                input,
-                drained,
-            }) => {
-                self.local.counters.thread.bytes_read.add(total as u64);
+            Ok((received, _)) if received.len == 0 => Ok(Outcome::Closed(Reason::Normal)),
+            Ok((received, input)) => {
+                let bytes_read = &self.local.counters.thread.bytes_read;
+                bytes_read.add(received.len as u64);
                 // A client that has hung up is read to the end, where it is closed.
-                let drained = drained && !client.hung_up;
+                let drained = received.drained && !client.hung_up;
                 self.handle(token, input, drained, others)
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
