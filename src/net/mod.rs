@@ -27,7 +27,7 @@ pub mod inbox;
 pub mod listener;
 pub mod logger;
 #[cfg(all(test, loom))]
-mod models;
+mod loom_models;
 pub mod sockets;
 mod stash;
 mod stream;

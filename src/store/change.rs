@@ -1,63 +1,14 @@
 //! Changing what is there: arithmetic, removing, and marking as stale.
 
+use super::engine::Store;
+use super::found::Found;
+use super::held::{Held, Keeping};
 use super::item::{ItemId, state};
-use super::moment::{Held, Keeping};
-use super::read::Found;
 use super::table::Slot;
-use super::write::{Meta, Mode, Outcome, Terms};
-use super::{Local, Store};
+use super::terms::{Change, Meta, Mode, NoChange, Outcome, Removal, Terms};
+use super::thread_state::Local;
 use crate::digits::{self, U64_LEN_MAX};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
-
-/// What is to be done with a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// By how much.
-    pub delta: u64,
-    /// Up, modulo 2^64, or down, to 0 at most.
-    pub increment: bool,
-    /// The cas id that the item must have; 0 for any.
-    pub compare: Option<u64>,
-    /// The id that it gets, 0 for the next one.
-    pub cas: u64,
-    /// The number that is stored if there is none.
-    pub create: Option<u64>,
-}
-
-/// Why a number was not changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoChange {
-    /// No such key.
-    NotFound,
-    /// Another cas id.
-    Exists,
-    /// What is there is not a number.
-    NotNumeric,
-    /// The number has grown and there is no memory.
-    NoMemory,
-    /// There is no memory for a new item.
-    NoMemoryForNew,
-}
-
-/// How an item is to be removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Removal {
-    /// The cas id that it must have.
-    pub compare: Option<u64>,
-    /// Whether another id is not counted as a miss.
-    pub mismatch_uncounted: bool,
-    /// It stays, marked as stale, with a new cas id.
-    pub stale: bool,
-    /// It stays, with an empty value and these client flags.
-    pub empty: Option<u32>,
-    /// The expiry of what stays. Without: an emptied item never expires, one that is only
-    /// stale keeps its own.
-    pub expires_s: Option<u32>,
-    /// The cas id of what stays, 0 for the next one if it is stale, else its own.
-    pub cas: u64,
-    /// By which name observers are told of it; none, and they are not.
-    pub told_as: Option<&'static str>,
-}
 
 /// Longest value that is taken for a number. The longest number has 20 digits; zeros may stand
 /// before it and blanks after it, but a client could make others wait with megabytes of them.
@@ -158,30 +109,6 @@ impl Store {
             self.set_cas(id, change.cas);
         }
         Ok(done(Found::new(self, id, stripe), seed, true))
-    }
-
-    /// Links a new small item under a key that is not there.
-    pub(super) fn link_new(
-        &self,
-        local: &mut Local,
-        key_stripe: &Held<'_>,
-        key: &[u8],
-        hash: u64,
-        meta: Meta,
-        value: &[u8],
-    ) -> Option<ItemId> {
-        let keeping = Keeping {
-            held: key_stripe,
-            id: None,
-        };
-        let id = self.allocate_item(local, key, meta, value.len(), Some(keeping))?;
-        // SAFETY: the item is ours, and was allocated for this length.
-        unsafe { self.write_value(id, 0, value) };
-        if self.link(local, key_stripe, hash, id) {
-            return Some(id);
-        }
-        self.release(Some(local), id);
-        None
     }
 
     /// Writes a number in the place of the old one, or puts a new item there.

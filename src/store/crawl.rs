@@ -6,43 +6,18 @@
 //! stays there all the time exactly once, whatever others do meanwhile; it puts no mark of its
 //! own into any list. The threads that crawl, and their pace, are the callers'.
 
-use super::item::ItemId;
+use super::cache_line::{CACHE_LINE, prefetch};
+use super::classes::{CLASSES_MAX, ClassSet};
+use super::engine::Store;
+use super::found::Found;
+use super::item::{ItemId, state};
 use super::lru::{List, Mark, Segment};
-use super::read::Found;
-use super::{CACHE_LINE, CLASSES_MAX, Local, Store, Walk};
+use super::table::Walk;
+use super::thread_state::Local;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Minutes that are told apart in a histogram.
 pub const MINUTES: usize = 60;
-
-/// A set of classes: bit *n* is class *n*.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ClassSet(pub u64);
-
-impl ClassSet {
-    /// Every class.
-    pub const ALL: ClassSet = ClassSet(u64::MAX);
-
-    /// Whether `class` is in it.
-    pub fn has(self, class: usize) -> bool {
-        self.0 >> class & 1 != 0
-    }
-
-    /// Puts `class` in.
-    pub fn insert(&mut self, class: usize) {
-        self.0 |= 1 << class;
-    }
-
-    /// Takes `class` out.
-    pub fn remove(&mut self, class: usize) {
-        self.0 &= !(1 << class);
-    }
-
-    /// Whether there is none in it.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-}
 
 /// How soon the items of a class expire.
 #[derive(Clone, Debug)]
@@ -147,7 +122,7 @@ impl Store {
             if let Some(slot) = stripe.find(hash, |found| found == id) {
                 histograms[class].reclaimed += 1;
                 local.counters.class[class].crawler_reclaimed.add(1);
-                if !flushed && !header.has(super::state::FETCHED) {
+                if !flushed && !header.has(state::FETCHED) {
                     self.lru.class(class).events.expired_unfetched += 1;
                 }
                 self.unlink(local, &stripe, hash, slot);
@@ -220,7 +195,7 @@ impl Store {
                 key.len(),
                 Listed {
                     key: &[],
-                    is_key_binary: header.has(super::state::KEY_BINARY),
+                    is_key_binary: header.has(state::KEY_BINARY),
                     value_len: header.value_len(),
                     expires_s: header.expires_s.load(Relaxed),
                 },
@@ -233,7 +208,7 @@ impl Store {
     /// Fetches the headers of a row's items together, not one after the other.
     fn fetch(&self, found: &[(ItemId, u8)]) {
         for (id, _) in found {
-            self.arena.prefetch(*id, CACHE_LINE, super::prefetch);
+            self.arena.prefetch(*id, CACHE_LINE, prefetch);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Memory for a new item: a free chunk, a new page, or the place of an old item.
 
+use super::engine::Store;
+use super::held::Keeping;
 use super::item::{Header, ItemId, state};
 use super::lru::{Lists, Segment};
-use super::moment::{Keeping, Moment};
 use super::tail::{Fate, Walk, Walked};
-use super::{Local, Store};
+use super::thread_state::Local;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Rounds per allocation; each may remove one living item.
@@ -124,7 +125,7 @@ impl Store {
         if found.is_none() || !self.evict {
             let mut lists = self.lru.class(choice.first(self));
             lists.events.outofmemory += u64::from(found.is_none());
-            if !self.evict && Moment::under(self, &*lists).division().is_segmented() {
+            if !self.evict && self.moment_under(&*lists).division().is_segmented() {
                 // The walks do not count here: how many there are is chance, for the maintainer
                 // sorts the same lists. A hopeless attempt has as many rounds as there may be.
                 lists.events.direct_reclaims += if found.is_some() { 1 } else { ROUNDS };

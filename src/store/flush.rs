@@ -11,41 +11,28 @@
 //! A delayed flush is a clock second at which the first thread that notices begins the epoch.
 //! There is one; each flush replaces the last one's, unless the second of that has begun.
 
-use super::table::EPOCHS;
-use super::{Local, Store, Walk};
-use crate::sys::sync::atomic::{
-    AtomicU32,
-    Ordering::{Acquire, Relaxed, Release},
-};
-use crate::sys::sync::{Mutex, MutexGuard};
+use super::engine::Store;
+use super::table::{EPOCHS, Walk};
+use super::terms::FlushTime;
+use super::thread_state::Local;
+use crate::sys::sync::MutexGuard;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// Parts that the stripes are walked in, one a flush. They divide the epochs: a part that is
 /// not walked between two flushes of one epoch would show what is older again.
 const PARTS: usize = 85;
 const _: () = assert!((EPOCHS as usize).is_multiple_of(PARTS) && PARTS < EPOCHS as usize);
 
-/// The flush to come.
-#[derive(Default)]
-pub(super) struct Flush {
-    /// Clock second of the pending flush, 0 for none. Written under the mutex.
-    due_s: AtomicU32,
-    /// Held while a flush is asked for or happens: two do not begin the same epoch, and one that
-    /// becomes due does not take the place of one that has just been asked for.
-    one_at_a_time: Mutex<()>,
-}
-
-/// When to flush.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlushTime {
-    /// Everything stored so far.
-    Now,
-    /// Everything that is stored when this clock second begins.
-    At(u32),
-    /// Not at all: a pending flush is forgotten.
-    Never,
-}
-
 impl Store {
+    /// Brings the clock up to date, and carries out a flush that has become due: for a thread that
+    /// has waited, before it looks at items. What they mean to it is then what they mean now,
+    /// though the thread that ticks may not have run since.
+    #[inline]
+    pub fn catch_up(&self, local: &mut Local) {
+        self.clock.update();
+        self.flush_if_due(local);
+    }
+
     /// [`flush_and_note`](Store::flush_and_note) without a note.
     #[cfg(test)]
     pub fn flush(&self, local: &mut Local, when: FlushTime) {

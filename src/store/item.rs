@@ -148,7 +148,7 @@ pub const HEADER_LEN: usize = 32;
 /// Bytes of a cas.
 pub const CAS_LEN: usize = 8;
 
-// (The atomics of loom are larger: see `checked`.)
+// (The atomics of loom are larger: see `loom_twins`.)
 #[cfg(not(loom))]
 const _: () = {
     use std::mem::{offset_of, size_of};

@@ -6,12 +6,14 @@
 //! pin. Otherwise all begins anew. Where others change it all the time that would have no end, so
 //! after a few tries the copy is made under the stripe, as arithmetic does.
 
+use super::draft::Draft;
+use super::engine::Store;
+use super::found::REFS_MAX;
+use super::held::{Held, Keeping};
 use super::item::ItemId;
-use super::moment::{Held, Keeping};
-use super::read::REFS_MAX;
 use super::table::Slot;
-use super::write::{Draft, Meta, Mode, Outcome, Stored, Terms};
-use super::{Local, Store};
+use super::terms::{Meta, Mode, Outcome, Stored, Terms};
+use super::thread_state::Local;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// How often the joined value is built without the stripe: each time may be for nothing.

@@ -3,11 +3,14 @@
 //!
 //! The thread itself, its sleep and its pace, are the caller's (`ops::maintainer`).
 
-use super::item::{Header, ItemId, state};
+use super::engine::Store;
+use super::item::{Header, state};
 use super::lru::{Lists, Segment};
-use super::moment::{Held, Moment};
+use super::moment::Moment;
+use super::table::Slot;
 use super::tail::{Fate, Walk, Walked};
-use super::{Local, Store};
+use super::thread_state::Local;
+use crate::counters::ListTotals;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Items that one visit to a class moves out of each kind of list at most. Short visits: where
@@ -61,6 +64,15 @@ pub struct ListAges {
     pub tail_s: u32,
 }
 
+/// What `stats items` shows of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListState {
+    /// Its lists, in the order of [`Segment::ALL`].
+    pub ages: [ListAges; 4],
+    /// Seconds that the last victim had not been accessed.
+    pub evicted_s: u32,
+}
+
 impl Store {
     /// Visits a class once: expired items at the tails go, HOT and WARM shrink to their bounds,
     /// COLD gives back what is in use.
@@ -69,7 +81,7 @@ impl Store {
         if lists.len() == 0 {
             return Juggled::default();
         }
-        let moment = Moment::under(self, &*lists);
+        let moment = self.moment_under(&*lists);
         let (hot, warm) = if moment.division().is_segmented() {
             self.bounds(&lists, moment, tuning)
         } else {
@@ -197,7 +209,7 @@ impl Store {
     fn bump(&self, hash: u64, id: u64) {
         let stripe = self.hold(hash);
         let moment = stripe.moment();
-        let Some(super::Slot { id, .. }) = stripe.find(hash, |found| found.raw() == id) else {
+        let Some(Slot { id, .. }) = stripe.find(hash, |found| found.raw() == id) else {
             return;
         };
         let header = self.header(id);
@@ -211,18 +223,26 @@ impl Store {
         }
     }
 
-    /// Gives an item that is linked under `key` a new expiry. A temporary one whose life has
-    /// become long leaves TEMP, where nothing is ever given up.
-    pub(super) fn retime(&self, key: &Held<'_>, id: ItemId, expires_s: u32) {
-        let header = self.header(id);
-        header.expires_s.store(expires_s, Relaxed);
-        if header.segment() == Segment::Temp as usize {
-            let moment = key.moment();
-            let entrance = moment.division().entrance(expires_s, moment.now_s());
-            if entrance != Segment::Temp {
-                let lists = &mut *self.lru.class(header.class());
-                lists.relocate(&self.arena, id, entrance);
-            }
+    /// What has happened to the items of a class's lists.
+    pub fn list_events(&self, class: usize) -> ListTotals {
+        let mut sum = ListTotals::default();
+        sum.add(&self.lru.class(class).events);
+        sum
+    }
+
+    /// How many items a class's lists hold, and how old they are.
+    pub fn list_state(&self, class: usize) -> ListState {
+        let lists = self.lru.class(class);
+        ListState {
+            ages: self.ages(&lists, self.moment_under(&*lists)),
+            evicted_s: lists.evicted_time_s,
+        }
+    }
+
+    /// Forgets how old the last victims were.
+    pub fn reset_evicted_time(&self) {
+        for class in self.slabs.classes.ids() {
+            self.lru.class(class).evicted_time_s = 0;
         }
     }
 }

@@ -15,9 +15,10 @@
 //! fits what is left.
 
 use super::arena::Part;
+use super::engine::Store;
+use super::held::Keeping;
 use super::item::{HEADER_LEN, ItemId, state};
-use super::moment::Keeping;
-use super::{Local, Store};
+use super::thread_state::Local;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -17,10 +17,11 @@
 //! up, is the caller's business (`ops::mover`).
 
 use super::arena::{PAGE_LEN, Part};
+use super::engine::Store;
+use super::held::{Held, Keeping};
 use super::item::{HEADER_LEN, ItemId, state};
-use super::moment::{Held, Keeping};
 use super::table::Slot;
-use super::{Local, Store};
+use super::thread_state::Local;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// Items that are given up at most to make room for one copy.

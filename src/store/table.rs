@@ -40,6 +40,7 @@ mod rows;
 mod walk;
 mod word;
 
+use super::cache_line::{prefetch, prefetch_to_write};
 use super::item::ItemId;
 use super::locks::RawLock;
 use super::space::{Plain, Space};
@@ -230,9 +231,9 @@ impl Table {
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {
         let state = &self.stripes[self.index_of(hash)];
-        super::prefetch_to_write(std::ptr::from_ref(state).cast());
+        prefetch_to_write(std::ptr::from_ref(state).cast());
         if let Some(bucket) = self.main.get(self.place_of(hash)) {
-            super::prefetch(std::ptr::from_ref(bucket).cast());
+            prefetch(std::ptr::from_ref(bucket).cast());
         }
     }
 
@@ -271,7 +272,7 @@ impl Table {
             return Peek::Nothing;
         };
         if let Some(node) = self.nodes.get(node) {
-            super::prefetch(std::ptr::from_ref(node).cast());
+            prefetch(std::ptr::from_ref(node).cast());
         }
         Peek::Spilled
     }
@@ -785,6 +786,6 @@ impl Drop for Stripe<'_> {
 }
 
 #[cfg(all(test, loom))]
-mod models;
+mod loom_models;
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -6,10 +6,12 @@
 //! the guard of that one: else it could get no memory from its neighbours.) What is dead is
 //! removed; of the rest the caller decides.
 
+use super::engine::Store;
+use super::held::Keeping;
 use super::item::{Header, ItemId, state};
 use super::lru::{List, Lists, Segment};
-use super::moment::{Keeping, Moment};
-use super::{Local, Store};
+use super::moment::Moment;
+use super::thread_state::Local;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Items that a walk looks at without moving them.

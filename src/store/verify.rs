@@ -5,9 +5,11 @@
 //! In tests and debug builds only.
 
 use super::arena::PAGE_LEN;
-use super::item::{ItemId, state};
+use super::classes::CLASSES_MAX;
+use super::engine::Store;
+use super::item::{ItemId, accounted_len, state};
 use super::lru::{List, Segment};
-use super::{CLASSES_MAX, Local, Store, accounted_len};
+use super::thread_state::Local;
 use crate::counters::ClassTotals;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;

@@ -1,9 +1,9 @@
 //! Tests of what looks after memory: LRU, crawl, page moves, limits; alone and all at once.
 //! Each ends with the invariant walk.
 
-use super::tests::{Client, Random, config, value_for};
 use super::*;
-use std::sync::atomic::AtomicBool;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 const TUNING: Tuning = Tuning {
     hot_pct: 20,

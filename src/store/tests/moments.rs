@@ -1,11 +1,11 @@
 //! What happens between two looks of one command, and to those who look for memory while they hold
 //! a stripe: each test brings about one order of events, no luck is needed.
 
-use super::join::BEFORE_JOIN;
-use super::read::REFS_MAX;
-use super::tests::{Client, config};
 use super::*;
 use crate::counters::ClassTotals;
+use crate::sys::sync::Mutex;
+use found::REFS_MAX;
+use join::BEFORE_JOIN;
 use std::cell::Cell;
 use std::rc::Rc;
 

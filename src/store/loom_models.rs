@@ -1,16 +1,19 @@
 //! Models of what threads do to each other in the store, for loom: each runs under every order
 //! of steps with so many preemptions, and with every value that a load may see.
 //!
-//! `make loom` runs them. It is the real code that runs; `checked` says what stands beside the
+//! `make loom` runs them. It is the real code that runs; `loom_twins` says what stands beside the
 //! arena. doc/testing.txt lists the faults that each model was seen to find.
 
 use super::bumps::Bumps;
-use super::checked::STEP;
 use super::locks::RawLock;
+use super::loom_twins::STEP;
 use super::*;
+use crate::counters::Counters;
 use crate::sys::sync::explore;
+use hash::Secret;
 use loom::cell::UnsafeCell;
 use loom::thread;
+use std::sync::Arc;
 
 /// What a thread needs.
 struct Client {
