@@ -7,14 +7,14 @@ use super::verbose::Log;
 use crate::server::Server;
 use crate::server::conns::Asker;
 use crate::server::prefixes::Deed;
-use crate::store::Local;
+use crate::store::ThreadState;
 
 /// What a worker lends a session for one call.
 pub struct Context<'c, 's> {
     /// The server.
     pub server: &'s Server,
     /// The worker's own part of the store.
-    pub local: &'c mut Local,
+    pub local: &'c mut ThreadState,
     /// Memory for a batch.
     pub batch: &'c mut Batch,
     /// The connection that is served.
@@ -32,7 +32,7 @@ impl<'c, 's> Context<'c, 's> {
     /// What a session works with during one call.
     pub fn new(
         server: &'s Server,
-        local: &'c mut Local,
+        local: &'c mut ThreadState,
         batch: &'c mut Batch,
         asker: Asker<'c>,
         replies_max: Option<u32>,

@@ -11,7 +11,7 @@ use super::upload::{Due, Upload};
 use super::watch::watch;
 use crate::server::log::{Reason, Streams};
 use crate::settings::{Protocol, Settings};
-use crate::store::{Hashed, Hint, Local};
+use crate::store::{Hashed, Hint, ThreadState};
 use crate::wire::Put;
 use crate::wire::command::Admin;
 use crate::wire::frame;
@@ -631,7 +631,7 @@ impl<'s> Session<'s> {
 
     /// Memory of an arriving value to receive into, if that is what comes next: at least
     /// `least` bytes of it, so that small rests take the ordinary way.
-    pub fn window(&mut self, local: &mut Local, least: usize) -> Option<&mut [u8]> {
+    pub fn window(&mut self, local: &mut ThreadState, least: usize) -> Option<&mut [u8]> {
         match &mut self.state {
             State::Value(upload) => upload.window(local, least),
             _ => None,

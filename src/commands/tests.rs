@@ -8,7 +8,7 @@ use crate::server::Server;
 use crate::server::conns::Asker;
 use crate::server::logins::Logins;
 use crate::settings::Settings;
-use crate::store::Local;
+use crate::store::ThreadState;
 use crate::store::hash::Secret;
 use crate::wire::parse::{BATCH, Parser, Stop};
 use crate::wire::request::{CloseCause, Command, Request};
@@ -21,7 +21,7 @@ const NOBODY: Asker<'_> = Asker { fd: -1, from: None };
 struct Talk<'s> {
     server: &'s Server,
     session: Session<'s>,
-    local: Local,
+    local: ThreadState,
     batch: Batch,
     out: Output<'s>,
     replies: Vec<u8>,

@@ -9,7 +9,7 @@ use super::stash::Stash;
 use crate::commands::{Awaits, Output, Pin, Session};
 use crate::server::conns::{Seat, State};
 use crate::server::log::Reason;
-use crate::store::Local;
+use crate::store::ThreadState;
 use crate::sys::io;
 use crate::sys::socket::{self, Address};
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
@@ -147,7 +147,7 @@ impl<'s> Connection<'s> {
     ///
     /// # Errors
     /// `WouldBlock`: nothing there, nothing changed. Anything else: the connection is lost.
-    pub fn receive(&mut self, local: &mut Local, buffer: &mut [u8]) -> Result<Received> {
+    pub fn receive(&mut self, local: &mut ThreadState, buffer: &mut [u8]) -> Result<Received> {
         let fd = self.socket.as_raw_fd();
         if self.stash.is_long() {
             let (total, drained) = self.stash.receive(fd)?;

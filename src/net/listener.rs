@@ -12,7 +12,7 @@ use super::sockets::Listening;
 use crate::server::Server;
 use crate::server::conns::{Kind, Seat};
 use crate::settings::Protocol;
-use crate::store::Local;
+use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Events, Watch};
 use crate::sys::handover::Giver;
 use crate::sys::process::{self, Signal, SignalFd};
@@ -44,7 +44,7 @@ pub struct Listener<'s> {
     /// The network queue of each of the first workers; shorter than `-N` until all are known.
     napi_ids: Vec<u32>,
     signals: SignalFd,
-    local: Local,
+    local: ThreadState,
     paused: Option<Pause>,
 }
 

@@ -18,7 +18,7 @@ use super::arena::Part;
 use super::engine::Store;
 use super::held::Keeping;
 use super::item::{HEADER_LEN, ItemId, state};
-use super::thread_state::Local;
+use super::thread_state::ThreadState;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -65,7 +65,7 @@ impl Store {
     /// bytes. `None`: no memory. The caller owns the item.
     pub(super) fn add_chunk(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         head: ItemId,
         last: Option<ItemId>,
         rest: usize,
@@ -76,9 +76,9 @@ impl Store {
         // A class that fits the tail may own nothing and have nothing to give up: then a
         // whole chunk must do, or several small ones.
         let chunk = self
-            .allocate(local, wanted, keeping)
-            .or_else(|| self.allocate(local, chunk_max, keeping))
-            .or_else(|| self.allocate_smaller(local, wanted, keeping))?;
+            .allocate(thread, wanted, keeping)
+            .or_else(|| self.allocate(thread, chunk_max, keeping))
+            .or_else(|| self.allocate_smaller(thread, wanted, keeping))?;
         let header = self.header(chunk);
         header.set_key_len(0);
         header.set_next(None);

@@ -166,7 +166,7 @@ impl Division {
 
     /// Where a new item enters.
     #[inline]
-    pub fn entrance(self, expires_s: u32, now_s: u32) -> Segment {
+    pub fn first_segment(self, expires_s: u32, now_s: u32) -> Segment {
         if self.is_temporary(expires_s, now_s) {
             Segment::Temp
         } else if self.is_segmented() {
@@ -414,15 +414,15 @@ mod tests {
     #[test]
     fn only_items_that_expire_soon_are_temporary() {
         let lru = Division::new(true, None);
-        assert_eq!(lru.entrance(130, 100), Segment::Hot, "TEMP is off");
+        assert_eq!(lru.first_segment(130, 100), Segment::Hot, "TEMP is off");
         let lru = lru.with_temporary_ttl(Some(61));
-        assert_eq!(lru.entrance(130, 100), Segment::Temp);
-        assert_eq!(lru.entrance(161, 100), Segment::Temp);
-        assert_eq!(lru.entrance(162, 100), Segment::Hot);
-        assert_eq!(lru.entrance(0, 100), Segment::Hot, "never");
-        assert_eq!(lru.entrance(99, 100), Segment::Hot, "already");
+        assert_eq!(lru.first_segment(130, 100), Segment::Temp);
+        assert_eq!(lru.first_segment(161, 100), Segment::Temp);
+        assert_eq!(lru.first_segment(162, 100), Segment::Hot);
+        assert_eq!(lru.first_segment(0, 100), Segment::Hot, "never");
+        assert_eq!(lru.first_segment(99, 100), Segment::Hot, "already");
         let lru = lru.with_segments(false);
-        assert_eq!(lru.entrance(0, 100), Segment::Cold);
-        assert_eq!(lru.entrance(130, 100), Segment::Temp);
+        assert_eq!(lru.first_segment(0, 100), Segment::Cold);
+        assert_eq!(lru.first_segment(130, 100), Segment::Temp);
     }
 }

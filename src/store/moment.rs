@@ -128,7 +128,7 @@ mod tests {
         ("store/evict.rs", include_str!("evict.rs")),
         ("store/found.rs", include_str!("found.rs")),
         ("store/join.rs", include_str!("join.rs")),
-        ("store/juggle.rs", include_str!("juggle.rs")),
+        ("store/maintain.rs", include_str!("maintain.rs")),
         ("store/large.rs", include_str!("large.rs")),
         ("store/link.rs", include_str!("link.rs")),
         ("store/mover.rs", include_str!("mover.rs")),

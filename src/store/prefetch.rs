@@ -3,7 +3,7 @@
 use super::cache_line::{CACHE_LINE, prefetch, prefetch_to_write};
 use super::engine::Store;
 use super::item::ItemId;
-use super::table::Peek;
+use super::table::Probe;
 
 /// Most of an item that is fetched ahead: hardware follows a longer copy by itself.
 const PREFETCH_LEN: usize = 4 * CACHE_LINE;
@@ -21,17 +21,17 @@ impl Store {
 
     /// Second step of a batch: fetches the items that the bucket's tags point at, as far as a
     /// value of `value_len` bytes will be written there (0 if it is read). For a key that is
-    /// [`Peek::Spilled`], [`prefetch_spilled`](Store::prefetch_spilled) is worth calling later.
+    /// [`Probe::Overflow`], [`prefetch_overflow`](Store::prefetch_overflow) is worth calling later.
     #[inline]
-    pub fn prefetch_item(&self, hash: u64, value_len: usize) -> Peek {
+    pub fn prefetch_item(&self, hash: u64, value_len: usize) -> Probe {
         self.table
-            .peek(hash, |id| self.prefetch_chunk(id, value_len))
+            .probe(hash, |id| self.prefetch_chunk(id, value_len))
     }
 
     /// Third step, for the few whose item was not in the first bucket.
-    pub fn prefetch_spilled(&self, hash: u64) {
+    pub fn prefetch_overflow(&self, hash: u64) {
         self.table
-            .peek_spilled(hash, |id| self.prefetch_chunk(id, 0));
+            .probe_overflow(hash, |id| self.prefetch_chunk(id, 0));
     }
 
     #[inline]

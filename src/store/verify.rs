@@ -9,7 +9,7 @@ use super::classes::CLASSES_MAX;
 use super::engine::Store;
 use super::item::{ItemId, accounted_len, state};
 use super::lru::{List, Segment};
-use super::thread_state::Local;
+use super::thread_state::ThreadState;
 use crate::counters::ClassTotals;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -62,8 +62,8 @@ impl Store {
     }
 
     /// The sums that [`verify`](Store::verify) wants, of these threads.
-    pub fn totals_of(locals: &[&Local]) -> Vec<ClassTotals> {
-        ClassTotals::of_threads(locals.iter().map(|local| &*local.counters), |_| true)
+    pub fn totals_of(threads: &[&ThreadState]) -> Vec<ClassTotals> {
+        ClassTotals::of_threads(threads.iter().map(|thread| &*thread.counters), |_| true)
     }
 
     fn walk_table(
