@@ -11,7 +11,7 @@ use super::classes::{CLASSES_MAX, ClassSet};
 use super::engine::Store;
 use super::found::Found;
 use super::item::{ItemId, state};
-use super::lru::{List, Mark, Segment};
+use super::lru::{Mark, Segment};
 use super::table::TableWalk;
 use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
@@ -123,7 +123,7 @@ impl Store {
                 histograms[class].reclaimed += 1;
                 thread.counters.class[class].crawler_reclaimed.add(1);
                 if !flushed && !header.has(state::FETCHED) {
-                    self.lru.class(class).events.expired_unfetched += 1;
+                    self.lists(class).events.expired_unfetched += 1;
                 }
                 self.unlink(thread, &stripe, hash, slot);
             }
@@ -173,7 +173,7 @@ impl Store {
             mark = self.take_listed(class, Some(at), &mut taken);
         }
         if let Some(mark) = mark {
-            self.lru.class(class).take_mark(mark);
+            self.lists(class).take_mark(mark);
         }
     }
 
@@ -181,7 +181,7 @@ impl Store {
     fn take_listed(&self, class: usize, mark: Option<Mark>, taken: &mut Taken) -> Option<Mark> {
         taken.keys.clear();
         taken.items.clear();
-        let lists = &mut *self.lru.class(class);
+        let mut lists = self.lists(class);
         let mut at = match mark {
             Some(mark) => lists.take_mark(mark),
             None => lists.list(Segment::Cold).head(),
@@ -189,7 +189,7 @@ impl Store {
         while taken.items.len() < LISTED_PER_HOLD
             && let Some(id) = at
         {
-            let (header, key) = (self.header(id), self.key_of(id, lists));
+            let (header, key) = (self.header(id), self.key_of(id, &lists));
             taken.keys.extend_from_slice(key);
             taken.items.push((
                 key.len(),
@@ -200,7 +200,7 @@ impl Store {
                     expires_s: header.expires_s.load(Relaxed),
                 },
             ));
-            at = List::after(&self.arena, id);
+            at = lists.after(id);
         }
         at.map(|id| lists.mark(id))
     }
@@ -208,7 +208,7 @@ impl Store {
     /// Fetches the headers of a row's items together, not one after the other.
     fn fetch(&self, found: &[(ItemId, u8)]) {
         for (id, _) in found {
-            self.arena.prefetch(*id, CACHE_LINE, prefetch);
+            self.arena().prefetch(*id, CACHE_LINE, prefetch);
         }
     }
 }

@@ -70,7 +70,7 @@ impl<'s> Draft<'s> {
             // slice borrows the draft, so there is no other.
             return Ok(unsafe {
                 std::slice::from_raw_parts_mut(
-                    store.arena.at(self.id).add(offset).as_ptr(),
+                    store.arena().at(self.id).add(offset).as_ptr(),
                     missing,
                 )
             });
@@ -190,16 +190,16 @@ impl Store {
         let listed = if is_chain {
             classes.last()
         } else {
-            self.arena.class_of(id)
+            self.arena().class_of(id)
         };
         header.set_place(listed, Segment::Cold as usize);
         header.refs.store(0, Relaxed);
         self.set_meta(id, meta, value_len);
         self.set_cas(id, 0);
-        self.arena.writes(id, Part::Key);
+        self.arena().writes(id, Part::Key);
         // SAFETY: the chunk is ours alone, and its class was chosen to hold the key.
         unsafe {
-            let to = self.arena.at(id).add(self.key_offset);
+            let to = self.arena().at(id).add(self.key_offset);
             std::ptr::copy_nonoverlapping(key.as_ptr(), to.as_ptr(), key.len());
         }
         if is_chain {
@@ -225,11 +225,11 @@ impl Store {
         let header = self.header(id);
         debug_assert!(at + bytes.len() <= header.value_len());
         let offset = self.key_offset + header.key_len() + at;
-        debug_assert!(offset + bytes.len() <= self.slabs.classes.size(self.arena.class_of(id)));
-        self.arena.writes(id, Part::Value);
+        debug_assert!(offset + bytes.len() <= self.slabs.classes.size(self.arena().class_of(id)));
+        self.arena().writes(id, Part::Value);
         // SAFETY: in bounds by (1), exclusive by (2); client bytes never lie in the arena.
         unsafe {
-            let to = self.arena.at(id).add(offset);
+            let to = self.arena().at(id).add(offset);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), to.as_ptr(), bytes.len());
         }
     }

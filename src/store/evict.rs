@@ -54,7 +54,7 @@ impl Store {
         };
         let class = choice.first(self);
         self.slabs
-            .pop(&self.arena, &thread.magazines, class)
+            .pop(&thread.magazines, class)
             .or_else(|| self.allocate_slowly(thread, choice, keeping))
     }
 
@@ -93,7 +93,7 @@ impl Store {
     }
 
     pub(super) fn take(&self, thread: &ThreadState, class: usize, grow: bool) -> Option<ItemId> {
-        self.slabs.take(&self.arena, &thread.magazines, class, grow)
+        self.slabs.take(&thread.magazines, class, grow)
     }
 
     /// Gives items up until a chunk is free.
@@ -123,9 +123,9 @@ impl Store {
             }
         }
         if found.is_none() || !self.evict {
-            let mut lists = self.lru.class(choice.first(self));
+            let mut lists = self.lists(choice.first(self));
             lists.events.outofmemory += u64::from(found.is_none());
-            if !self.evict && self.moment_under(&*lists).division().is_segmented() {
+            if !self.evict && self.moment_under(&lists).division().is_segmented() {
                 // The walks do not count here: how many there are is chance, for the maintainer
                 // sorts the same lists. A hopeless attempt has as many rounds as there may be.
                 lists.events.direct_reclaims += if found.is_some() { 1 } else { ROUNDS };
@@ -147,7 +147,7 @@ impl Store {
 
     /// Last access of the item that a class would give up first.
     fn tail_time(&self, class: usize) -> Option<u32> {
-        let lists = self.lru.class(class);
+        let lists = self.lists(class);
         let tail = |segment| lists.list(segment).tail();
         let id = tail(Segment::Cold)
             .or_else(|| tail(Segment::Hot))

@@ -153,11 +153,11 @@ impl Store {
         let class = header.class();
         let expires_s = header.expires_s.load(Relaxed);
         let first_segment = moment.division().first_segment(expires_s, now);
-        let mut lists = self.lru.class(class);
+        let mut lists = self.lists(class);
         // Marked under the lock of the lists: who finds the mark there can rely on it.
         header.set_place(class, first_segment as usize);
         header.set_state(header.state() & state::OF_DRAFT | state::LINKED);
-        lists.push(&self.arena, id);
+        lists.push(id);
         drop(lists);
         thread.counters.thread.total_items.add(1);
         self.account(thread, id, true);
@@ -170,8 +170,8 @@ impl Store {
         id: ItemId,
     ) {
         let header = self.header(id);
-        let mut lists = self.lru.class(header.class());
-        lists.remove(&self.arena, id);
+        let mut lists = self.lists(header.class());
+        lists.remove(id);
         header.remove_state(state::LINKED);
         drop(lists);
         self.account(thread, id, false);
@@ -201,8 +201,8 @@ impl Store {
 
     pub(super) fn release_chunk(&self, thread: Option<&mut ThreadState>, id: ItemId) {
         match thread {
-            Some(thread) => self.slabs.give(&self.arena, &thread.magazines, id),
-            None => self.slabs.give_back(&self.arena, id),
+            Some(thread) => self.slabs.give(&thread.magazines, id),
+            None => self.slabs.give_back(id),
         }
     }
 
@@ -215,8 +215,8 @@ impl Store {
             let moment = key.moment();
             let first_segment = moment.division().first_segment(expires_s, moment.now_s());
             if first_segment != Segment::Temp {
-                let lists = &mut *self.lru.class(header.class());
-                lists.relocate(&self.arena, id, first_segment);
+                let mut lists = self.lists(header.class());
+                lists.relocate(id, first_segment);
             }
         }
     }

@@ -602,7 +602,7 @@ fn an_append_with_an_id_and_an_invalidation_come_one_after_the_other() {
 fn item_in_the_older_of_two_pages(client: &mut Client) {
     client.put(KEY, &[1; SMALL]);
     let store = &client.store;
-    assert!(store.slabs.grow_from_system(&store.arena, 1));
+    assert!(store.slabs.grow_from_system(1));
 }
 
 /// Goes over the oldest page of a class twice; gives the move if it is not done yet.
@@ -624,7 +624,7 @@ fn finish_to_move(store: &Arc<Store>, moving: Option<PageMove>, pages: [usize; 2
     }
     assert_eq!([store.pages_of(1), store.pages_of(2)], pages);
     for class in [1, 2] {
-        store.slabs.verify(&store.arena, class).unwrap();
+        store.slabs.verify(class).unwrap();
     }
 }
 
@@ -690,7 +690,7 @@ fn a_value_that_is_written_over_while_its_page_is_emptied_is_not_lost() {
 fn chain_in_the_older_of_two_pages(client: &mut Client) {
     client.put(KEY, &[1; LARGE]);
     let store = &client.store;
-    assert!(store.slabs.grow_from_system(&store.arena, 1));
+    assert!(store.slabs.grow_from_system(1));
 }
 
 #[test]
@@ -700,7 +700,7 @@ fn a_chunk_of_a_large_value_is_moved_when_its_last_reader_is_done() {
             |client| {
                 client.put(KEY, &[1; LARGE]);
                 let store = &client.store;
-                assert!(store.slabs.grow_from_system(&store.arena, 2));
+                assert!(store.slabs.grow_from_system(2));
             },
             |reader| reader.read(KEY),
             |mover| {
@@ -726,7 +726,7 @@ fn the_key_of_an_item_is_read_only_when_all_of_it_is_to_be_seen() {
                 client.delete(KEY);
                 client.put(KEY, &[1; SMALL]);
                 let store = &client.store;
-                assert!(store.slabs.grow_from_system(&store.arena, 1));
+                assert!(store.slabs.grow_from_system(1));
             },
             |writer| writer.put(OTHER, &[2; SMALL]),
             |mover| begin_to_move(mover, 1, 2),

@@ -82,11 +82,11 @@ impl Store {
         class: usize,
         tuning: &Tuning,
     ) -> Maintained {
-        let lists = self.lru.class(class);
+        let lists = self.lists(class);
         if lists.len() == 0 {
             return Maintained::default();
         }
-        let moment = self.moment_under(&*lists);
+        let moment = self.moment_under(&lists);
         let (hot, warm) = if moment.division().is_segmented() {
             self.bounds(&lists, moment, tuning)
         } else {
@@ -228,8 +228,8 @@ impl Store {
         if is_cold && header.has(state::ACTIVE) && moment.division().is_segmented() {
             header.remove_state(state::ACTIVE);
             header.accessed_s.store(moment.now_s(), Relaxed);
-            let lists = &mut *self.lru.class(header.class());
-            lists.relocate(&self.arena, id, Segment::Warm);
+            let mut lists = self.lists(header.class());
+            lists.relocate(id, Segment::Warm);
             lists.events.moves_to_warm += 1;
         }
     }
@@ -237,15 +237,15 @@ impl Store {
     /// What has happened to the items of a class's lists.
     pub fn list_events(&self, class: usize) -> ListTotals {
         let mut sum = ListTotals::default();
-        sum.add(&self.lru.class(class).events);
+        sum.add(&self.lists(class).events);
         sum
     }
 
     /// How many items a class's lists hold, and how old they are.
     pub fn list_state(&self, class: usize) -> ListState {
-        let lists = self.lru.class(class);
+        let lists = self.lists(class);
         ListState {
-            ages: self.ages(&lists, self.moment_under(&*lists)),
+            ages: self.ages(&lists, self.moment_under(&lists)),
             evicted_s: lists.evicted_time_s,
         }
     }
@@ -253,7 +253,7 @@ impl Store {
     /// Forgets how old the last victims were.
     pub fn reset_evicted_time(&self) {
         for class in self.slabs.classes.ids() {
-            self.lru.class(class).evicted_time_s = 0;
+            self.lists(class).evicted_time_s = 0;
         }
     }
 }

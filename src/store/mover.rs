@@ -156,7 +156,7 @@ impl Store {
             0
         } else {
             self.slabs
-                .begin_drain(&self.arena, from, emptiest)
+                .begin_drain(from, emptiest)
                 .ok_or(MoveRefused::NoSpare)?
         };
         Ok(PageMove {
@@ -210,18 +210,18 @@ impl Store {
     /// are deleted.
     pub fn move_pass(&self, thread: &mut ThreadState, moving: &mut PageMove, stuck: bool) -> Pass {
         if moving.from == 0 {
-            if !self.slabs.move_from_pool(&self.arena, moving.to) {
+            if !self.slabs.move_from_pool(moving.to) {
                 return Pass::Busy(0, ChunkStatus::None);
             }
             return Pass::Done;
         }
         let page = moving.page;
-        moving.done.inline_reclaim += self.slabs.recall(&self.arena, page) as u64;
+        moving.done.inline_reclaim += self.slabs.recall(page) as u64;
         let size = self.slabs.classes.size(moving.from);
         let (mut busy, mut status) = (0, ChunkStatus::None);
-        let cut = self.slabs.draining(&self.arena, page).cut;
+        let cut = self.slabs.draining(page).cut;
         for index in 0..cut {
-            let id = self.arena.chunk(page, index * size);
+            let id = self.arena().chunk(page, index * size);
             let found = self.evacuate(thread, moving, id, stuck);
             if found.is_busy() {
                 busy += 1;
@@ -229,19 +229,19 @@ impl Store {
             }
         }
         // Chunks that threads have freed meanwhile may be in their magazines.
-        moving.done.inline_reclaim += self.slabs.recall(&self.arena, page) as u64;
-        let now = self.slabs.draining(&self.arena, page);
+        moving.done.inline_reclaim += self.slabs.recall(page) as u64;
+        let now = self.slabs.draining(page);
         if now.free < now.cut {
             return Pass::Busy(busy.max(1), status);
         }
-        self.slabs.end_drain(&self.arena, page, moving.to);
+        self.slabs.end_drain(page, moving.to);
         Pass::Done
     }
 
     /// Gives up: the page goes back into service where it is.
     pub fn abandon_move(&self, moving: &PageMove) {
         if moving.from != 0 {
-            self.slabs.abandon_drain(&self.arena, moving.page);
+            self.slabs.abandon_drain(moving.page);
         }
     }
 
@@ -265,7 +265,7 @@ impl Store {
         // changed, and then leads anywhere in the arena, or nowhere.
         if state & state::CHUNKED != 0
             && header.key_len() == 0
-            && let Some(head) = self.arena.prev(id)
+            && let Some(head) = self.arena().prev(id)
         {
             return self.evacuate_item(thread, moving, head, id, stuck);
         }
@@ -325,17 +325,17 @@ impl Store {
     /// this returns, so the caller looks again under the stripe that the hint names. The length of
     /// the key is read once: what is hashed is what was found to lie within the chunk.
     fn hash_if_linked(&self, id: ItemId) -> Option<u64> {
-        let page = self.arena.page_of(id);
-        if page >= self.arena.pages() || self.arena.class_of_page(page) == 0 {
+        let page = self.arena().page_of(id);
+        if page >= self.arena().pages() || self.arena().class_of_page(page) == 0 {
             return None;
         }
         let within = id.offset() % PAGE_LEN;
-        let size = self.slabs.classes.size(self.arena.class_of_page(page));
+        let size = self.slabs.classes.size(self.arena().class_of_page(page));
         let header = self.header(id);
         let class = header.class();
         // Items leave the table and the lists under this lock, so while it is held a linked
         // item stays one and its key can be read.
-        let _lists = self.lru.class(class);
+        let _lists = self.lists(class);
         let is_chunk = within.is_multiple_of(size) && within / size < self.slabs.cut_of(page);
         // The bits first: the class is then that of the list that the item is in. If it is this
         // one, the item came there under the lock that is held, and its key is to be seen.
@@ -346,8 +346,8 @@ impl Store {
         if !is_item || !key_fits {
             return None;
         }
-        self.arena.reads(id, Part::Key);
-        let at = self.arena.at(id);
+        self.arena().reads(id, Part::Key);
+        let at = self.arena().at(id);
         // SAFETY: within the chunk, of a page in use, by the checks above. It is a linked item of
         // the lists that are held, so its key is frozen.
         let key = unsafe { std::slice::from_raw_parts(at.add(self.key_offset).as_ptr(), key_len) };
@@ -365,12 +365,12 @@ impl Store {
         let (class, last) = (moving.from, self.slabs.classes.last());
         let to_pool = moving.to == 0;
         let free = |thread: &ThreadState| {
-            let popped = self.slabs.pop(&self.arena, &thread.magazines, class);
+            let popped = self.slabs.pop(&thread.magazines, class);
             popped
                 .or_else(|| self.take(thread, class, !to_pool))
                 .or_else(|| {
                     // A class that is to lose a page to the pool gets none from there for it.
-                    let has_grown = to_pool && self.slabs.grow_from_system(&self.arena, class);
+                    let has_grown = to_pool && self.slabs.grow_from_system(class);
                     has_grown.then(|| self.take(thread, class, false)).flatten()
                 })
         };
@@ -420,8 +420,8 @@ impl Store {
         self.copy_chunk(old, new, len);
         copy.refs.store(1, Relaxed);
         {
-            let lists = &mut *self.lru.class(header.class());
-            lists.replace(&self.arena, old, new);
+            let mut lists = self.lists(header.class());
+            lists.replace(old, new);
             header.remove_state(state::LINKED);
         }
         let slot = stripe.slot_of(hash, old);
@@ -460,7 +460,7 @@ impl Store {
         self.copy_chunk(old, new, self.slabs.classes.size(moving.from));
         self.relink_chunk(head, old, new);
         moving.done.chunk_rescues += 1;
-        self.slabs.give(&self.arena, &thread.magazines, old);
+        self.slabs.give(&thread.magazines, old);
         ChunkStatus::Pass
     }
 
@@ -469,15 +469,15 @@ impl Store {
     fn copy_chunk(&self, from: ItemId, to: ItemId, len: usize) {
         self.header(to).copy_from(self.header(from));
         for part in [Part::Key, Part::Value] {
-            self.arena.reads(from, part);
-            self.arena.writes(to, part);
+            self.arena().reads(from, part);
+            self.arena().writes(to, part);
         }
         // SAFETY: both chunks hold `len` bytes. What comes after the header is written by
         // nobody: the stripe is held, and a draft is never copied.
         unsafe {
             std::ptr::copy_nonoverlapping(
-                self.arena.at(from).add(HEADER_LEN).as_ptr(),
-                self.arena.at(to).add(HEADER_LEN).as_ptr(),
+                self.arena().at(from).add(HEADER_LEN).as_ptr(),
+                self.arena().at(to).add(HEADER_LEN).as_ptr(),
                 len - HEADER_LEN,
             );
         }

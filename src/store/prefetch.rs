@@ -37,16 +37,16 @@ impl Store {
     #[inline]
     fn prefetch_chunk(&self, id: ItemId, value_len: usize) {
         // How long the item is stands in the item; how long it can be does not.
-        let Some(class) = self.arena.class_seen(id) else {
+        let Some(class) = self.arena().class_seen(id) else {
             return;
         };
         let chunk_len = self.slabs.classes.size(class);
         let len = value_len.clamp(PREFETCH_LEN, PREFETCH_WRITE_LEN);
         let len = chunk_len.min(len);
         if value_len == 0 {
-            self.arena.prefetch(id, len, prefetch);
+            self.arena().prefetch(id, len, prefetch);
         } else {
-            self.arena.prefetch(id, len, prefetch_to_write);
+            self.arena().prefetch(id, len, prefetch_to_write);
         }
     }
 }

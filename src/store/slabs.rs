@@ -88,7 +88,7 @@ pub struct Slabs {
     /// The sizes.
     pub classes: Classes,
     states: Box<[Padded]>,
-    /// One for each page of the self.arena.
+    /// One for each page of the arena.
     pages: Space<Page>,
     /// Classes of the table whose first page was full once: items go to their finer classes.
     first_page_full: Box<[AtomicBool]>,
@@ -133,7 +133,7 @@ impl Slabs {
             states: std::iter::repeat_with(Padded::default)
                 .take(CLASSES_MAX)
                 .collect(),
-            pages: Space::new(self.arena.pages())?,
+            pages: Space::new(arena.pages())?,
             first_page_full: std::iter::repeat_with(AtomicBool::default)
                 .take(CLASSES_MAX)
                 .collect(),
@@ -142,6 +142,7 @@ impl Slabs {
             limit: AtomicU64::new(limit),
             members: Mutex::default(),
             used: AtomicU64::new(0),
+            arena,
         })
     }
 

@@ -9,7 +9,7 @@
 use super::engine::Store;
 use super::held::Keeping;
 use super::item::{Header, ItemId, state};
-use super::lru::{List, Lists, Segment};
+use super::lru::{HeldLists, Lists, Segment};
 use super::moment::Moment;
 use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
@@ -82,16 +82,15 @@ impl Store {
         mut judge: impl FnMut(&mut Lists, &Header, Moment) -> TailAction,
     ) -> Walked {
         let TailWalk { class, segment, .. } = walk;
-        let mut held = self.lru.class(class);
-        let lists = &mut *held;
+        let mut lists = self.lists(class);
         let (mut walked, mut gone) = (Walked::default(), [None; STEPS]);
         let (mut steps, mut at) = (0, lists.list(segment).tail());
         while steps < STEPS
             && walked.moved < walk.moves_max
             && let Some(id) = at
         {
-            at = List::before(&self.arena, id);
-            let hash = self.hash_of(id, lists);
+            at = lists.before(id);
+            let hash = self.hash_of(id, &lists);
             let kept = keeping.filter(|keeping| keeping.held.covers(hash));
             let tried;
             let stripe = match kept {
@@ -118,12 +117,12 @@ impl Store {
             let action = if self.is_dead(moment, &slot) {
                 None
             } else {
-                Some(judge(lists, self.header(id), moment))
+                Some(judge(&mut lists, self.header(id), moment))
             };
             match action {
-                None => self.count_reclaimed(lists, id),
+                None => self.count_reclaimed(&mut lists, id),
                 Some(TailAction::Evict) => {
-                    self.count_evicted(lists, moment, id);
+                    self.count_evicted(&mut lists, moment, id);
                     self.notify_evicted(thread, stripe, id);
                     if self.notes_page_requests.load(Relaxed) {
                         self.page_request.store(class, Relaxed);
@@ -131,7 +130,7 @@ impl Store {
                 }
                 Some(TailAction::Stop) => break,
                 Some(TailAction::To(to) | TailAction::LastTo(to)) => {
-                    self.relocate(lists, id, segment, to);
+                    self.relocate(&mut lists, id, segment, to);
                     walked.moved += 1;
                     if matches!(action, Some(TailAction::LastTo(_))) {
                         break;
@@ -140,7 +139,7 @@ impl Store {
                 }
             }
             stripe.remove(hash, slot);
-            lists.remove(&self.arena, id);
+            lists.remove(id);
             self.header(id).remove_state(state::LINKED);
             self.account(thread, id, false);
             gone[walked.removed as usize] = Some(id);
@@ -151,7 +150,7 @@ impl Store {
             }
         }
         lists.events.direct_reclaims += u64::from(walk.is_direct && walked.has_changed());
-        drop(held);
+        drop(lists);
         // Freed without the lists: an item may be thousands of chunks.
         for id in gone.into_iter().flatten() {
             self.drop_ref(Some(thread), id);
@@ -159,7 +158,7 @@ impl Store {
         walked
     }
 
-    fn relocate(&self, lists: &mut Lists, id: ItemId, from: Segment, to: Segment) {
+    fn relocate(&self, lists: &mut HeldLists<'_>, id: ItemId, from: Segment, to: Segment) {
         let header = self.header(id);
         let events = &mut lists.events;
         match (from, to) {
@@ -169,7 +168,7 @@ impl Store {
             _ => {}
         }
         header.remove_state(state::ACTIVE | state::REWRITTEN);
-        lists.relocate(&self.arena, id, to);
+        lists.relocate(id, to);
     }
 
     fn count_evicted(&self, lists: &mut Lists, moment: Moment, id: ItemId) {

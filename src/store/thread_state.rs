@@ -61,13 +61,13 @@ impl Store {
 
     /// Ends a thread's part: its free chunks go back to the classes.
     pub fn retire(&self, thread: ThreadState) {
-        self.slabs.leave(&self.arena, &thread.magazines);
+        self.slabs.leave(&thread.magazines);
         let mut rings = self.bump_rings.lock().unwrap();
         rings.retain(|ring| !Arc::ptr_eq(ring, &thread.bumps));
     }
 
     /// Gives a thread's free chunks back to the classes, before it rests.
     pub fn give_back(&self, thread: &ThreadState) {
-        self.slabs.empty(&self.arena, &thread.magazines);
+        self.slabs.empty(&thread.magazines);
     }
 }

@@ -269,7 +269,7 @@ impl Store {
         if !self.is_dead(stripe.moment(), &slot) {
             return Some(slot);
         }
-        self.count_reclaimed(&mut self.lru.class(header.class()), slot.id);
+        self.count_reclaimed(&mut self.lists(header.class()), slot.id);
         self.reclaim_dead(thread, stripe, hash, slot);
         None
     }
