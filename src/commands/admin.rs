@@ -11,7 +11,7 @@ use super::output::Output;
 use crate::server::Server;
 use crate::server::caller::Caller;
 use crate::settings::VERSION;
-use crate::store::{FlushTime, Local};
+use crate::store::{FlushTime, ThreadState};
 use crate::wire::Put;
 use crate::wire::base64;
 use crate::wire::command::Admin;
@@ -24,7 +24,7 @@ use std::io::Write;
 /// What a handler works with; its words come beside it, the command's name first.
 pub struct Call<'c, 's> {
     pub(super) server: &'s Server,
-    pub(super) local: &'c mut Local,
+    pub(super) local: &'c mut ThreadState,
     pub(super) caller: Caller<'c>,
     pub(super) out: &'c mut Output<'s>,
     /// A dump that is to follow what has been written.
@@ -143,7 +143,7 @@ fn flush_all(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
 }
 
 /// Flushes at the time that a client has given.
-pub(super) fn flush(server: &Server, local: &mut Local, exptime: impl Into<i64>) {
+pub(super) fn flush(server: &Server, local: &mut ThreadState, exptime: impl Into<i64>) {
     let (store, exptime) = (&server.store, exptime.into());
     let now = store.clock.now();
     // The flush takes effect when the second before the one named begins, as it always has;

@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::store::{Hint, Peek, Store};
+use crate::store::{Hint, Probe, Store};
 use crate::wire::request::Request;
 
 /// Requests, and where a look ahead has seen the items of their keys.
@@ -45,23 +45,23 @@ impl Batch {
     #[inline]
     pub(super) fn prefetch(&mut self, store: &Store) {
         self.hints.resize(self.requests.len(), Hint::default());
-        let mut spilled = 0u32;
+        let mut overflow = 0u32;
         for (index, (request, hint)) in self.requests.iter().zip(&mut self.hints).enumerate() {
             let Some(hash) = request.command.hash() else {
                 continue;
             };
             match store.prefetch_item(hash, request.command.value_len()) {
-                Peek::Seen(seen) => *hint = seen,
-                Peek::Nothing => {}
-                Peek::Spilled => spilled |= 1 << index,
+                Probe::Seen(seen) => *hint = seen,
+                Probe::Nothing => {}
+                Probe::Overflow => overflow |= 1 << index,
             }
         }
-        while spilled != 0 {
-            let request = &self.requests[spilled.trailing_zeros() as usize];
+        while overflow != 0 {
+            let request = &self.requests[overflow.trailing_zeros() as usize];
             if let Some(hash) = request.command.hash() {
-                store.prefetch_spilled(hash);
+                store.prefetch_overflow(hash);
             }
-            spilled &= spilled - 1;
+            overflow &= overflow - 1;
         }
     }
 }

@@ -5,7 +5,9 @@
 use super::context::{Context, Done};
 use super::output::{Output, put_block, refusal};
 use crate::server::events::CommandClass;
-use crate::store::{Access, Change, Found, Hashed, Hint, Meta, Mode, NoChange, Outcome, Terms};
+use crate::store::{
+    Access, Change, ChangeError, Found, Hashed, Hint, Meta, Mode, Outcome, StoreRules,
+};
 use crate::wire::Put;
 use crate::wire::command::StoreVerb;
 use crate::wire::reply;
@@ -91,7 +93,13 @@ impl<'s> Context<'_, 's> {
         })
     }
 
-    fn add(&mut self, key: &[u8], hash: u64, delta: u64, increment: bool) -> Result<u64, NoChange> {
+    fn add(
+        &mut self,
+        key: &[u8],
+        hash: u64,
+        delta: u64,
+        increment: bool,
+    ) -> Result<u64, ChangeError> {
         let change = Change {
             delta,
             increment,
@@ -189,7 +197,7 @@ fn put_value<'s>(key: &[u8], item: &Found<'s, '_>, keys: Keys, out: &mut Output<
     put_block(item, out);
 }
 
-fn put_sum(sum: Result<u64, NoChange>, quiet: bool, out: &mut Output<'_>) {
+fn put_sum(sum: Result<u64, ChangeError>, quiet: bool, out: &mut Output<'_>) {
     match sum {
         Ok(_) if quiet => {}
         Ok(value) => {
@@ -199,10 +207,10 @@ fn put_sum(sum: Result<u64, NoChange>, quiet: bool, out: &mut Output<'_>) {
         Err(fault) => out.put_unless(
             quiet,
             match fault {
-                NoChange::NotNumeric => reply::NOT_NUMERIC,
-                NoChange::NoMemory => reply::NO_MEMORY,
+                ChangeError::NotNumeric => reply::NOT_NUMERIC,
+                ChangeError::NoMemory => reply::NO_MEMORY,
                 // It asked for no id and for nothing to be made.
-                NoChange::NotFound | NoChange::Exists | NoChange::NoMemoryForNew => {
+                ChangeError::NotFound | ChangeError::Exists | ChangeError::NoMemoryForNew => {
                     reply::NOT_FOUND
                 }
             },
@@ -223,11 +231,11 @@ pub(super) fn mode_of(verb: StoreVerb) -> Mode {
 }
 
 #[inline]
-pub(super) fn terms_of(storage: &Storage) -> Terms {
-    let terms = Terms::from(mode_of(storage.verb));
+pub(super) fn terms_of(storage: &Storage) -> StoreRules {
+    let terms = StoreRules::from(mode_of(storage.verb));
     // A compare-and-swap that is refused leaves what is there.
     let replaces = terms.replaces && storage.compare.is_none();
-    Terms {
+    StoreRules {
         compare: storage.compare,
         replaces,
         ..terms

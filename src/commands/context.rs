@@ -9,7 +9,7 @@ use crate::server::Server;
 use crate::server::caller::Caller;
 use crate::server::completion::Ticket;
 use crate::server::events::{CommandClass, KeyEvent};
-use crate::store::Local;
+use crate::store::ThreadState;
 #[cfg(debug_assertions)]
 use crate::wire::command::Admin;
 use crate::wire::request::{Command, Request};
@@ -21,7 +21,7 @@ pub struct Context<'c, 's> {
     /// The server.
     pub server: &'s Server,
     /// The worker's own part of the store.
-    pub local: &'c mut Local,
+    pub local: &'c mut ThreadState,
     /// Memory for a batch.
     pub batch: &'c mut Batch,
     /// The connection that is served.
@@ -59,7 +59,7 @@ impl<'c, 's> Context<'c, 's> {
     /// What a session works with during one call.
     pub fn new(
         server: &'s Server,
-        local: &'c mut Local,
+        local: &'c mut ThreadState,
         batch: &'c mut Batch,
         caller: Caller<'c>,
         replies_max: Option<u32>,

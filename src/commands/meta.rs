@@ -9,7 +9,8 @@ use super::context::{Context, Done};
 use super::output::{Output, put_block, refusal};
 use crate::server::events::CommandClass;
 use crate::store::{
-    Ask, Change, Found, Hashed, Hint, Meta, Mode, NoChange, Outcome, Removal, Stored, Terms,
+    Change, ChangeError, Found, Hashed, Hint, Meta, MetaRead, Mode, Outcome, Removal, StoreRules,
+    Stored,
 };
 use crate::wire::Put;
 use crate::wire::base64;
@@ -61,7 +62,7 @@ impl<'s> Context<'_, 's> {
     #[inline]
     fn meta_get(&mut self, request: &MetaRequest<'_>, out: &mut Output<'s>) -> Done {
         let flags = request.flags;
-        let ask = Ask {
+        let ask = MetaRead {
             touches: flags.has(b'T'),
             unmarked: flags.has(b'u'),
             create: flags.has(b'N').then_some(flags.cas),
@@ -100,7 +101,7 @@ impl<'s> Context<'_, 's> {
             empty: flags.has(b'x').then_some(flags.client_flags),
             expires_s: flags.has(b'T').then(|| store.clock.expiry(flags.ttl)),
             cas: flags.cas,
-            told_as: Some("md"),
+            event_name: Some("md"),
         };
         let removed = store.remove(self.local, request.key.bytes(), request.hash.hash, &removal);
         match removed {
@@ -211,7 +212,7 @@ impl<'s> Context<'_, 's> {
         }
     }
 
-    pub(super) fn meta_terms(&self, flags: &Flags<'_>) -> (Meta, Terms) {
+    pub(super) fn meta_terms(&self, flags: &Flags<'_>) -> (Meta, StoreRules) {
         let clock = &self.server.store.clock;
         let mode = match flags.mode {
             b'E' => Mode::Add,
@@ -220,7 +221,7 @@ impl<'s> Context<'_, 's> {
             b'R' => Mode::Replace,
             _ => Mode::Set,
         };
-        let terms = Terms {
+        let terms = StoreRules {
             mode,
             compare: flags.compare(),
             or_stale: flags.has(b'I'),
@@ -258,13 +259,13 @@ impl MetaRequest<'_> {
         out.put(reply::CR_LF);
     }
 
-    fn fault(&self, fault: NoChange, out: &mut Output<'_>) {
+    fn fault(&self, fault: ChangeError, out: &mut Output<'_>) {
         match fault {
-            NoChange::NotFound => self.refuse(b"NF", out),
-            NoChange::Exists => self.refuse(b"EX", out),
-            NoChange::NotNumeric => out.put(reply::NOT_NUMERIC),
-            NoChange::NoMemory => out.put(reply::NO_MEMORY),
-            NoChange::NoMemoryForNew => out.put(reply::NO_MEMORY_VIVIFYING),
+            ChangeError::NotFound => self.refuse(b"NF", out),
+            ChangeError::Exists => self.refuse(b"EX", out),
+            ChangeError::NotNumeric => out.put(reply::NOT_NUMERIC),
+            ChangeError::NoMemory => out.put(reply::NO_MEMORY),
+            ChangeError::NoMemoryForNew => out.put(reply::NO_MEMORY_VIVIFYING),
         }
     }
 }
@@ -300,8 +301,8 @@ fn put_item<'s>(
     let mut wins = is_new;
     for (letter, text) in flags.each() {
         match letter {
-            b'T' => item.set_expires_s(item.expiry(flags.ttl)),
-            b'N' if is_new => item.set_expires_s(item.expiry(flags.vivify)),
+            b'T' => item.set_expiry(item.expiry(flags.ttl)),
+            b'N' if is_new => item.set_expiry(item.expiry(flags.vivify)),
             // An item with an expiry that comes before the time that the client names.
             b'R' => wins |= item.ends_before(flags.recache),
             b's' => put_count(b" s", item.value_len() as u64, out),
@@ -337,7 +338,7 @@ fn put_item<'s>(
 /// Who is to renew the item, and why: `Z` somebody else, `X` it is stale, `W` this client.
 #[inline]
 fn put_marks(item: &Found<'_, '_>, wins: bool, out: &mut Output<'_>) {
-    let (stale, won) = (item.is_stale(), item.is_won());
+    let (stale, won) = (item.is_stale(), item.is_win_sent());
     if won {
         out.put(b" Z");
     }
@@ -345,7 +346,7 @@ fn put_marks(item: &Found<'_, '_>, wins: bool, out: &mut Output<'_>) {
         out.put(b" X");
     }
     if (wins || stale) && !won {
-        item.set_won();
+        item.set_win_sent();
         out.put(b" W");
     }
 }
@@ -370,8 +371,8 @@ fn put_sum(
     }
     for (letter, text) in flags.each() {
         match letter {
-            b'T' => item.set_expires_s(item.expiry(flags.ttl)),
-            b'N' if is_new => item.set_expires_s(item.expiry(flags.vivify)),
+            b'T' => item.set_expiry(item.expiry(flags.ttl)),
+            b'N' if is_new => item.set_expiry(item.expiry(flags.vivify)),
             _ if quiet => {}
             b't' => {
                 out.put(b" t");

@@ -11,7 +11,7 @@ use super::waiting::Waiting;
 use crate::server::completion::Ticket;
 use crate::server::log::{Reason, Streams};
 use crate::settings::{Protocol, Settings};
-use crate::store::Local;
+use crate::store::ThreadState;
 use crate::wire::Put;
 use crate::wire::frame::header::{Frame, MAGIC};
 use crate::wire::frame::login::Login;
@@ -414,7 +414,7 @@ impl<'s> Session<'s> {
 
     /// Memory of an arriving value to receive into, if that is what comes next: at least
     /// `least` bytes of it, so that small rests take the ordinary way.
-    pub fn window(&mut self, local: &mut Local, least: usize) -> Option<&mut [u8]> {
+    pub fn window(&mut self, local: &mut ThreadState, least: usize) -> Option<&mut [u8]> {
         match &mut self.state {
             State::Value(upload) => upload.window(local, least),
             _ => None,

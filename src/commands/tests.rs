@@ -8,7 +8,7 @@ use crate::server::Server;
 use crate::server::caller::Caller;
 use crate::server::logins::Logins;
 use crate::settings::Settings;
-use crate::store::Local;
+use crate::store::ThreadState;
 use crate::store::hash::Secret;
 use crate::wire::parse::{BATCH, Parser, Stop};
 use crate::wire::request::{CloseCause, Command, Request};
@@ -21,7 +21,7 @@ const NOBODY: Caller<'_> = Caller::without_waiting(-1);
 struct Talk<'s> {
     server: &'s Server,
     session: Session<'s>,
-    local: Local,
+    local: ThreadState,
     batch: Batch,
     out: Output<'s>,
     replies: Vec<u8>,
@@ -371,7 +371,7 @@ fn an_endless_line_is_cut_off_at_the_same_place_however_it_arrives() {
     }
 }
 
-/// Refused values between good ones, whose blocks look like commands: whoever is out of step by a
+/// AllocError values between good ones, whose blocks look like commands: whoever is out of step by a
 /// byte answers more.
 #[test]
 fn refused_values_are_answered_at_once_and_alike_wherever_they_are_cut() {

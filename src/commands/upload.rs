@@ -8,7 +8,7 @@ use super::context::{Context, Done};
 use super::meta;
 use super::output::{Output, refusal};
 use crate::server::events::CommandClass;
-use crate::store::{Draft, Local, Mode, Refused, Terms};
+use crate::store::{AllocError, Draft, Mode, StoreRules, ThreadState};
 use crate::wire::Put;
 use crate::wire::flags::{Flags, Key};
 use crate::wire::frame::fault::Fault;
@@ -20,7 +20,7 @@ use crate::wire::request::{Command, MetaStorage, Request, Storage};
 /// A value that is arriving.
 pub struct Upload<'s> {
     draft: Draft<'s>,
-    terms: Terms,
+    terms: StoreRules,
     answer: Answer,
     /// What stands where CR LF should, as far as it is here; it is CR LF in the binary protocol,
     /// which sends none.
@@ -62,7 +62,7 @@ impl DeferredReply {
 }
 
 impl<'s> Upload<'s> {
-    fn new(draft: Draft<'s>, terms: Terms, answer: Answer) -> Upload<'s> {
+    fn new(draft: Draft<'s>, terms: StoreRules, answer: Answer) -> Upload<'s> {
         let (end, end_len) = match answer {
             Answer::Frame { .. } => ([b'\r', b'\n'], 2),
             _ => ([0; 2], 0),
@@ -82,7 +82,11 @@ impl<'s> Upload<'s> {
     }
 
     /// Takes what it can of `bytes`: how many, and whether memory was found for them.
-    pub fn take(&mut self, local: &mut Local, bytes: &[u8]) -> (usize, Result<(), Refused>) {
+    pub fn take(
+        &mut self,
+        local: &mut ThreadState,
+        bytes: &[u8],
+    ) -> (usize, Result<(), AllocError>) {
         let missing = self.draft.missing();
         let (value, after) = bytes.split_at(missing.min(bytes.len()));
         let taken = self.draft.write(local, value);
@@ -128,7 +132,7 @@ impl<'s> Upload<'s> {
 
     /// Memory to receive into, if at least `least` bytes of the value are missing and stand
     /// there in one piece.
-    pub fn window(&mut self, local: &mut Local, least: usize) -> Option<&mut [u8]> {
+    pub fn window(&mut self, local: &mut ThreadState, least: usize) -> Option<&mut [u8]> {
         if self.draft.missing() < least {
             return None;
         }

@@ -25,7 +25,7 @@ use crate::server::Server;
 use crate::server::caller::Caller;
 use crate::server::conns::Seat;
 use crate::settings::Protocol;
-use crate::store::Local;
+use crate::store::ThreadState;
 use crate::sys::datagram::{self, Peer};
 use crate::wire::reply::NO_MEMORY;
 use std::io::{ErrorKind, IoSlice, Result};
@@ -55,7 +55,7 @@ pub struct Tools<'c, 's> {
     /// The server.
     pub server: &'s Server,
     /// The worker's own part of the store.
-    pub local: &'c mut Local,
+    pub local: &'c mut ThreadState,
     /// Memory for a batch.
     pub batch: &'c mut Batch,
     /// Where replies collect.

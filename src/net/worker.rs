@@ -26,7 +26,7 @@ use crate::server::caller::Caller;
 use crate::server::conns::Kind;
 use crate::server::log::{Admission, Reason, Recorder};
 use crate::settings::{BUFFER_BYTES, Protocol};
-use crate::store::Local;
+use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
 use crate::sys::process;
 use crate::sys::socket::Address;
@@ -67,7 +67,7 @@ pub struct Worker<'s> {
     queue: VecDeque<u64>,
     /// Who will have, and when; the first to wake up is in front.
     resting: Resting,
-    local: Local,
+    local: ThreadState,
     recorder: Arc<Recorder>,
     read_buffer: Vec<u8>,
     out: Output<'s>,

@@ -19,7 +19,7 @@ pub mod supervisor;
 use crate::counters::{Counters, SIZE_STEP, ThreadTotals};
 use crate::settings::Settings;
 use crate::store::hash::Secret;
-use crate::store::{CLASSES_MAX, ClassSizes, Config, Local, Store};
+use crate::store::{CLASSES_MAX, ClassSizes, Config, Store, ThreadState};
 use crate::sys::process::{self, Signal};
 use crate::sys::seccomp::Role;
 use crate::upkeep::{
@@ -169,7 +169,7 @@ impl Server {
     }
 
     /// A new thread's part of the store; `stats` sums its counters up from now on.
-    pub fn add_thread(&self) -> Local {
+    pub fn add_thread(&self) -> ThreadState {
         self.store.join(self.add_counters())
     }
 

@@ -4,13 +4,13 @@ use crate::random::Random;
 use memcached::commands::{Batch, Context, Next, Output, Session};
 use memcached::server::Server;
 use memcached::server::caller::Caller;
-use memcached::store::Local;
+use memcached::store::ThreadState;
 
 /// One connection's side of the protocol, fed by hand.
 pub struct Talk<'s> {
     server: &'s Server,
     session: Session<'s>,
-    local: Local,
+    local: ThreadState,
     batch: Batch,
     out: Output<'s>,
     /// Input that has not been consumed.

@@ -10,8 +10,8 @@ use super::sasl;
 use crate::server::events::CommandClass;
 use crate::settings::VERSION;
 use crate::store::{
-    Access, Change, Found, Hashed, Hint, Meta, Mode, NoChange, Outcome, Refused, Removal, Stored,
-    Terms,
+    Access, AllocError, Change, ChangeError, Found, Hashed, Hint, Meta, Mode, Outcome, Removal,
+    StoreRules, Stored,
 };
 use crate::wire::Put;
 use crate::wire::frame::fault::Fault;
@@ -109,11 +109,11 @@ impl<'s> Context<'_, 's> {
         }
     }
 
-    fn frame_delete(&mut self, parts: &Parts<'_>, hash: u64) -> Result<(), NoChange> {
+    fn frame_delete(&mut self, parts: &Parts<'_>, hash: u64) -> Result<(), ChangeError> {
         let removal = Removal {
             compare: Some(parts.cas).filter(|&cas| cas != 0),
             mismatch_uncounted: true,
-            told_as: None, // observers are told of deletions by text
+            event_name: None, // observers are told of deletions by text
             ..Removal::default()
         };
         let store = &self.server.store;
@@ -161,17 +161,17 @@ impl<'s> Context<'_, 's> {
 
     /// On what terms a value is stored.
     #[inline]
-    pub fn frame_terms(&self, parts: &Parts<'_>, mode: Mode) -> (Meta, Terms) {
+    pub fn frame_terms(&self, parts: &Parts<'_>, mode: Mode) -> (Meta, StoreRules) {
         let (store, settings) = (&self.server.store, &self.server.settings);
         let is_part = matches!(mode, Mode::Append | Mode::Prepend);
         let compare = Some(parts.cas).filter(|&cas| cas != 0 && settings.use_cas);
         // With an id all of them mean: what is there, if it has that id.
         let compared = compare.is_some() && !is_part;
-        let terms = Terms {
+        let terms = StoreRules {
             compare,
             replaces: mode == Mode::Set,
             refusal_uncounted: true,
-            ..Terms::from(if compared { Mode::Set } else { mode })
+            ..StoreRules::from(if compared { Mode::Set } else { mode })
         };
         let meta = if is_part {
             Meta::default()
@@ -190,7 +190,7 @@ impl<'s> Context<'_, 's> {
         parts: &Parts<'_>,
         hash: u64,
         increment: bool,
-    ) -> Result<(u64, u64), NoChange> {
+    ) -> Result<(u64, u64), ChangeError> {
         let (seed, expiry) = (parts.u64_at(8), parts.u32_at(16));
         let change = Change {
             delta: parts.u64_at(0),
@@ -202,7 +202,7 @@ impl<'s> Context<'_, 's> {
         let store = &self.server.store;
         store.change(self.local, parts.key, hash, &change, |item, sum, is_new| {
             if is_new {
-                item.set_expires_s(item.expiry(expiry));
+                item.set_expiry(item.expiry(expiry));
             }
             (sum, item.cas())
         })
@@ -260,7 +260,7 @@ pub fn put_stored(
     ids: RequestIds,
     mode: Mode,
     quiet: bool,
-    stored: Result<Stored, Refused>,
+    stored: Result<Stored, AllocError>,
     out: &mut Output<'_>,
 ) {
     let fault = match stored {

@@ -7,7 +7,7 @@ use memcached::server::caller::Caller;
 use memcached::server::logins::{Environment, Logins};
 use memcached::settings::{Live, Protocol, Settings};
 use memcached::store::hash::Secret;
-use memcached::store::{Local, Source, Tuning};
+use memcached::store::{Source, ThreadState, Tuning};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
@@ -120,7 +120,7 @@ pub struct Client<'s> {
 pub struct Desk<'s> {
     server: &'s Server,
     language: Language,
-    local: Local,
+    local: ThreadState,
     batch: Batch,
     out: Output<'s>,
     replies_max: Option<u32>,
@@ -270,7 +270,7 @@ impl<'s> Desk<'s> {
             warm_max_factor: settings.warm_max_factor.get(),
         };
         for class in store.classes().ids() {
-            store.juggle(&mut self.local, class, &tuning);
+            store.maintain_class(&mut self.local, class, &tuning);
         }
         store.drain_bumps(128);
         let to = self.next_class % store.classes().ids().end;
@@ -285,7 +285,7 @@ impl<'s> Desk<'s> {
         if !done {
             store.abandon_move(&moving);
         }
-        store.take_page_wanted();
+        store.take_page_request();
     }
 
     /// Finishes what a client of text has begun, and asks it something: whether the session is
