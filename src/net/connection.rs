@@ -7,7 +7,7 @@
 
 use super::stash::Stash;
 use crate::commands::{Awaits, Output, Pin, Session};
-use crate::server::conns::{Seat, State};
+use crate::server::conns::{ConnEntry, State};
 use crate::server::log::Reason;
 use crate::store::Local;
 use crate::sys::io;
@@ -22,7 +22,7 @@ const DIRECT_LEN_MIN: usize = 4 << 10;
 /// A client.
 pub struct Connection<'s> {
     /// What others are told about it; it goes before the socket.
-    seat: Seat<'s>,
+    entry: ConnEntry<'s>,
     socket: OwnedFd,
     /// The protocol's side.
     pub session: Session<'s>,
@@ -75,12 +75,12 @@ impl<'s> Connection<'s> {
     /// A client that has just been accepted, when the process had been awake for `active_s`.
     pub fn new(
         socket: OwnedFd,
-        seat: Seat<'s>,
+        entry: ConnEntry<'s>,
         session: Session<'s>,
         active_s: u32,
     ) -> Connection<'s> {
         Connection {
-            seat,
+            entry,
             socket,
             session,
             stash: Stash::default(),
@@ -101,12 +101,12 @@ impl<'s> Connection<'s> {
 
     /// Where the client is.
     pub fn peer(&self) -> Address {
-        self.seat.address()
+        self.entry.address()
     }
 
     /// Gives the socket away, to be sent events; whatever was left over is forgotten.
     pub fn into_watcher(self) -> OwnedFd {
-        self.seat.give_up(State::Watch);
+        self.entry.leave(State::Watch);
         self.socket
     }
 
@@ -120,9 +120,9 @@ impl<'s> Connection<'s> {
             Awaits::Value => State::Value,
             Awaits::Swallow => State::Swallow,
         };
-        self.seat.set_state(state);
+        self.entry.set_state(state);
         if self.session.take_commanded() {
-            self.seat.set_commanded(now_s);
+            self.entry.set_commanded(now_s);
         }
     }
 
