@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The thread that owns a connection holds its [`ConnEntry`] and keeps the slot up to date;
-//! `stats conns` asks no other thread, and waits for none. State and time are atomics. The address
+//! `stats conns` asks no other thread, and waits for none. ConnState and time are atomics. The address
 //! is under the slot's mutex, which is taken when a connection comes or goes, and to show it: as
 //! long as it is held, the descriptor belongs to that connection.
 //!
@@ -25,7 +25,7 @@ const BLOCK_LEN: usize = 64;
 /// What a connection is doing, by the names that tools know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum State {
+pub enum ConnState {
     /// It accepts clients.
     Listening,
     /// It has sent nothing yet.
@@ -44,29 +44,29 @@ pub enum State {
     Watch,
 }
 
-impl State {
-    const ALL: [State; 8] = [
-        State::Listening,
-        State::New,
-        State::Read,
-        State::Parse,
-        State::Value,
-        State::Swallow,
-        State::Blocked,
-        State::Watch,
+impl ConnState {
+    const ALL: [ConnState; 8] = [
+        ConnState::Listening,
+        ConnState::New,
+        ConnState::Read,
+        ConnState::Parse,
+        ConnState::Value,
+        ConnState::Swallow,
+        ConnState::Blocked,
+        ConnState::Watch,
     ];
 
     /// The name that tools know.
     pub fn name(self) -> &'static str {
         match self {
-            State::Listening => "conn_listening",
-            State::New => "conn_new_cmd",
-            State::Read => "conn_read",
-            State::Parse => "conn_parse_cmd",
-            State::Value => "conn_nread",
-            State::Swallow => "conn_swallow",
-            State::Blocked => "conn_mwrite",
-            State::Watch => "conn_watch",
+            ConnState::Listening => "conn_listening",
+            ConnState::New => "conn_new_cmd",
+            ConnState::Read => "conn_read",
+            ConnState::Parse => "conn_parse_cmd",
+            ConnState::Value => "conn_nread",
+            ConnState::Swallow => "conn_swallow",
+            ConnState::Blocked => "conn_mwrite",
+            ConnState::Watch => "conn_watch",
         }
     }
 }
@@ -80,15 +80,6 @@ pub enum SocketKind {
     Datagrams,
     /// A client; its address is the other end's.
     Client,
-}
-
-/// Who asks, if the answer is to be about itself, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asker<'a> {
-    /// Its descriptor.
-    pub fd: RawFd,
-    /// Where its datagram came from, if it was one.
-    pub from: Option<&'a Address>,
 }
 
 /// The place of one descriptor.
@@ -110,7 +101,7 @@ pub struct ConnEntry<'s> {
     /// None: the descriptor is beyond those that are shown.
     slot: Option<&'s StatusSlot>,
     /// What the slot says, so that it is written only for a change.
-    state: State,
+    state: ConnState,
     commanded_s: u32,
 }
 
@@ -126,9 +117,9 @@ impl Conns {
     /// Fills the slot of a connection that has just been opened, at clock second `now_s`.
     pub fn open(&self, fd: RawFd, kind: SocketKind, address: Address, now_s: u32) -> ConnEntry<'_> {
         let state = match kind {
-            SocketKind::Listener => State::Listening,
-            SocketKind::Datagrams => State::Read,
-            SocketKind::Client => State::New,
+            SocketKind::Listener => ConnState::Listening,
+            SocketKind::Datagrams => ConnState::Read,
+            SocketKind::Client => ConnState::New,
         };
         let slot = self.slot(fd);
         if let Some(slot) = slot {
@@ -171,7 +162,7 @@ impl Conns {
 
 fn new_block() -> Box<[StatusSlot]> {
     let empty = || StatusSlot {
-        state: AtomicU8::new(State::New as u8),
+        state: AtomicU8::new(ConnState::New as u8),
         commanded_s: AtomicU32::new(0),
         open: Mutex::new(None),
     };
@@ -180,8 +171,8 @@ fn new_block() -> Box<[StatusSlot]> {
 
 impl StatusSlot {
     /// What its connection is doing.
-    pub(super) fn state(&self) -> State {
-        State::ALL[usize::from(self.state.load(Relaxed))]
+    pub(super) fn state(&self) -> ConnState {
+        ConnState::ALL[usize::from(self.state.load(Relaxed))]
     }
 
     /// Clock second of its last command, or of the beginning.
@@ -193,7 +184,7 @@ impl StatusSlot {
 impl ConnEntry<'_> {
     /// Says what the connection is doing.
     #[inline]
-    pub fn set_state(&mut self, state: State) {
+    pub fn set_state(&mut self, state: ConnState) {
         if self.state != state {
             self.state = state;
             if let Some(slot) = self.slot {
@@ -215,7 +206,7 @@ impl ConnEntry<'_> {
 
     /// Leaves the slot filled: the connection stays open, and its new owner empties the slot by
     /// [`Conns::take`].
-    pub fn leave(mut self, state: State) {
+    pub fn leave(mut self, state: ConnState) {
         self.set_state(state);
         std::mem::forget(self);
     }
@@ -242,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_state_is_found_by_its_number() {
-        for (index, state) in State::ALL.into_iter().enumerate() {
+        for (index, state) in ConnState::ALL.into_iter().enumerate() {
             assert_eq!(state as usize, index);
         }
     }
@@ -260,12 +251,12 @@ mod tests {
         assert_eq!(listed(), []);
         let mut client = conns.open(70, SocketKind::Client, Address::Unnamed, 5);
         let listener = conns.open(3, SocketKind::Listener, Address::Unnamed, 2);
-        client.set_state(State::Read);
+        client.set_state(ConnState::Read);
         client.set_commanded(9);
-        let listening = (3, SocketKind::Listener, State::Listening, 2);
+        let listening = (3, SocketKind::Listener, ConnState::Listening, 2);
         assert_eq!(
             listed(),
-            [listening, (70, SocketKind::Client, State::Read, 9)],
+            [listening, (70, SocketKind::Client, ConnState::Read, 9)],
             "in the order of descriptors"
         );
         drop(client);
@@ -275,8 +266,8 @@ mod tests {
         assert_eq!(listed(), [], "what has no slot is not shown");
         drop(beyond);
         let watcher = conns.open(7, SocketKind::Client, Address::Unnamed, 5);
-        watcher.leave(State::Watch);
-        assert_eq!(listed(), [(7, SocketKind::Client, State::Watch, 5)]);
+        watcher.leave(ConnState::Watch);
+        assert_eq!(listed(), [(7, SocketKind::Client, ConnState::Watch, 5)]);
         assert_eq!(conns.take(7), Some(Address::Unnamed));
         assert_eq!((conns.take(7), listed()), (None, vec![]));
     }

@@ -2,8 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod caller;
+pub mod completion;
 pub mod conns;
 pub mod daemon;
+#[cfg(debug_assertions)]
+pub mod debug_waits;
+pub mod events;
 pub mod log;
 pub mod logins;
 #[cfg(all(test, loom))]

@@ -10,7 +10,7 @@ use super::sums::Sums;
 use crate::counters::{ClassTotals, Counters, Registry, SIZE_STEP};
 use crate::settings::Settings;
 use crate::store::hash::Secret;
-use crate::store::{CLASSES_MAX, ClassSizes, Config, Local, Store};
+use crate::store::{CLASSES_MAX, ClassSizes, Config, Store, ThreadState};
 use crate::sys::process::{self, Signal};
 use crate::sys::seccomp::Role;
 use crate::upkeep::Upkeep;
@@ -40,6 +40,9 @@ pub struct Server {
     pub(super) counters: Registry,
     /// What they had counted at the last `stats reset`.
     pub(super) baseline: Mutex<Sums>,
+    /// Requests that wait for an operator's `debugdone`.
+    #[cfg(debug_assertions)]
+    pub debug_waits: super::debug_waits::DebugWaits,
 }
 
 /// How many connections there are. Written when one comes or goes, by any thread.
@@ -112,6 +115,8 @@ impl Server {
             upkeep: Upkeep::default(),
             logins,
             baseline: Mutex::default(),
+            #[cfg(debug_assertions)]
+            debug_waits: super::debug_waits::DebugWaits::default(),
         })
     }
 
@@ -133,7 +138,7 @@ impl Server {
     }
 
     /// A new thread's part of the store; `stats` sums its counters up from now on.
-    pub fn add_thread(&self) -> Local {
+    pub fn add_thread(&self) -> ThreadState {
         self.store.join(self.add_counters())
     }
 

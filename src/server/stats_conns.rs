@@ -2,7 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::conns::{Asker, SocketKind, State, StatusSlot};
+use super::caller::Caller;
+use super::conns::{ConnState, SocketKind, StatusSlot};
 use super::server::Server;
 use super::stat_row::{StatRow, show};
 use crate::counters::StatKind::{Gauge, Text};
@@ -16,7 +17,7 @@ pub(super) struct Conn {
     address: String,
     /// Where a client has connected to.
     local_address: Option<String>,
-    state: State,
+    state: ConnState,
     silent_s: u32,
 }
 
@@ -39,10 +40,10 @@ pub(super) static CONNS: &[StatRow<Conn>] = &[
 
 impl Server {
     /// `stats conns`: a few lines for each open connection.
-    pub fn stats_conns(&self, asker: Asker<'_>, mut line: impl FnMut(&str, &dyn Display)) {
+    pub fn stats_conns(&self, caller: Caller<'_>, mut line: impl FnMut(&str, &dyn Display)) {
         let now_s = self.store.clock.now();
         self.conns.each(|fd, slot, kind, address| {
-            let conn = conn(asker, fd, (slot, kind, address), now_s);
+            let conn = conn(caller, fd, (slot, kind, address), now_s);
             show(CONNS, self, &conn, |name, value| {
                 line(&format!("{fd}:{name}"), value);
             });
@@ -53,17 +54,17 @@ impl Server {
 /// What is shown of a connection; the one that asks is in the middle of a command, and its
 /// datagram, if it was one, has an address.
 fn conn(
-    asker: Asker<'_>,
+    caller: Caller<'_>,
     fd: RawFd,
     (slot, kind, address): (&StatusSlot, SocketKind, &Address),
     now_s: u32,
 ) -> Conn {
-    let asks = asker.fd == fd;
-    let from = asker.from.filter(|_| asks);
+    let asks = caller.fd == fd;
+    let from = caller.from.filter(|_| asks);
     let is_client = kind == SocketKind::Client || from.is_some();
     let local = || socket::local_address_of(fd).unwrap_or(Address::Unnamed);
     let (state, commanded_s) = if asks {
-        (State::Parse, now_s)
+        (ConnState::Parse, now_s)
     } else {
         (slot.state(), slot.commanded_s())
     };

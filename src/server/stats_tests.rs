@@ -12,7 +12,7 @@ use super::stats_slabs::{ALL_SLABS, SLABS};
 use crate::counters::{ClassTotals, Field, ListTotals, StatKind, ThreadTotals};
 use crate::settings::{Live, Settings};
 use crate::store::hash::Secret;
-use crate::store::{CLASSES_MAX, Local, Meta, Mode, Terms};
+use crate::store::{CLASSES_MAX, Meta, Mode, StoreRules, ThreadState};
 use std::collections::HashMap;
 
 /// Counters that are shown under another name, or as part of another figure.
@@ -95,8 +95,8 @@ fn every_counter_is_in_a_list_and_no_list_has_a_line_twice() {
 }
 
 /// Stores an item; gives its class, the first that is in use.
-fn store_one(server: &Server, local: &mut Local) -> usize {
-    let (store, terms) = (&server.store, Terms::from(Mode::Set));
+fn store_one(server: &Server, local: &mut ThreadState) -> usize {
+    let (store, terms) = (&server.store, StoreRules::from(Mode::Set));
     let stored = store.put(local, b"k", store.hash(b"k"), Meta::default(), b"v", &terms);
     assert!(stored.is_ok());
     let used = store.used_classes();

@@ -13,6 +13,7 @@
 //! Locks: none here; pages are handed out and given back under the lock of the page pool
 //! (`slabs`), the bytes are written by whoever holds the lock of the class.
 
+use super::cache_line::CACHE_LINE;
 use super::item::{CHUNK_LEN_MIN, HEADER_LEN, Header, ItemId, Word};
 use super::space::{Plain, Space};
 use crate::sys::memory::{HUGE_PAGE_LEN, Reservation};
@@ -56,7 +57,7 @@ pub struct Arena {
     owners: Space<Owner>,
     committed: AtomicUsize,
     #[cfg(loom)]
-    twins: super::checked::Twins,
+    twins: super::loom_twins::Twins,
 }
 
 /// A part of a chunk behind its header. A key is frozen, a value may be written over.
@@ -77,7 +78,7 @@ impl Arena {
             owners: Space::new(pages)?,
             committed: AtomicUsize::new(1),
             #[cfg(loom)]
-            twins: super::checked::Twins::new(),
+            twins: super::loom_twins::Twins::new(),
         })
     }
 
@@ -266,7 +267,7 @@ impl Arena {
     /// again. It tells a memory checker, in a build for one (`make sanitize`).
     #[cfg(poison)]
     pub fn poison(&self, id: ItemId, len: usize) {
-        let header_len = super::HEADER_LEN;
+        let header_len = HEADER_LEN;
         let at = ORIGIN + id.offset() + header_len;
         self.space.poison(at, len - header_len);
     }
@@ -282,10 +283,10 @@ impl Arena {
     pub fn prefetch(&self, id: ItemId, len: usize, fetch: impl Fn(*const u8)) {
         let at = self.at(id).as_ptr();
         let end = at.addr() + len;
-        let mut line = at.map_addr(|address| address & !(super::CACHE_LINE - 1));
+        let mut line = at.map_addr(|address| address & !(CACHE_LINE - 1));
         while line.addr() < end {
             fetch(line);
-            line = line.wrapping_add(super::CACHE_LINE);
+            line = line.wrapping_add(CACHE_LINE);
         }
     }
 }

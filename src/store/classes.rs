@@ -46,6 +46,35 @@ pub struct ClassSizes {
     pub chunk_max: u32,
 }
 
+/// A set of classes: bit *n* is class *n*.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ClassSet(pub u64);
+
+impl ClassSet {
+    /// Every class.
+    pub const ALL: ClassSet = ClassSet(u64::MAX);
+
+    /// Whether `class` is in it.
+    pub fn has(self, class: usize) -> bool {
+        self.0 >> class & 1 != 0
+    }
+
+    /// Puts `class` in.
+    pub fn insert(&mut self, class: usize) {
+        self.0 |= 1 << class;
+    }
+
+    /// Takes `class` out.
+    pub fn remove(&mut self, class: usize) {
+        self.0 &= !(1 << class);
+    }
+
+    /// Whether there is none in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// The sizes of the classes.
 pub struct Classes {
     /// Chunk size by class id; `sizes[0]` is 0. First the table, then the finer ones.

@@ -12,14 +12,11 @@
 //!
 //! Threads that come from the side of the lists read a moment under those.
 
-use super::Store;
 use super::clock::Clock;
-use super::item::ItemId;
-use super::lru::{Division, Lists};
-use super::table::{EPOCHS, Slot, Stripe, Walk};
-use crate::sys::sync::MutexGuard;
-use crate::sys::sync::atomic::AtomicU8;
-use std::ops::Deref;
+use super::lru::{Division, HeldLists};
+use super::table::{EPOCHS, Stripe};
+use crate::sys::sync::atomic::{AtomicU8, AtomicU32};
+use crate::sys::sync::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What the shared words said when a lock was taken.
@@ -33,16 +30,16 @@ pub(super) struct Moment {
 /// The locks under which a moment may be read.
 pub(super) trait Lock {}
 impl Lock for Stripe<'_> {}
-impl Lock for Lists {}
+impl Lock for HeldLists<'_> {}
 
 impl Moment {
     /// Reads the words; the lock is the one under which the outcome is used.
     #[inline]
-    pub fn under(store: &Store, _lock: &impl Lock) -> Moment {
+    pub fn under(clock: &Clock, shared: &Shared, _lock: &impl Lock) -> Moment {
         Moment {
-            now_s: second(&store.clock),
-            epoch: store.shared.epoch.load(Relaxed),
-            division: Division::from_word(store.shared.division.load(Relaxed)),
+            now_s: second(clock),
+            epoch: shared.epoch.load(Relaxed),
+            division: Division::from_word(shared.division.load(Relaxed)),
         }
     }
 
@@ -110,91 +107,30 @@ impl Shared {
     }
 }
 
-/// A held stripe, and the moment that was read under it.
-pub(super) struct Held<'t> {
-    stripe: Stripe<'t>,
-    moment: Moment,
-}
-
-impl<'t> Held<'t> {
-    /// Reads the moment of a stripe that has been taken.
-    #[inline]
-    fn new(store: &Store, stripe: Stripe<'t>) -> Held<'t> {
-        let moment = Moment::under(store, &stripe);
-        Held { stripe, moment }
-    }
-
-    /// What was read when it was taken.
-    #[inline]
-    pub fn moment(&self) -> Moment {
-        self.moment
-    }
-
-    /// Where the item `id`, which is linked in this stripe, stands now.
-    pub fn slot_of(&self, hash: u64, id: ItemId) -> Option<Slot<'t>> {
-        self.stripe.find(hash, |found| found == id)
-    }
-}
-
-impl<'t> Deref for Held<'t> {
-    type Target = Stripe<'t>;
-
-    #[inline]
-    fn deref(&self) -> &Stripe<'t> {
-        &self.stripe
-    }
-}
-
-/// What a thread that looks for memory holds already: a search may take the place of items of
-/// that stripe, which others could not leave to it, but not that of the item that is being changed.
-///
-/// Whoever holds a [`Slot`] of that stripe looks for it anew afterwards
-/// ([`slot_of`](Held::slot_of)): what stands in a bucket moves when a neighbour is removed.
-#[derive(Clone, Copy)]
-pub(super) struct Keeping<'h> {
-    /// The stripe.
-    pub held: &'h Held<'h>,
-    /// The item, if there is one.
-    pub id: Option<ItemId>,
-}
-
-impl Store {
-    /// Takes the stripe of `hash`.
-    #[inline]
-    pub(super) fn hold(&self, hash: u64) -> Held<'_> {
-        Held::new(self, self.table.lock(hash))
-    }
-
-    /// The same if it is free.
-    #[inline]
-    pub(super) fn try_hold(&self, hash: u64) -> Option<Held<'_>> {
-        Some(Held::new(self, self.table.try_lock(hash)?))
-    }
-
-    /// Takes the stripe of the next row of a walk; see `Table::next_row`.
-    pub(super) fn hold_row(
-        &self,
-        walk: &mut Walk,
-        found: &mut Vec<(ItemId, u8)>,
-    ) -> Option<Held<'_>> {
-        let row = self
-            .table
-            .next_row(walk, found, |stripe, id| self.hash_of(id, stripe));
-        Some(Held::new(self, row?))
-    }
+/// The flush to come.
+#[derive(Default)]
+pub(super) struct PendingFlush {
+    /// Clock second of the pending flush, 0 for none. Written under the mutex.
+    pub due_s: AtomicU32,
+    /// Held while a flush is asked for or happens: two do not begin the same epoch, and one that
+    /// becomes due does not take the place of one that has just been asked for.
+    pub one_at_a_time: Mutex<()>,
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     /// What carries out commands on items.
-    const COMMANDS: [(&str, &str); 16] = [
+    const COMMANDS: [(&str, &str); 19] = [
         ("store/change.rs", include_str!("change.rs")),
         ("store/crawl.rs", include_str!("crawl.rs")),
+        ("store/draft.rs", include_str!("draft.rs")),
+        ("store/engine.rs", include_str!("engine.rs")),
         ("store/evict.rs", include_str!("evict.rs")),
+        ("store/found.rs", include_str!("found.rs")),
         ("store/join.rs", include_str!("join.rs")),
-        ("store/juggle.rs", include_str!("juggle.rs")),
+        ("store/maintain.rs", include_str!("maintain.rs")),
         ("store/large.rs", include_str!("large.rs")),
-        ("store/mod.rs", include_str!("mod.rs")),
+        ("store/link.rs", include_str!("link.rs")),
         ("store/mover.rs", include_str!("mover.rs")),
         ("store/observe.rs", include_str!("observe.rs")),
         ("store/read.rs", include_str!("read.rs")),

@@ -8,7 +8,7 @@
 
 use super::shared::UpkeepShared;
 use super::wakeup::Wakeup;
-use crate::store::{CLASSES_MAX, ClassSet, Crawl, Histogram, Histograms, Local};
+use crate::store::{CLASSES_MAX, ClassSet, Crawl, Histogram, Histograms, ThreadState};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
@@ -165,7 +165,7 @@ impl Drop for DumpEntry<'_> {
 }
 
 /// Crawls when told to, until the process ends.
-pub(super) fn run(shared: UpkeepShared<'_>, crawler: &Crawler, mut local: Local) {
+pub(super) fn run(shared: UpkeepShared<'_>, crawler: &Crawler, mut local: ThreadState) {
     let store = shared.store;
     let mut first_stripe = 0;
     loop {
@@ -195,7 +195,7 @@ pub(super) fn run(shared: UpkeepShared<'_>, crawler: &Crawler, mut local: Local)
 /// its turn.
 fn crawl(
     shared: UpkeepShared<'_>,
-    local: &mut Local,
+    local: &mut ThreadState,
     job: Job,
     first_stripe: &mut usize,
 ) -> Box<Histograms> {

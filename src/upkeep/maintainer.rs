@@ -16,7 +16,7 @@ use super::autocrawl::Autocrawl;
 use super::crawler::Crawler;
 use super::shared::UpkeepShared;
 use crate::settings::Settings;
-use crate::store::{CLASSES_MAX, Local, Tuning};
+use crate::store::{CLASSES_MAX, ThreadState, Tuning};
 use crate::sys::time::used_by_thread;
 use std::thread::sleep;
 use std::time::Duration;
@@ -43,7 +43,7 @@ struct Due {
 }
 
 /// Maintains until the process ends.
-pub(super) fn run(shared: UpkeepShared<'_>, crawler: &Crawler, mut local: Local) {
+pub(super) fn run(shared: UpkeepShared<'_>, crawler: &Crawler, mut local: ThreadState) {
     let store = shared.store;
     let mut due = [Due {
         every_us: LOOK_MIN_US,
@@ -65,7 +65,7 @@ pub(super) fn run(shared: UpkeepShared<'_>, crawler: &Crawler, mut local: Local)
             let due = &mut due[class];
             due.in_us = due.in_us.saturating_sub(rest.as_micros() as u64);
             if due.in_us == 0 {
-                let moved = store.juggle(&mut local, class, &tuning);
+                let moved = store.maintain_class(&mut local, class, &tuning);
                 new += moved.new;
                 due.look_again(moved.all() > 0);
             }

@@ -16,7 +16,9 @@ use super::automove::{Automover, Decision, Sight, Terms};
 use super::shared::UpkeepShared;
 use super::wakeup::Wakeup;
 use crate::settings::Settings;
-use crate::store::{Chunk, ClassUsage, Local, Move, MoveRefused, Pass, Segment, Source, Store};
+use crate::store::{
+    ChunkStatus, ClassUsage, MoveRefused, PageMove, Pass, Segment, Source, Store, ThreadState,
+};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::thread::sleep;
@@ -90,13 +92,13 @@ impl Mover {
     }
 
     /// The state of the last chunk that was busy.
-    pub fn last_busy(&self) -> Chunk {
-        Chunk::from_number(self.last_busy.load(Relaxed))
+    pub fn last_busy(&self) -> ChunkStatus {
+        ChunkStatus::from_number(self.last_busy.load(Relaxed))
     }
 
     /// Forgets it.
     pub fn reset(&self) {
-        self.last_busy.store(Chunk::None as u8, Relaxed);
+        self.last_busy.store(ChunkStatus::None as u8, Relaxed);
     }
 
     /// Asks for a page of `store` to be moved.
@@ -123,7 +125,7 @@ impl Mover {
 }
 
 /// Moves pages until the process ends.
-pub(super) fn run(shared: UpkeepShared<'_>, mover: &Mover, local: Local) {
+pub(super) fn run(shared: UpkeepShared<'_>, mover: &Mover, local: ThreadState) {
     let mut thread = Thread {
         shared,
         mover,
@@ -148,7 +150,7 @@ const RESTED_MAX: usize = 64;
 struct Thread<'s> {
     shared: UpkeepShared<'s>,
     mover: &'s Mover,
-    local: Local,
+    local: ThreadState,
     automover: Automover,
     /// Clock second of the last move between classes that was its own idea.
     moved_s: u32,
@@ -217,17 +219,17 @@ impl Thread<'_> {
         let mode = self.shared.settings.slab_automove.get();
         store.clock.update();
         let (now, awake_s) = (store.clock.now(), store.clock.awake());
-        if mode == 0 || store.debt() == 0 {
+        if mode == 0 || store.pages_over_limit() == 0 {
             self.debt_s = awake_s;
         }
-        store.ask_for_pages(mode == AGGRESSIVE);
+        store.note_page_requests(mode == AGGRESSIVE);
         if mode == 0 {
             return None;
         }
         if self.automover.terms() != terms(self.shared.settings) {
             self.automover = Automover::new(terms(self.shared.settings));
         }
-        if let Some(class) = store.take_page_wanted() {
+        if let Some(class) = store.take_page_request() {
             return Some(plan(Source::Any, class, true));
         }
         if now == self.moved_s {
@@ -282,7 +284,7 @@ impl Thread<'_> {
             store.abandon_move(&moving);
         }
         // What it has evicted for its copies wants no page in return.
-        store.take_page_wanted();
+        store.take_page_request();
         store.give_back(&self.local);
         let thread = &self.local.counters.thread;
         thread.slab_reassign_rescues.add(moving.done.rescues);
@@ -301,19 +303,19 @@ impl Thread<'_> {
     }
 
     /// Tells those who watch of a move that nobody has asked for.
-    fn tell(&self, plan: Plan, begun: Option<&Move>) {
+    fn tell(&self, plan: Plan, begun: Option<&PageMove>) {
         let from = match (begun, plan.from) {
             (Some(moving), _) => moving.from as i64,
             (None, Source::Class(class)) => class as i64,
             (None, Source::Any) => -1,
         };
         let (to, state) = (plan.to, if begun.is_some() { "ok" } else { "fail" });
-        self.local.tell_system(&format_args!(
+        self.local.notify_system(&format_args!(
             "type=slab_move src={from} dst={to} state={state}"
         ));
     }
 
-    fn repeat_passes(&mut self, moving: &mut Move, plan: Plan) -> bool {
+    fn repeat_passes(&mut self, moving: &mut PageMove, plan: Plan) -> bool {
         let store = self.shared.store;
         let mut pause_us = 1;
         let evicts = self.shared.settings.evict;

@@ -7,7 +7,7 @@ use super::maintainer;
 use super::mover::{self, Mover};
 use super::shared::{Pause, UpkeepShared};
 use crate::settings::Settings;
-use crate::store::{Local, Store};
+use crate::store::{Store, ThreadState};
 use crate::sys::process;
 use crate::sys::seccomp::Role;
 use std::io::Result;
@@ -33,7 +33,7 @@ impl Upkeep {
         &'static self,
         settings: &'static Settings,
         store: &'static Store,
-        join: impl Fn() -> Local,
+        join: impl Fn() -> ThreadState,
     ) -> Result<()> {
         let shared = UpkeepShared {
             settings,

@@ -31,7 +31,7 @@
 
 pub mod published;
 
-use super::KEY_LEN_MAX;
+use super::item::KEY_LEN_MAX;
 use std::hash::{BuildHasher, RandomState};
 
 /// Bytes that NH takes in one step.
