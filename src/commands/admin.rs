@@ -168,7 +168,9 @@ fn stats(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         }
         Some(what) if begins(what, b"detail") => return detail(call, words),
         Some(what) if begins(what, b"settings") => {
-            server.each_setting(|name, value| call.stat(name, &value));
+            server
+                .settings
+                .each_stat(|name, value| call.stat(name, &value));
         }
         Some(what) if begins(what, b"cachedump") => return cachedump(call, words),
         Some(what) if begins(what, b"conns") => {
