@@ -1,7 +1,7 @@
 //! A drop-in memcached.
 //!
 //! ```text
-//!               ┌────────────┐ pipe   ┌──────────┐  stripe, list, class locks
+//!               ┌────────────┐ inbox  ┌──────────┐  stripe, list, class locks
 //! clients ────► │ listener   │ ─────► │ worker 1 │ ◄──────┐
 //!               │ accepts,   │ ─────► │ worker 2 │ ◄──────┤   ┌───────────────┐
 //!               │ ticks,     │   …    │    …     │        ├──►│ store: table, │

@@ -5,6 +5,7 @@
 use memcached::log;
 use memcached::net::activation;
 use memcached::net::idle::IdleThread;
+use memcached::net::inbox::Sender;
 use memcached::net::listener::Listener;
 use memcached::net::logger::Logger;
 use memcached::net::sockets;
@@ -15,7 +16,6 @@ use memcached::server::logins::{Environment, Logins};
 use memcached::server::supervisor::Supervisor;
 use memcached::settings::{self, Refusal, Settings, Start};
 use memcached::store::hash::Secret;
-use memcached::sys::handover::Giver;
 use memcached::sys::memory::{self, HUGE_PAGE_LEN};
 use memcached::sys::process::{self, Signal, SignalFd};
 use memcached::sys::seccomp::{self, Role};
@@ -157,11 +157,11 @@ fn start_logger(server: &'static Server) {
 fn start_workers(
     server: &'static Server,
     datagrams: &[sockets::Listening],
-) -> (Arc<[Giver]>, Vec<JoinHandle<()>>) {
+) -> (Arc<[Sender]>, Vec<JoinHandle<()>>) {
     let threads = server.settings.threads;
     let is_shared = server.settings.threads_per_udp == threads;
     let start = |worker_index| {
-        let (mut worker, giver) = Worker::new(server).unwrap_or_else(|e| fail("worker", &e));
+        let (mut worker, sender) = Worker::new(server).unwrap_or_else(|e| fail("worker", &e));
         for (index, socket) in (0..).zip(datagrams) {
             if is_shared || index % threads == worker_index {
                 worker
@@ -171,7 +171,7 @@ fn start_workers(
         }
         let thread = process::spawn("mc-worker", Role::Worker, move || worker.run())
             .unwrap_or_else(|e| fail(NO_THREAD, &e));
-        (giver, thread)
+        (sender, thread)
     };
     let (workers, threads): (Vec<_>, _) = (0..threads).map(start).unzip();
     (workers.into(), threads)

@@ -10,21 +10,33 @@ use crate::wire::request::Request;
 #[derive(Default)]
 pub struct Batch {
     /// The requests, in order.
-    pub(super) requests: Vec<Request>,
+    requests: Vec<Request>,
     /// One for each.
     hints: Vec<Hint>,
 }
 
 impl Batch {
-    /// Forgets what was in it, and keeps the memory.
-    pub(super) fn clear(&mut self) {
+    /// Forgets what was in it, and keeps the memory; where the next requests are to go.
+    pub(super) fn begin(&mut self) -> &mut Vec<Request> {
         self.requests.clear();
         self.hints.clear();
+        &mut self.requests
     }
 
-    /// The requests, each with its hint.
+    /// Whether it holds none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// The requests, in order.
+    pub(super) fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.requests.iter()
+    }
+
+    /// The requests, each with its hint; after [`Batch::prefetch`].
     #[inline]
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Request, Hint)> {
+        debug_assert_eq!(self.requests.len(), self.hints.len());
         self.requests.iter().zip(self.hints.iter().copied())
     }
 

@@ -5,8 +5,9 @@
 
 #![forbid(unsafe_code)]
 
-use super::context::Context;
+use super::context::{Context, Done};
 use super::output::{Output, put_block, refusal};
+use crate::server::events::CommandClass;
 use crate::store::{
     Change, ChangeError, Found, Hashed, Hint, Meta, MetaRead, Mode, Outcome, Removal, StoreRules,
     Stored,
@@ -27,29 +28,39 @@ impl<'s> Context<'_, 's> {
         hash: Hashed,
         flags: &[u8],
         out: &mut Output<'s>,
-    ) {
+    ) -> Option<Done> {
         let flags = match verb {
             MetaVerb::Debug => Flags::read_debug(flags),
             _ => Flags::read(flags),
         };
         let key = Key::read(given, flags.has(b'b'));
-        let request = Request {
+        let request = MetaRequest {
             key: &key,
             hash,
             flags: &flags,
         };
         match verb {
-            MetaVerb::Get => self.meta_get(&request, out),
-            MetaVerb::Delete => self.meta_delete(&request, out),
-            MetaVerb::Arithmetic => self.meta_arithmetic(&request, out),
-            MetaVerb::Debug => self.meta_debug(&key, hash.hash, out),
+            MetaVerb::Get => Some(self.meta_get(&request, out)),
+            MetaVerb::Delete => Some(Done::without_value(
+                CommandClass::MetaDelete,
+                self.meta_delete(&request, out),
+            )),
+            MetaVerb::Arithmetic => Some(Done::without_value(
+                CommandClass::MetaArithmetic,
+                self.meta_arithmetic(&request, out),
+            )),
+            // It looks at an item without using it.
+            MetaVerb::Debug => {
+                self.meta_debug(&key, hash.hash, out);
+                None
+            }
             // One has a value, the other is answered when it is read.
-            MetaVerb::Set | MetaVerb::NoOp => {}
+            MetaVerb::Set | MetaVerb::NoOp => None,
         }
     }
 
     #[inline]
-    fn meta_get(&mut self, request: &Request<'_>, out: &mut Output<'s>) {
+    fn meta_get(&mut self, request: &MetaRequest<'_>, out: &mut Output<'s>) -> Done {
         let flags = request.flags;
         let ask = MetaRead {
             touches: flags.has(b'T'),
@@ -64,15 +75,23 @@ impl<'s> Context<'_, 's> {
             request.hash,
             &ask,
             |item, is_new| {
-                put_item(&item, is_new, flags, out);
+                let len = put_item(&item, is_new, flags, out);
+                (!is_new, len)
             },
         );
         if found.is_none() && !flags.has(b'q') {
             request.refuse(b"EN", out);
         }
+        let (hit, bytes) = found.unwrap_or((false, 0));
+        Done {
+            class: CommandClass::MetaGet,
+            hit,
+            bytes,
+        }
     }
 
-    fn meta_delete(&mut self, request: &Request<'_>, out: &mut Output<'s>) {
+    /// Whether the item was there.
+    fn meta_delete(&mut self, request: &MetaRequest<'_>, out: &mut Output<'s>) -> bool {
         let flags = request.flags;
         let store = &self.server.store;
         let removal = Removal {
@@ -84,14 +103,17 @@ impl<'s> Context<'_, 's> {
             cas: flags.cas,
             event_name: Some("md"),
         };
-        match store.remove(self.local, request.key.bytes(), request.hash.hash, &removal) {
+        let removed = store.remove(self.local, request.key.bytes(), request.hash.hash, &removal);
+        match removed {
             Ok(()) if flags.has(b'q') => {}
             Ok(()) => request.refuse(b"HD", out),
             Err(fault) => request.fault(fault, out),
         }
+        removed.is_ok()
     }
 
-    fn meta_arithmetic(&mut self, request: &Request<'_>, out: &mut Output<'s>) {
+    /// Whether there is a number now.
+    fn meta_arithmetic(&mut self, request: &MetaRequest<'_>, out: &mut Output<'s>) -> bool {
         let flags = request.flags;
         let change = Change {
             delta: flags.delta.unwrap_or(1),
@@ -104,16 +126,17 @@ impl<'s> Context<'_, 's> {
         let reply = |item: Found<'_, '_>, sum, is_new| {
             put_sum(request, &item, sum, is_new, out);
         };
-        let done = server.store.change(
+        let changed = server.store.change(
             self.local,
             request.key.bytes(),
             request.hash.hash,
             &change,
             reply,
         );
-        if let Err(fault) = done {
+        if let Err(fault) = changed {
             request.fault(fault, out);
         }
+        changed.is_ok()
     }
 
     /// `me`: what there is to know about an item, for people.
@@ -148,16 +171,16 @@ impl<'s> Context<'_, 's> {
         }
     }
 
-    /// `ms` with a value that is here.
-    pub(super) fn meta_put(
+    /// `ms` with a value that is here, or is not a value: then it is known how long it is, and CR LF
+    /// is not behind it.
+    pub(super) fn meta_store(
         &mut self,
         input: &[u8],
         storage: &MetaStorage,
         hint: Hint,
-        value: &[u8],
-        block: bool,
+        value: Result<&[u8], u32>,
         out: &mut Output<'s>,
-    ) {
+    ) -> Done {
         let given = storage.key.of(input);
         let flags = Flags::read(storage.flags.of(input));
         let key = Key::read(given, flags.has(b'b'));
@@ -167,20 +190,25 @@ impl<'s> Context<'_, 's> {
             hash: storage.hash,
             hint,
         };
-        if !block {
-            let draft = store.draft(
-                self.local,
-                key.bytes(),
-                storage.hash,
-                meta,
-                value.len(),
-                &terms,
-            );
-            return out.put(draft.map_or_else(refusal, |_| reply::BAD_CHUNK));
+        let mut hit = false;
+        match value {
+            Ok(value) => match store.put(self.local, key.bytes(), hash, meta, value, &terms) {
+                Ok(stored) => {
+                    hit = stored.outcome == Outcome::Stored;
+                    put_stored(&key, &flags, &stored, out);
+                }
+                Err(refused) => out.put(refusal(refused)),
+            },
+            Err(len) => {
+                let len = len as usize;
+                let draft = store.draft(self.local, key.bytes(), storage.hash, meta, len, &terms);
+                out.put(draft.map_or_else(refusal, |_| reply::BAD_CHUNK));
+            }
         }
-        match store.put(self.local, key.bytes(), hash, meta, value, &terms) {
-            Ok(stored) => put_stored(&key, &flags, &stored, out),
-            Err(refused) => out.put(refusal(refused)),
+        Done {
+            class: CommandClass::MetaStore,
+            hit,
+            bytes: storage.len as usize,
         }
     }
 
@@ -215,13 +243,13 @@ impl<'s> Context<'_, 's> {
 }
 
 /// What a reply needs to know of its request.
-struct Request<'r> {
+struct MetaRequest<'r> {
     key: &'r Key<'r>,
     hash: Hashed,
     flags: &'r Flags<'r>,
 }
 
-impl Request<'_> {
+impl MetaRequest<'_> {
     /// A reply that tells nothing about an item: the code, key and opaque.
     fn refuse(&self, code: &[u8], out: &mut Output<'_>) {
         out.put(code);
@@ -255,9 +283,14 @@ fn put_reflected(key: &Key<'_>, letter: u8, text: &[u8], out: &mut Output<'_>) {
     }
 }
 
-/// The reply of `mg` to a hit.
+/// The reply of `mg` to a hit; returns the bytes of the value that it shows.
 #[inline]
-fn put_item<'s>(item: &Found<'s, '_>, is_new: bool, flags: &Flags<'_>, out: &mut Output<'s>) {
+fn put_item<'s>(
+    item: &Found<'s, '_>,
+    is_new: bool,
+    flags: &Flags<'_>,
+    out: &mut Output<'s>,
+) -> usize {
     let with_value = flags.has(b'v') && flags.compare().is_none_or(|given| given != item.cas());
     if with_value {
         out.put(b"VA ");
@@ -295,9 +328,11 @@ fn put_item<'s>(item: &Found<'s, '_>, is_new: bool, flags: &Flags<'_>, out: &mut
     }
     put_marks(item, wins, out);
     out.put(reply::CR_LF);
-    if with_value {
-        put_block(item, out);
+    if !with_value {
+        return 0;
     }
+    put_block(item, out);
+    item.value_len()
 }
 
 /// Who is to renew the item, and why: `Z` somebody else, `X` it is stale, `W` this client.
@@ -318,7 +353,7 @@ fn put_marks(item: &Found<'_, '_>, wins: bool, out: &mut Output<'_>) {
 
 /// The reply of `ma` to a number that has changed or been made.
 fn put_sum(
-    request: &Request<'_>,
+    request: &MetaRequest<'_>,
     item: &Found<'_, '_>,
     sum: u64,
     is_new: bool,

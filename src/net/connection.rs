@@ -6,14 +6,14 @@
 #![forbid(unsafe_code)]
 
 use super::stash::Stash;
+use super::stream::{Received, Stream};
 use crate::commands::{Awaits, Output, Pin, Session};
 use crate::server::conns::{Seat, State};
 use crate::server::log::Reason;
 use crate::store::ThreadState;
-use crate::sys::io;
-use crate::sys::socket::{self, Address};
-use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use crate::sys::socket::Address;
+use std::io::{IoSlice, IoSliceMut, Result};
+use std::os::fd::RawFd;
 
 /// A rest of a value that is at least so long is received into item memory; for less, the
 /// copy is cheaper than a longer system call.
@@ -21,9 +21,9 @@ const DIRECT_LEN_MIN: usize = 4 << 10;
 
 /// A client.
 pub struct Connection<'s> {
-    /// What others are told about it; it goes before the socket.
+    /// What `stats conns` shows of it; dropped before the stream, whose descriptor names it.
     seat: Seat<'s>,
-    socket: OwnedFd,
+    stream: Stream,
     /// The protocol's side.
     pub session: Session<'s>,
     /// Input that has been read and not consumed.
@@ -52,16 +52,6 @@ struct Unsent<'s> {
     len: usize,
 }
 
-/// What came of an attempt to read.
-pub struct Received {
-    /// Bytes received, wherever they went.
-    pub total: usize,
-    /// Where the input is.
-    pub input: Input,
-    /// Whether there was room for more, so that the socket is empty now.
-    pub drained: bool,
-}
-
 /// Where input is.
 #[derive(Clone, Copy)]
 pub enum Input {
@@ -74,14 +64,14 @@ pub enum Input {
 impl<'s> Connection<'s> {
     /// A client that has just been accepted, when the process had been awake for `active_s`.
     pub fn new(
-        socket: OwnedFd,
+        stream: Stream,
         seat: Seat<'s>,
         session: Session<'s>,
         active_s: u32,
     ) -> Connection<'s> {
         Connection {
             seat,
-            socket,
+            stream,
             session,
             stash: Stash::default(),
             wants_input: true,
@@ -96,7 +86,7 @@ impl<'s> Connection<'s> {
 
     /// Its descriptor.
     pub fn fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+        self.stream.fd()
     }
 
     /// Where the client is.
@@ -104,10 +94,10 @@ impl<'s> Connection<'s> {
         self.seat.address()
     }
 
-    /// Gives the socket away, to be sent events; whatever was left over is forgotten.
-    pub fn into_watcher(self) -> OwnedFd {
+    /// Gives the stream away, to be sent events; whatever was left over is forgotten.
+    pub fn into_watcher(self) -> Stream {
         self.seat.give_up(State::Watch);
-        self.socket
+        self.stream
     }
 
     /// Says in `stats conns` what it does until its next event. `now_s` is the clock second.
@@ -116,9 +106,9 @@ impl<'s> Connection<'s> {
         let state = match self.session.awaits() {
             Awaits::Dump => State::Watch,
             _ if self.is_blocked() => State::Blocked,
-            Awaits::Command => State::Read,
+            Awaits::Command | Awaits::Reply => State::Read,
             Awaits::Value => State::Value,
-            Awaits::Swallow => State::Swallow,
+            Awaits::Discard => State::Swallow,
         };
         self.seat.set_state(state);
         if self.session.take_commanded() {
@@ -132,9 +122,7 @@ impl<'s> Connection<'s> {
     pub fn may_be_idle(&self) -> bool {
         let waits = !self.queued && !self.is_blocked() && self.session.awaits() == Awaits::Command;
         let is_remote = |address: Address| !address.is_unix();
-        waits
-            && socket::local_address(&self.socket).is_ok_and(is_remote)
-            && !io::is_readable(self.fd())
+        waits && self.stream.local_address().is_ok_and(is_remote) && !self.stream.has_input()
     }
 
     /// Whether the client has not taken all replies.
@@ -142,46 +130,39 @@ impl<'s> Connection<'s> {
         self.unsent.is_some()
     }
 
-    /// Reads once. Bytes go into the value that is arriving, if there is one, and after that
+    /// Reads once, and says where the input is. Bytes go into the value that is arriving, if there is one, and after that
     /// into `buffer`, behind what was stashed; a long stash is read into itself.
     ///
     /// # Errors
     /// `WouldBlock`: nothing there, nothing changed. Anything else: the connection is lost.
-    pub fn receive(&mut self, local: &mut ThreadState, buffer: &mut [u8]) -> Result<Received> {
-        let fd = self.socket.as_raw_fd();
+    pub fn receive(
+        &mut self,
+        local: &mut ThreadState,
+        buffer: &mut [u8],
+    ) -> Result<(Received, Input)> {
         if self.stash.is_long() {
-            let (total, drained) = self.stash.receive(fd)?;
-            return Ok(Received {
-                total,
-                input: Input::Stash,
-                drained,
-            });
+            return Ok((self.stash.receive(&mut self.stream)?, Input::Stash));
         }
         let stashed = self.stash.bytes().len();
         buffer[..stashed].copy_from_slice(self.stash.bytes());
         let spare = &mut buffer[stashed..];
-        let room = spare.len();
         let window = if stashed == 0 {
             self.session.window(local, DIRECT_LEN_MIN)
         } else {
             None
         };
-        let (total, direct_room) = match window {
+        let (received, direct) = match window {
             Some(window) => {
-                let len = window.len();
+                let window_len = window.len();
                 let slices = &mut [IoSliceMut::new(window), IoSliceMut::new(spare)];
-                (io::recv_vectored(fd, slices)?, len)
+                let received = self.stream.recv_vectored(slices)?;
+                (received, received.len.min(window_len))
             }
-            None => (io::recv(fd, spare)?, 0),
+            None => (self.stream.recv(spare)?, 0),
         };
-        let direct = total.min(direct_room);
         self.session.received(direct);
         self.drop_stash();
-        Ok(Received {
-            total,
-            input: Input::Buffer(stashed + total - direct),
-            drained: total < room + direct_room,
-        })
+        Ok((received, Input::Buffer(stashed + received.len - direct)))
     }
 
     /// The stash as input, without reading more; a short one is moved into `buffer`.
@@ -209,8 +190,8 @@ impl<'s> Connection<'s> {
     pub fn discard_input(&mut self, buffer: &mut [u8]) {
         const READS_MAX: usize = 16;
         for _ in 0..READS_MAX {
-            if self.closing.is_none() || io::recv(self.socket.as_raw_fd(), buffer).unwrap_or(0) == 0
-            {
+            let received = self.closing.map(|_| self.stream.recv(buffer));
+            if !matches!(received, Some(Ok(Received { len: 1.., .. }))) {
                 return;
             }
         }
@@ -226,9 +207,9 @@ impl<'s> Connection<'s> {
         }
         assert!(self.unsent.is_none(), "no reply is made while others wait");
         let sent = if out.pins().is_empty() {
-            would_block_is_zero(io::send(self.socket.as_raw_fd(), out.bytes()))?
+            self.stream.send(out.bytes())?
         } else {
-            send_slices(self.socket.as_raw_fd(), out.bytes(), out.pins(), 0)?
+            send_slices(&mut self.stream, out.bytes(), out.pins(), 0)?
         };
         if sent == out.len() {
             out.clear();
@@ -253,12 +234,7 @@ impl<'s> Connection<'s> {
         let Some(unsent) = &mut self.unsent else {
             return Ok(0);
         };
-        let sent = send_slices(
-            self.socket.as_raw_fd(),
-            &unsent.bytes,
-            &unsent.pins,
-            unsent.sent,
-        )?;
+        let sent = send_slices(&mut self.stream, &unsent.bytes, &unsent.pins, unsent.sent)?;
         unsent.sent += sent;
         if unsent.sent == unsent.len {
             self.unsent = None;
@@ -268,7 +244,7 @@ impl<'s> Connection<'s> {
 }
 
 /// Sends bytes and pinned values from byte `skip` on, until the socket takes no more.
-fn send_slices(fd: i32, bytes: &[u8], pins: &[Pin<'_>], skip: usize) -> Result<usize> {
+fn send_slices(stream: &mut Stream, bytes: &[u8], pins: &[Pin<'_>], skip: usize) -> Result<usize> {
     let mut slices: Vec<&[u8]> = Vec::new();
     let mut at = 0;
     for pin in pins {
@@ -287,27 +263,5 @@ fn send_slices(fd: i32, bytes: &[u8], pins: &[Pin<'_>], skip: usize) -> Result<u
         })
         .filter(|slice| !slice.is_empty())
         .collect();
-    let mut rest = &mut slices[..];
-    let mut sent = 0;
-    while !rest.is_empty() {
-        let asked: usize = rest
-            .iter()
-            .take(io::SLICES_MAX)
-            .map(|slice| slice.len())
-            .sum();
-        let len = would_block_is_zero(io::send_vectored(fd, rest))?;
-        sent += len;
-        if len < asked {
-            break; // a short count means that the socket is full: it says when it is not
-        }
-        IoSlice::advance_slices(&mut rest, len);
-    }
-    Ok(sent)
-}
-
-fn would_block_is_zero(outcome: Result<usize>) -> Result<usize> {
-    match outcome {
-        Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(0),
-        outcome => outcome,
-    }
+    stream.send_slices(&mut slices)
 }

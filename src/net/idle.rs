@@ -1,15 +1,15 @@
 //! `-o idle_timeout`: the thread that has the workers look for silent clients.
 //!
 //! A worker's connections are its own, so this thread only says when to look, once a second,
-//! through the pipes that clients come by. It runs only if there is a timeout.
+//! by a message to each worker. It runs only if there is a timeout.
 //!
 //! All of this but starting and stopping runs on that thread, `mc-idletimeout`. It holds its
-//! own mutex while it waits, and no other.
+//! own mutex while it waits, and takes those of the inboxes under it.
 
 #![forbid(unsafe_code)]
 
+use super::inbox::{Message, Sender};
 use crate::server::Server;
-use crate::sys::handover::Giver;
 use crate::sys::process;
 use crate::sys::seccomp::Role;
 use std::io::Result;
@@ -38,7 +38,7 @@ impl IdleThread {
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub fn start(server: &'static Server, workers: Arc<[Giver]>) -> Result<Option<IdleThread>> {
+    pub fn start(server: &'static Server, workers: Arc<[Sender]>) -> Result<Option<IdleThread>> {
         if server.settings.idle_timeout_s <= 0 {
             return Ok(None);
         }
@@ -58,7 +58,7 @@ impl IdleThread {
     }
 }
 
-fn run(server: &Server, workers: &[Giver], end: &End) {
+fn run(server: &Server, workers: &[Sender], end: &End) {
     let mut is_near = end.is_near.lock().unwrap();
     while !*is_near {
         if server.settings.verbosity.get() > 2 {
@@ -66,7 +66,7 @@ fn run(server: &Server, workers: &[Giver], end: &End) {
         }
         for worker in workers {
             // A worker that is gone has no clients.
-            let _ = worker.sweep();
+            let _ = worker.send(Message::Sweep);
         }
         if server.settings.verbosity.get() > 2 {
             let seconds = PERIOD.as_secs();

@@ -8,15 +8,16 @@
 
 #![forbid(unsafe_code)]
 
+use super::inbox::{Message, Sender};
 use super::sockets::Listening;
+use super::stream::Stream;
 use crate::server::Server;
 use crate::server::conns::{Kind, Seat};
 use crate::settings::Protocol;
 use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Events, Watch};
-use crate::sys::handover::Giver;
 use crate::sys::process::{self, Signal, SignalFd};
-use crate::sys::{io, socket};
+use crate::sys::socket;
 use crate::wire::reply::TOO_MANY_CONNECTIONS;
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -39,7 +40,7 @@ pub struct Listener<'s> {
     epoll: Epoll,
     _seats: Vec<Seat<'s>>,
     listening: Vec<Listening>,
-    workers: Arc<[Giver]>,
+    workers: Arc<[Sender]>,
     next_worker: usize,
     /// The network queue of each of the first workers; shorter than `-N` until all are known.
     napi_ids: Vec<u32>,
@@ -62,7 +63,7 @@ impl<'s> Listener<'s> {
     pub fn new(
         server: &'s Server,
         listening: Vec<Listening>,
-        workers: Arc<[Giver]>,
+        workers: Arc<[Sender]>,
         signals: SignalFd,
     ) -> Result<Listener<'s>> {
         let epoll = Epoll::new()?;
@@ -153,7 +154,7 @@ impl<'s> Listener<'s> {
     pub fn stop_workers(&self) {
         for worker in self.workers.iter() {
             // A worker that is gone needs no telling.
-            let _ = worker.stop();
+            let _ = worker.send(Message::Stop);
         }
     }
 
@@ -190,8 +191,8 @@ impl<'s> Listener<'s> {
         let thread = &self.local.counters.thread;
         let limit = settings.connections_max as i32 - 1;
         if settings.maxconns_fast && client.as_raw_fd() >= limit {
-            // It is told if it can be told at once; it is closed in any case.
-            let _ = io::send(client.as_raw_fd(), TOO_MANY_CONNECTIONS);
+            // If the line cannot be sent at once the client is closed without it.
+            let _ = Stream::Plain(client).send(TOO_MANY_CONNECTIONS);
             thread.rejected_connections.add(1);
             return;
         }
@@ -202,7 +203,8 @@ impl<'s> Listener<'s> {
             let next = (self.next_worker + 1) % self.workers.len();
             std::mem::replace(&mut self.next_worker, next)
         });
-        if self.workers[worker].give(client, protocol as u32).is_err() {
+        let message = Message::Client(client, protocol);
+        if self.workers[worker].send(message).is_err() {
             self.server.connections.closed();
         }
     }

@@ -16,14 +16,14 @@
 
 #![forbid(unsafe_code)]
 
+use super::stream::Stream;
 use crate::counters::Counters;
 use crate::server::Server;
 use crate::server::log::{Arrival, Harvest, Reason, Recorder, Streams};
 use crate::sys::epoll::{Epoll, Events, Watch};
-use crate::sys::io;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
 
 /// Shortest pause between two passes, and the longest, in milliseconds.
@@ -50,7 +50,7 @@ pub struct Logger<'s> {
 
 /// A connection that is sent lines.
 struct Watcher {
-    socket: OwnedFd,
+    stream: Stream,
     streams: Streams,
     first_gid: u64,
     waiting: VecDeque<u8>,
@@ -121,10 +121,11 @@ impl<'s> Logger<'s> {
             first_gid,
             waiting,
         } = arrival;
-        let fd = socket.as_raw_fd();
+        let stream = Stream::Plain(socket);
+        let fd = stream.fd();
         let is_watched = self.epoll.add(fd, fd as u64, Watch::Readable).is_ok();
         self.watchers.push(Watcher {
-            socket,
+            stream,
             streams,
             first_gid,
             waiting_max: waiting.capacity(),
@@ -137,11 +138,11 @@ impl<'s> Logger<'s> {
 
     /// Throws away what a watcher sends, and notices when it goes.
     fn listen_to(&mut self, fd: RawFd) {
-        let found = |watcher: &&mut Watcher| watcher.socket.as_raw_fd() == fd;
+        let found = |watcher: &&mut Watcher| watcher.stream.fd() == fd;
         if let Some(watcher) = self.watchers.iter_mut().find(found) {
-            let read = io::recv(fd, &mut [0; INPUT_LEN]);
+            let read = watcher.stream.recv(&mut [0; INPUT_LEN]);
             watcher.is_gone |= match read {
-                Ok(len) => len == 0,
+                Ok(received) => received.len == 0,
                 Err(e) => e.kind() != ErrorKind::WouldBlock,
             };
         }
@@ -182,7 +183,7 @@ impl<'s> Logger<'s> {
         let server = self.server;
         let watched = !self.watchers.is_empty();
         for watcher in self.watchers.extract_if(.., |watcher| watcher.is_gone) {
-            let fd = watcher.socket.as_raw_fd();
+            let fd = watcher.stream.fd();
             server.log.leave(watcher.streams);
             if server.settings.verbosity.get() > 1 {
                 log!("<{fd} connection closed.");
@@ -227,9 +228,9 @@ impl Watcher {
     fn flush(&mut self) {
         while !self.waiting.is_empty() && !self.is_gone {
             let (front, _) = self.waiting.as_slices();
-            match io::send(self.socket.as_raw_fd(), front) {
+            match self.stream.send(front) {
+                Ok(0) => return, // it takes no more now
                 Ok(len) => drop(self.waiting.drain(..len)),
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(_) => self.is_gone = true,
             }
         }
@@ -246,7 +247,7 @@ mod tests {
         let (here, there) = UnixStream::pair().unwrap();
         here.set_nonblocking(true).unwrap();
         let watcher = Watcher {
-            socket: here.into(),
+            stream: Stream::Plain(here.into()),
             streams: Streams::FETCHERS,
             first_gid: 1,
             waiting: VecDeque::with_capacity(waiting_max),

@@ -1,7 +1,7 @@
 //! Sockets: bytes in from clients, bytes out to them.
 //!
 //! ```text
-//! listener thread ── accept ──► pipe ──► worker ── recv ──► session ── send ──► client
+//! listener thread ── accept ──► inbox ──► worker ── recv ──► session ── send ──► client
 //! ```
 //!
 //! | file         | holds                                                       |
@@ -9,7 +9,9 @@
 //! | `sockets`    | opening the listening sockets that the settings ask for      |
 //! | `activation` | sockets that a supervisor has opened                         |
 //! | `listener`   | the first thread: accepts, hands over, ticks, obeys signals  |
+//! | `inbox`      | what other threads have for a worker                        |
 //! | `worker`     | a thread with an epoll loop and all connections it was given |
+//! | `stream`     | the way to a peer: receive, send                            |
 //! | `stash`      | input that waits for the rest of its request                 |
 //! | `udp`        | requests in datagrams                                       |
 //! | `logger`     | the thread that sends lines to watchers                     |
@@ -21,9 +23,13 @@
 pub mod activation;
 mod connection;
 pub mod idle;
+pub mod inbox;
 pub mod listener;
 pub mod logger;
+#[cfg(all(test, loom))]
+mod loom_models;
 pub mod sockets;
 mod stash;
+mod stream;
 pub mod udp;
 pub mod worker;

@@ -7,7 +7,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::sys::io;
+use super::stream::{Received, Stream};
 use crate::wire::buffer::READ_BUFFER_LEN;
 use std::io::Result;
 
@@ -48,12 +48,11 @@ impl Stash {
         self.bytes().len() > LONG_LEN
     }
 
-    /// Reads once, behind what there is, into a stash that is long; how many bytes, and whether
-    /// there was room for more.
+    /// Reads once, behind what there is, into a stash that is long.
     ///
     /// # Errors
-    /// Those of `recv(2)`.
-    pub fn receive(&mut self, fd: i32) -> Result<(usize, bool)> {
+    /// Those of [`Stream::recv`].
+    pub fn receive(&mut self, from: &mut Stream) -> Result<Received> {
         let held = self.0.as_mut().expect("a long stash holds something");
         if held.memory.len() - held.end < LONG_LEN {
             // What has been taken makes room before memory grows.
@@ -66,11 +65,9 @@ impl Stash {
             std::hint::black_box(&mut held.memory);
             held.memory = memory;
         }
-        let room = &mut held.memory[held.end..];
-        let len = io::recv(fd, room)?;
-        let drained = len < room.len();
-        held.end += len;
-        Ok((len, drained))
+        let received = from.recv(&mut held.memory[held.end..])?;
+        held.end += received.len;
+        Ok(received)
     }
 
     /// Overwrites the first `len` bytes, which may have been a password.
@@ -113,18 +110,19 @@ impl Held {
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::os::fd::AsRawFd;
 
     #[test]
     fn a_long_stash_grows_behind_and_is_taken_from_the_front() {
         let (mut there, here) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut here = Stream::Plain(here.into());
         let text: Vec<u8> = (0..200_000u32).map(|i| (i % 251) as u8).collect();
         let mut stash = Stash::of(&text[..40_000]);
         let (mut given, mut taken) = (40_000, 0);
         for piece in [1, 7, 1000, 30_000] {
             while given < text.len() * 3 / 4 && given - taken < 90_000 {
                 there.write_all(&text[given..given + piece]).unwrap();
-                assert_eq!(stash.receive(here.as_raw_fd()).unwrap(), (piece, true));
+                let received = stash.receive(&mut here).unwrap();
+                assert_eq!((received.len, received.drained), (piece, true));
                 given += piece;
                 assert_eq!(stash.bytes(), &text[taken..given]);
                 if piece > 1 && given - taken > 60_000 {

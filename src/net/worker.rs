@@ -14,20 +14,22 @@
 
 #![forbid(unsafe_code)]
 
-use super::connection::{Connection, Input, Received};
+use super::connection::{Connection, Input};
+use super::inbox::{Inbox, Message, Sender, inbox};
 use super::sockets::Listening;
 use super::stash::Stash;
+use super::stream::Stream;
 use super::udp::{Datagrams, Tools};
 use crate::commands::{Awaits, Batch, Context, GREETING, Next, Output, Session, no_place};
 use crate::server::Server;
-use crate::server::conns::{Asker, Kind};
+use crate::server::caller::Caller;
+use crate::server::conns::Kind;
 use crate::server::log::{Admission, Reason, Recorder};
 use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
-use crate::sys::handover::{self, Giver, Message, Taker};
 use crate::sys::process;
-use crate::sys::socket::{self, Address};
+use crate::sys::socket::Address;
 use crate::wire::Put;
 use crate::wire::buffer::READ_BUFFER_LEN;
 use std::collections::VecDeque;
@@ -48,15 +50,17 @@ const REQUESTS_DEFAULT: usize = 20;
 /// Replies that one buffer of `-o read_buf_mem_limit` has room for, as C memcached has it.
 const REPLIES_PER_BUFFER: u32 = 18;
 
-/// The token of the pipe.
-const PIPE: u64 = u64::MAX;
+/// The token of the inbox.
+const INBOX: u64 = u64::MAX;
 /// The token of the first UDP socket; those of others are below it.
-const DATAGRAMS: u64 = PIPE - 1;
+const DATAGRAMS: u64 = INBOX - 1;
 /// A worker's own state.
 pub struct Worker<'s> {
     server: &'s Server,
     epoll: Epoll,
-    pipe: Taker,
+    inbox: Inbox,
+    /// Memory for messages.
+    messages: Vec<Message>,
     clients: Clients<'s>,
     datagrams: Vec<Datagrams<'s>>,
     /// Who has more to do.
@@ -93,20 +97,28 @@ enum Outcome {
     Watching(Admission),
 }
 
+/// Whether a worker goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    On,
+    Ends,
+}
+
 impl<'s> Worker<'s> {
-    /// A worker and the listener's end of it.
+    /// A worker, and what other threads send it messages with.
     ///
     /// # Errors
     /// The process has no more descriptors.
-    pub fn new(server: &'s Server) -> Result<(Worker<'s>, Giver)> {
+    pub fn new(server: &'s Server) -> Result<(Worker<'s>, Sender)> {
         let epoll = Epoll::new()?;
-        let (giver, taker) = handover::pair()?;
-        epoll.add(taker.as_fd().as_raw_fd(), PIPE, Watch::Readable)?;
+        let (sender, inbox) = inbox()?;
+        epoll.add(inbox.as_fd().as_raw_fd(), INBOX, Watch::Readable)?;
         let requests = server.settings.requests_per_event as usize;
         let worker = Worker {
             server,
             epoll,
-            pipe: taker,
+            inbox,
+            messages: Vec::new(),
             clients: Clients::default(),
             datagrams: Vec::new(),
             queue: VecDeque::new(),
@@ -130,7 +142,7 @@ impl<'s> Worker<'s> {
             held: 0,
             idle_due_s: 0,
         };
-        Ok((worker, giver))
+        Ok((worker, sender))
     }
 
     /// Takes a UDP socket; other workers may read it as well.
@@ -165,10 +177,9 @@ impl<'s> Worker<'s> {
             }
             for index in 0..events.len() {
                 let event = events.get(index);
-                if event.token == PIPE {
-                    if !self.take_clients() {
-                        self.server.store.retire(self.local);
-                        return;
+                if event.token == INBOX {
+                    if self.take_messages() == Going::Ends {
+                        return self.end();
                     }
                 } else if let Some(socket) =
                     self.datagrams.get_mut((DATAGRAMS - event.token) as usize)
@@ -215,22 +226,31 @@ impl<'s> Worker<'s> {
         }
     }
 
-    /// Reads the pipe; false if the worker is to end.
-    fn take_clients(&mut self) -> bool {
-        let mut clients = Vec::new();
-        let (mut sweep, mut stop) = (false, false);
-        self.pipe.take(|message| match message {
-            Message::Descriptor(socket, note) => clients.push((socket, note)),
-            Message::Sweep => sweep = true,
-            Message::Stop => stop = true,
-        });
-        for (socket, note) in clients {
-            self.add_client(socket, Protocol::ALL[note as usize]);
+    /// Does what the messages of other threads ask for.
+    fn take_messages(&mut self) -> Going {
+        let mut messages = std::mem::take(&mut self.messages);
+        self.inbox.receive(&mut messages);
+        let mut going = Going::On;
+        for message in messages.drain(..) {
+            match message {
+                Message::Client(socket, protocol) => self.add_client(socket, protocol),
+                Message::Sweep => self.close_idle(),
+                Message::Stop => going = Going::Ends,
+            }
         }
-        if sweep {
-            self.close_idle();
-        }
-        !stop
+        self.messages = messages;
+        going
+    }
+
+    /// Gives back what the worker has. The connections it had, and those that it has not received,
+    /// are closed.
+    fn end(self) {
+        let unreceived = self.inbox.close();
+        let is_client = |message: &&Message| matches!(message, Message::Client(..));
+        let count = self.clients.iter().count() + unreceived.iter().filter(is_client).count();
+        drop((self.clients, unreceived));
+        (0..count).for_each(|_| self.server.connections.closed());
+        self.server.store.retire(self.local);
     }
 
     /// Closes who has been silent for more than the timeout. While the process was stopped
@@ -262,7 +282,8 @@ impl<'s> Worker<'s> {
     }
 
     fn add_client(&mut self, socket: OwnedFd, protocol: Protocol) {
-        let fd = socket.as_raw_fd();
+        let stream = Stream::Plain(socket);
+        let fd = stream.fd();
         if self.server.settings.verbosity.get() > 1 {
             match protocol {
                 Protocol::Auto => log!("<{fd} new auto-negotiating client connection"),
@@ -270,7 +291,7 @@ impl<'s> Worker<'s> {
                 Protocol::Binary => log!("<{fd} new binary client connection."),
             }
         }
-        let address = socket::peer_address(&socket).unwrap_or(Address::Unnamed);
+        let address = stream.peer_address().unwrap_or(Address::Unnamed);
         self.server.store.catch_up(&mut self.local);
         let clock = &self.server.store.clock;
         let seat = self
@@ -283,7 +304,7 @@ impl<'s> Worker<'s> {
         let session = Session::new(&self.server.settings, protocol);
         let token = self
             .clients
-            .insert(Connection::new(socket, seat, session, clock.awake()));
+            .insert(Connection::new(stream, seat, session, clock.awake()));
         if self.epoll.add(fd, token, Watch::Edges).is_err() {
             self.close(token, Reason::Error);
         }
@@ -314,9 +335,8 @@ impl<'s> Worker<'s> {
             self.held -= client.held;
             // Registered with this worker, or its events would go on coming.
             let _ = self.epoll.remove(client.fd());
-            self.server
-                .log
-                .admit(admission, client.into_watcher(), GREETING);
+            let Stream::Plain(socket) = client.into_watcher();
+            self.server.log.admit(admission, socket, GREETING);
         }
     }
 
@@ -403,15 +423,12 @@ impl<'s> Worker<'s> {
             return Ok(Outcome::Waiting);
         }
         match client.receive(&mut self.local, &mut self.read_buffer) {
-            Ok(Received { total: 0, .. }) => Ok(Outcome::Closed(Reason::Normal)),
-            Ok(Received {
-                total,
-                input,
-                drained,
-            }) => {
-                self.local.counters.thread.bytes_read.add(total as u64);
+            Ok((received, _)) if received.len == 0 => Ok(Outcome::Closed(Reason::Normal)),
+            Ok((received, input)) => {
+                let bytes_read = &self.local.counters.thread.bytes_read;
+                bytes_read.add(received.len as u64);
                 // A client that has hung up is read to the end, where it is closed.
-                let drained = drained && !client.hung_up;
+                let drained = received.drained && !client.hung_up;
                 self.handle(token, input, drained, others)
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
@@ -432,19 +449,16 @@ impl<'s> Worker<'s> {
             Input::Buffer(len) => &self.read_buffer[..len],
             Input::Stash => stash.bytes(),
         };
-        let asker = Asker {
-            fd: client.fd(),
-            from: None,
-        };
+        let caller = Caller::without_waiting(client.fd());
         // After reading: what the process slept through while the client's request was on its way
         // has passed for the request, too.
         self.server.store.catch_up(&mut self.local);
-        self.recorder.attend(&mut self.local, asker.fd);
+        self.recorder.attend(&mut self.local, caller.fd);
         let mut cx = Context::new(
             self.server,
             &mut self.local,
             &mut self.batch,
-            asker,
+            caller,
             self.replies_max,
         );
         let outcome = converse(client, &mut cx, bytes, &mut self.out, self.turn, others);

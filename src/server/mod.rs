@@ -2,8 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod caller;
+pub mod completion;
 pub mod conns;
 pub mod daemon;
+#[cfg(debug_assertions)]
+pub mod debug_waits;
+pub mod events;
 pub mod log;
 pub mod logins;
 mod passwords;
@@ -58,6 +63,9 @@ pub struct Server {
     together: Mutex<()>,
     threads: Mutex<Vec<Arc<Counters>>>,
     baseline: Mutex<stats::Baseline>,
+    /// Requests that wait for an operator's word.
+    #[cfg(debug_assertions)]
+    pub debug_waits: debug_waits::DebugWaits,
 }
 
 /// How many connections there are. Written when one comes or goes, by any thread.
@@ -133,6 +141,8 @@ impl Server {
             together: Mutex::default(),
             threads: Mutex::default(),
             baseline: Mutex::default(),
+            #[cfg(debug_assertions)]
+            debug_waits: debug_waits::DebugWaits::default(),
         })
     }
 

@@ -74,12 +74,13 @@ pub fn wait_writable(fd: RawFd, at_most: Option<Duration>) -> bool {
     };
     let count = retry(|| {
         // SAFETY: one record, valid for the call.
-        check(unsafe { call!(poll(&raw mut asked, 1, timeout_ms)) }).map(|count| count as usize)
+        check(unsafe { call!(poll(&raw mut asked, 1, timeout_ms)) })
     });
     count.is_ok_and(|count| count > 0)
 }
 
-fn retry(mut call: impl FnMut() -> Result<usize>) -> Result<usize> {
+/// Makes a call again as long as a signal interrupts it.
+pub(super) fn retry<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
         match call() {
             Err(e) if e.kind() == ErrorKind::Interrupted => {}

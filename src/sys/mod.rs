@@ -2,12 +2,11 @@
 //!
 //! ```text
 //! epoll     readiness                  io       recv, send, readv, sendmsg
-//! handover  descriptors over a pipe    futex    sleeping locks
+//! wake      waking who waits there     futex    sleeping locks
 //! memory    address space              process  user, limits, signals, thread names
-//! wake      waking who waits there     seccomp  giving up system calls
-//! socket    listeners, accept          datagram UDP in and out
-//! simd      comparing many bytes       time     the kernel's clocks
-//! stderr    lines for the operator
+//! socket    listeners, accept          seccomp  giving up system calls
+//! datagram  UDP in and out             time     the kernel's clocks
+//! simd      comparing many bytes       stderr   lines for the operator
 //! sync      mutexes, atomics
 //! ```
 //!
@@ -30,7 +29,6 @@ macro_rules! call {
 pub mod datagram;
 pub mod epoll;
 pub mod futex;
-pub mod handover;
 pub mod io;
 pub mod memory;
 pub mod process;

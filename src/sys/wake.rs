@@ -1,8 +1,9 @@
-//! Waking a thread that waits for descriptors: `eventfd(2)`.
+//! Waking a thread that waits for descriptors: `eventfd(2)`, `pipe(7)`.
 
-use super::check;
+use super::io::retry;
 use super::sync::Crossing;
-use std::io::Result;
+use super::{check, check_len};
+use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// A descriptor that becomes readable when anybody wakes, until it is cleared.
@@ -53,6 +54,90 @@ impl Waker {
     /// Sleeps until it is readable.
     pub fn wait(&self) {
         self.1.wait();
+    }
+}
+
+/// A pipe that carries no message of its own: bytes in it say that there is one elsewhere.
+pub struct WakePipe {
+    reader: OwnedFd,
+    writer: OwnedFd,
+    crossing: Crossing,
+}
+
+impl WakePipe {
+    /// An empty pipe.
+    ///
+    /// # Errors
+    /// The process has no more descriptors.
+    pub fn new() -> Result<WakePipe> {
+        let mut ends = [0; 2];
+        let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
+        // SAFETY: `ends` has space for two descriptors.
+        check(unsafe { call!(pipe2(ends.as_mut_ptr(), flags)) })?;
+        // SAFETY: `pipe2(2)` ensures that both are valid and ours.
+        let [reader, writer] = ends.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+        let crossing = Crossing::default();
+        Ok(WakePipe {
+            reader,
+            writer,
+            crossing,
+        })
+    }
+
+    /// Makes it readable. Never waits.
+    ///
+    /// # Errors
+    /// The system refuses to write; a full pipe is no error.
+    pub fn wake(&self) -> Result<()> {
+        let call = || {
+            retry(|| {
+                // SAFETY: one byte, valid for the call.
+                check_len(unsafe {
+                    call!(write(self.writer.as_raw_fd(), [0_u8].as_ptr().cast(), 1))
+                })
+            })
+        };
+        let written = self.crossing.step(call, |written, waiting| {
+            *waiting += usize::from(written.is_ok());
+        });
+        match written {
+            Err(e) if e.kind() != ErrorKind::WouldBlock => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes out bytes, at most so many that one is left only if there were more than a few.
+    pub fn clear(&self) {
+        let mut bytes = [0_u8; 8];
+        let call = || {
+            let read = retry(|| {
+                // SAFETY: the buffer is valid for its length.
+                check_len(unsafe {
+                    call!(read(
+                        self.reader.as_raw_fd(),
+                        bytes.as_mut_ptr().cast(),
+                        bytes.len()
+                    ))
+                })
+            });
+            read.unwrap_or(0)
+        };
+        self.crossing.step(call, |len, waiting| *waiting -= len);
+    }
+}
+
+impl AsFd for WakePipe {
+    /// The end that is readable.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+}
+
+#[cfg(all(test, loom))]
+impl WakePipe {
+    /// Sleeps until it is readable.
+    pub fn wait(&self) {
+        self.crossing.wait();
     }
 }
 

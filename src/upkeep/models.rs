@@ -15,7 +15,7 @@ use std::time::Duration;
 fn a_bell_that_rings_while_nobody_sleeps_is_heard() {
     explore(None, || {
         let (wakeup, jobs) = (Arc::new(Wakeup::default()), Arc::new(Mutex::new(0)));
-        let (rope, queue) = (Arc::clone(&bell), Arc::clone(&jobs));
+        let (rope, queue) = (Arc::clone(&wakeup), Arc::clone(&jobs));
         let other = thread::spawn(move || {
             for _ in 0..2 {
                 *queue.lock().unwrap() += 1;

@@ -35,7 +35,6 @@ my @refusals = (
     ['epoll_ctl ENOMEM after 2', '-U -1', 1, 'worker: Cannot allocate memory'],
     ['pipe2 ENFILE', '', 1, 'worker: Too many open files in system'],
     ['pipe2 EMFILE after 2', '', 1, 'worker: Too many open files'],
-    ['fcntl EINVAL', '', 1, 'worker: Invalid argument'],
     ['signalfd EMFILE', '', 1, 'signalfd: Too many open files'],
     ['pthread_sigmask EINVAL', '', 1, 'signalfd: Invalid argument'],
     (map { ["pthread_create EAGAIN after $_", '-o idle_timeout=5', 1,

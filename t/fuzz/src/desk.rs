@@ -3,7 +3,7 @@
 use super::plan::{Pieces, Plan, Step, switch};
 use memcached::commands::{Awaits, Batch, Context, Next, Output, Pin, Session};
 use memcached::server::Server;
-use memcached::server::conns::Asker;
+use memcached::server::caller::Caller;
 use memcached::server::logins::{Environment, Logins};
 use memcached::settings::{Live, Protocol, Settings};
 use memcached::store::hash::Secret;
@@ -227,9 +227,9 @@ impl<'s> Desk<'s> {
         }
         while !client.closed && client.unread.is_empty() {
             let mut turn = self.turn;
-            let asker = Asker { fd: -1, from: None };
+            let caller = Caller::without_waiting(-1);
             let (local, batch) = (&mut self.local, &mut self.batch);
-            let mut cx = Context::new(self.server, local, batch, asker, self.replies_max);
+            let mut cx = Context::new(self.server, local, batch, caller, self.replies_max);
             let rest = &client.rest;
             let handled = client
                 .session
@@ -254,6 +254,7 @@ impl<'s> Desk<'s> {
                 Next::Input => break,
                 // Nobody sends events here.
                 Next::Close(_) | Next::Watch(_) => client.closed = true,
+                Next::Wait => panic!("a caller that cannot wait has been told to"),
                 Next::Flush | Next::Turn => {}
             }
         }
@@ -293,10 +294,10 @@ impl<'s> Desk<'s> {
         const SOME: &[u8] = &[b'x'; 900];
         for _ in 0..400 {
             match client.session.awaits() {
-                Awaits::Dump => break,
+                Awaits::Dump | Awaits::Reply => break,
                 Awaits::Command if client.rest.is_empty() => break,
                 Awaits::Command => self.receive(client, b"\n"),
-                Awaits::Value | Awaits::Swallow => self.receive(client, SOME),
+                Awaits::Value | Awaits::Discard => self.receive(client, SOME),
             }
         }
         if client.closed || client.session.awaits() != Awaits::Command || !client.rest.is_empty() {
