@@ -15,8 +15,9 @@ use crate::counters::{Counters, SIZE_STEP, ThreadTotals};
 use crate::settings::Settings;
 use crate::store::hash::Secret;
 use crate::store::{CLASSES_MAX, ClassSizes, Config, Local, Store};
-use crate::sys::process::{self, Signal};
 use crate::sys::seccomp::Role;
+use crate::sys::signals::{self, Signal};
+use crate::sys::thread;
 use crate::upkeep::{
     crawler::{self, Crawler},
     maintainer,
@@ -143,7 +144,7 @@ impl Server {
     /// The system has no more threads.
     pub fn start_upkeep(&'static self) -> Result<()> {
         let start = |name: &'static str, run: fn(&Server)| {
-            process::spawn(name, Role::Worker, move || run(self)).map(drop)
+            thread::spawn(name, Role::Worker, move || run(self)).map(drop)
         };
         if self.settings.lru_maintainer {
             start("mc-lrumaint", maintainer::run)?;
@@ -152,7 +153,7 @@ impl Server {
             start("mc-slabmaint", mover::run)?;
         }
         if self.logins.has_files() {
-            process::spawn("mc-users", Role::Reader, || self.logins.follow())?;
+            thread::spawn("mc-users", Role::Reader, || self.logins.follow())?;
         }
         // A command may enable it later.
         start("mc-itemcrawler", crawler::run)
@@ -214,7 +215,7 @@ impl Server {
 
     /// Stops the server as SIGINT does, or as SIGUSR1.
     pub fn stop(&self, gracefully: bool) {
-        process::signal_self(if gracefully {
+        signals::signal_self(if gracefully {
             Signal::User1
         } else {
             Signal::Interrupt
