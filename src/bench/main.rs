@@ -44,7 +44,6 @@ use std::io::Write;
 use std::process::exit;
 
 use memcached::log;
-use memcached::settings::VERSION;
 
 use compare::Compare;
 use load::Load;
@@ -69,7 +68,7 @@ fn main() {
 fn load(words: &[OsString]) {
     let options: Load = options_of(words, |options: &Load| options.help);
     if options.version {
-        return print(&format!("memcached-bench {VERSION}\n"));
+        return print(concat!("memcached-bench ", env!("CARGO_PKG_VERSION"), "\n"));
     }
     let summary = load::run(&options).unwrap_or_else(|complaint| refuse(&complaint));
     match options.json {

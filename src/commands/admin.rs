@@ -9,9 +9,9 @@ use super::dump::{self, Dump};
 use super::memory_commands;
 use super::output::Output;
 use crate::server::Server;
-use crate::server::conns::Asker;
+use crate::server::caller::Caller;
 use crate::settings::VERSION;
-use crate::store::{FlushTime, Local};
+use crate::store::{FlushTime, ThreadState};
 use crate::wire::Put;
 use crate::wire::base64;
 use crate::wire::command::Admin;
@@ -24,8 +24,8 @@ use std::io::Write;
 /// What a handler works with; its words come beside it, the command's name first.
 pub struct Call<'c, 's> {
     pub(super) server: &'s Server,
-    pub(super) local: &'c mut Local,
-    pub(super) asker: Asker<'c>,
+    pub(super) local: &'c mut ThreadState,
+    pub(super) caller: Caller<'c>,
     pub(super) out: &'c mut Output<'s>,
     /// A dump that is to follow what has been written.
     pub(super) dump: Option<Dump<'s>>,
@@ -61,7 +61,7 @@ pub fn run<'s>(
     let mut call = Call {
         server: cx.server,
         local: cx.local,
-        asker: cx.asker,
+        caller: cx.caller,
         out,
         dump: None,
         quiet,
@@ -99,6 +99,11 @@ fn handle(admin: Admin, call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         Admin::DebugVerify => debug::verify(call, words),
         #[cfg(all(debug_assertions, feature = "faults"))]
         Admin::DebugFaults => debug::faults(call, words),
+        #[cfg(debug_assertions)]
+        Admin::DebugDone => debug::done(call, words),
+        // The session carries it out: it may have to wait.
+        #[cfg(debug_assertions)]
+        Admin::DebugWait => Answer::Written,
         #[cfg(debug_assertions)]
         Admin::Misbehave => debug::misbehave(call, words),
     }
@@ -138,7 +143,7 @@ fn flush_all(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
 }
 
 /// Flushes at the time that a client has given.
-pub(super) fn flush(server: &Server, local: &mut Local, exptime: impl Into<i64>) {
+pub(super) fn flush(server: &Server, local: &mut ThreadState, exptime: impl Into<i64>) {
     let (store, exptime) = (&server.store, exptime.into());
     let now = store.clock.now();
     // The flush takes effect when the second before the one named begins, as it always has;
@@ -206,7 +211,7 @@ fn stats(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         }
         Some(what) if begins(what, b"cachedump") => return dump::cachedump(call, words),
         Some(what) if begins(what, b"conns") => {
-            server.stats_conns(call.asker, |name, value| call.stat(name, value));
+            server.stats_conns(call.caller, |name, value| call.stat(name, value));
         }
         // Nothing is stored outside.
         Some(what) if begins(what, b"extstore") => {}

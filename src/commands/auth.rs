@@ -21,11 +21,11 @@ const BLOCK_LEN_MAX: u32 = (16 << 10) - 2;
 
 /// What the input of a client that has not logged in begins with.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Knock<'i> {
+pub enum LoginLine<'i> {
     /// Not enough to tell.
     Partial,
-    /// Nothing that a client of this protocol says.
-    Alien,
+    /// Nothing that a client of this protocol header.
+    NotALogin,
     /// A line of so many bytes, or a line and a block, that deserve this reply.
     Refused(usize, &'static [u8]),
     /// So many bytes that name a user and a password.
@@ -33,43 +33,43 @@ pub enum Knock<'i> {
 }
 
 /// Reads a line, and the block that it announces.
-pub fn read(input: &[u8]) -> Knock<'_> {
+pub fn read(input: &[u8]) -> LoginLine<'_> {
     let Some(end) = line_feed(input, 0) else {
         return if input.len() > LINE_LEN_MAX {
-            Knock::Alien
+            LoginLine::NotALogin
         } else {
-            Knock::Partial
+            LoginLine::Partial
         };
     };
     if end < LINE_LEN_MIN {
         return if input.len() < SHORT_LEN {
-            Knock::Partial
+            LoginLine::Partial
         } else {
-            Knock::Alien
+            LoginLine::NotALogin
         };
     }
     let (line, after) = (&input[..end], end + 1);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let len = words(line).nth(4).and_then(parse_u32);
     let Some(len) = len.filter(|_| line.starts_with(b"set")) else {
-        return Knock::Refused(after, reply::UNAUTHENTICATED);
+        return LoginLine::Refused(after, reply::UNAUTHENTICATED);
     };
     if len > BLOCK_LEN_MAX {
-        return Knock::Refused(after, reply::LONG_AUTH_TOKEN);
+        return LoginLine::Refused(after, reply::LONG_AUTH_TOKEN);
     }
     let block_end = after + len as usize;
     let Some(line_end) = input.get(block_end..block_end + 2) else {
-        return Knock::Partial;
+        return LoginLine::Partial;
     };
     let consumed = block_end + 2;
     if line_end != reply::CR_LF {
-        return Knock::Refused(consumed, reply::BAD_AUTH_END);
+        return LoginLine::Refused(consumed, reply::BAD_AUTH_END);
     }
     let block = &input[after..block_end];
     let Some(blank) = block.iter().position(|&b| b == b' ') else {
-        return Knock::Refused(consumed, reply::BAD_AUTH_TOKEN);
+        return LoginLine::Refused(consumed, reply::BAD_AUTH_TOKEN);
     };
-    Knock::Attempt(consumed, &block[..blank], &block[blank + 1..])
+    LoginLine::Attempt(consumed, &block[..blank], &block[blank + 1..])
 }
 
 impl Context<'_, '_> {
@@ -97,28 +97,28 @@ mod tests {
     #[test]
     fn a_login_waits_for_the_whole_of_its_block() {
         let text = b"set x 0 0 7\r\nbob a b\r\nget";
-        let whole = Knock::Attempt(22, b"bob", b"a b");
+        let whole = LoginLine::Attempt(22, b"bob", b"a b");
         for cut in 0..22 {
-            assert_eq!(read(&text[..cut]), Knock::Partial, "{cut} bytes");
+            assert_eq!(read(&text[..cut]), LoginLine::Partial, "{cut} bytes");
         }
         assert_eq!(read(&text[..22]), whole);
         assert_eq!(read(text), whole);
         assert_eq!(
             read(b"set x 0 0 7\nbob a b\r\n"),
-            Knock::Attempt(21, b"bob", b"a b")
+            LoginLine::Attempt(21, b"bob", b"a b")
         );
     }
 
     #[test]
     fn a_short_line_is_no_line_of_this_protocol() {
-        assert_eq!(read(b"\r\n"), Knock::Partial);
-        assert_eq!(read(b"\r\n\r"), Knock::Alien);
-        assert_eq!(read(b"quit\r\n"), Knock::Alien);
+        assert_eq!(read(b"\r\n"), LoginLine::Partial);
+        assert_eq!(read(b"\r\n\r"), LoginLine::NotALogin);
+        assert_eq!(read(b"quit\r\n"), LoginLine::NotALogin);
         assert_eq!(
             read(b"stats\r\n"),
-            Knock::Refused(7, reply::UNAUTHENTICATED)
+            LoginLine::Refused(7, reply::UNAUTHENTICATED)
         );
-        assert_eq!(read(&[b'x'; 2048]), Knock::Partial);
-        assert_eq!(read(&[b'x'; 2049]), Knock::Alien);
+        assert_eq!(read(&[b'x'; 2048]), LoginLine::Partial);
+        assert_eq!(read(&[b'x'; 2049]), LoginLine::NotALogin);
     }
 }

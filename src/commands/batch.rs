@@ -3,28 +3,40 @@
 
 #![forbid(unsafe_code)]
 
-use crate::store::{Hint, Peek, Store};
+use crate::store::{Hint, Probe, Store};
 use crate::wire::request::Request;
 
 /// Requests, and where a look ahead has seen the items of their keys.
 #[derive(Default)]
 pub struct Batch {
     /// The requests, in order.
-    pub(super) requests: Vec<Request>,
+    requests: Vec<Request>,
     /// One for each.
     hints: Vec<Hint>,
 }
 
 impl Batch {
-    /// Forgets what was in it, and keeps the memory.
-    pub(super) fn clear(&mut self) {
+    /// Forgets what was in it, and keeps the memory; where the next requests are to go.
+    pub(super) fn begin(&mut self) -> &mut Vec<Request> {
         self.requests.clear();
         self.hints.clear();
+        &mut self.requests
     }
 
-    /// The requests, each with its hint.
+    /// Whether it holds none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// The requests, in order.
+    pub(super) fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.requests.iter()
+    }
+
+    /// The requests, each with its hint; after [`Batch::prefetch`].
     #[inline]
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Request, Hint)> {
+        debug_assert_eq!(self.requests.len(), self.hints.len());
         self.requests.iter().zip(self.hints.iter().copied())
     }
 
@@ -33,23 +45,23 @@ impl Batch {
     #[inline]
     pub(super) fn prefetch(&mut self, store: &Store) {
         self.hints.resize(self.requests.len(), Hint::default());
-        let mut spilled = 0u32;
+        let mut overflow = 0u32;
         for (index, (request, hint)) in self.requests.iter().zip(&mut self.hints).enumerate() {
             let Some(hash) = request.command.hash() else {
                 continue;
             };
             match store.prefetch_item(hash, request.command.value_len()) {
-                Peek::Seen(seen) => *hint = seen,
-                Peek::Nothing => {}
-                Peek::Spilled => spilled |= 1 << index,
+                Probe::Seen(seen) => *hint = seen,
+                Probe::Nothing => {}
+                Probe::Overflow => overflow |= 1 << index,
             }
         }
-        while spilled != 0 {
-            let request = &self.requests[spilled.trailing_zeros() as usize];
+        while overflow != 0 {
+            let request = &self.requests[overflow.trailing_zeros() as usize];
             if let Some(hash) = request.command.hash() {
-                store.prefetch_spilled(hash);
+                store.prefetch_overflow(hash);
             }
-            spilled &= spilled - 1;
+            overflow &= overflow - 1;
         }
     }
 }

@@ -2,17 +2,20 @@
 
 #![forbid(unsafe_code)]
 
-use super::context::Context;
+use super::context::{Context, Done};
 use super::output::{Output, put_block, refusal};
-use crate::server::prefixes::Deed;
-use crate::store::{Access, Change, Found, Hashed, Hint, Meta, Mode, NoChange, Outcome, Terms};
+use crate::server::events::CommandClass;
+use crate::store::{
+    Access, Change, ChangeError, Found, Hashed, Hint, Meta, Mode, Outcome, StoreRules,
+};
 use crate::wire::Put;
 use crate::wire::command::StoreVerb;
 use crate::wire::reply;
 use crate::wire::request::{Command, Exptime, Keys, Request, Storage};
 
 impl<'s> Context<'_, 's> {
-    /// Carries out an operation that needs no more input.
+    /// Carries out a request about an item, if the request is all here. `None`: it is another one,
+    /// and nothing has been done.
     #[inline]
     pub(super) fn run(
         &mut self,
@@ -20,38 +23,35 @@ impl<'s> Context<'_, 's> {
         request: &Request,
         hint: Hint,
         out: &mut Output<'s>,
-    ) {
-        match request.command {
-            Command::Read {
+    ) -> Option<Done> {
+        Some(match request.command {
+            Command::Get {
                 key,
                 hash,
                 keys,
                 last,
                 ..
             } => {
-                self.read(key.of(input), Hashed { hash, hint }, keys, last, out);
+                let done = self.get(key.of(input), Hashed { hash, hint }, keys, out);
+                if last {
+                    out.put(reply::END);
+                }
+                done
             }
-            Command::Put {
+            Command::Store {
                 ref storage,
                 value,
-                block,
+                ends_in_crlf,
             } => {
-                let reply = self.put(input, storage, hint, value.of(input), block);
-                out.put_unless(storage.quiet, reply);
+                let value = ends_in_crlf.then(|| value.of(input)).ok_or(value.len);
+                self.store(input, storage, hint, value, out)
             }
             Command::Delete { key, hash, quiet } => {
-                self.count_prefix(key.of(input), Deed::Delete);
-                let deleted = self.server.store.delete(self.local, key.of(input), hash);
-                out.put_unless(
-                    quiet,
-                    if deleted {
-                        reply::DELETED
-                    } else {
-                        reply::NOT_FOUND
-                    },
-                );
+                let hit = self.server.store.delete(self.local, key.of(input), hash);
+                out.put_unless(quiet, found_or(hit, reply::DELETED));
+                Done::without_value(CommandClass::Delete, hit)
             }
-            Command::Add {
+            Command::Arithmetic {
                 key,
                 hash,
                 delta,
@@ -60,6 +60,7 @@ impl<'s> Context<'_, 's> {
             } => {
                 let sum = self.add(key.of(input), hash, delta, increment);
                 put_sum(sum, quiet, out);
+                Done::without_value(CommandClass::Arithmetic, sum.is_ok())
             }
             Command::Touch {
                 key,
@@ -67,47 +68,38 @@ impl<'s> Context<'_, 's> {
                 exptime,
                 quiet,
             } => {
-                let touched = self.touch(key.of(input), hash, exptime);
-                let reply = if touched {
-                    reply::TOUCHED
-                } else {
-                    reply::NOT_FOUND
-                };
-                out.put_unless(quiet, reply);
+                let hit = self.touch(key.of(input), hash, exptime);
+                out.put_unless(quiet, found_or(hit, reply::TOUCHED));
+                Done::without_value(CommandClass::Touch, hit)
             }
             Command::Meta {
                 verb,
                 key,
                 hash,
                 flags,
-            } => self.meta(
-                verb,
-                key.of(input),
-                Hashed { hash, hint },
-                flags.of(input),
-                out,
-            ),
-            Command::MetaPut {
+            } => {
+                let hash = Hashed { hash, hint };
+                return self.meta(verb, key.of(input), hash, flags.of(input), out);
+            }
+            Command::MetaStore {
                 ref storage,
                 value,
-                block,
-            } => self.meta_put(input, storage, hint, value.of(input), block, out),
-            Command::Frame { ref frame } => self.frame(input, frame, hint, out),
-            Command::Say(reply) | Command::Refuse { reply, .. } => out.put(reply),
-            // The session sees to these: they decide how the input goes on.
-            Command::Admin { .. }
-            | Command::Upload { .. }
-            | Command::MetaUpload { .. }
-            | Command::FrameUpload { .. }
-            | Command::FrameLogin { .. }
-            | Command::FrameFault { .. }
-            | Command::Swallow { .. }
-            | Command::Watch { .. }
-            | Command::Close(_) => {}
-        }
+                ends_in_crlf,
+            } => {
+                let value = ends_in_crlf.then(|| value.of(input)).ok_or(value.len);
+                self.meta_store(input, storage, hint, value, out)
+            }
+            _ => return None,
+        })
     }
 
-    fn add(&mut self, key: &[u8], hash: u64, delta: u64, increment: bool) -> Result<u64, NoChange> {
+    fn add(
+        &mut self,
+        key: &[u8],
+        hash: u64,
+        delta: u64,
+        increment: bool,
+    ) -> Result<u64, ChangeError> {
         let change = Change {
             delta,
             increment,
@@ -126,56 +118,66 @@ impl<'s> Context<'_, 's> {
         found.is_some()
     }
 
-    /// One key of a retrieval, the `last` of its line or not.
+    /// One key of a retrieval.
     #[inline]
-    pub(super) fn read(
-        &mut self,
-        key: &[u8],
-        hash: Hashed,
-        keys: Keys,
-        last: bool,
-        out: &mut Output<'s>,
-    ) {
+    fn get(&mut self, key: &[u8], hash: Hashed, keys: Keys, out: &mut Output<'s>) -> Done {
         let store = &self.server.store;
-        let access = match keys.touch {
-            None => Access::Get,
-            Some(exptime) => Access::Touch(store.clock.expiry(exptime)),
+        let (access, class) = match keys.touch {
+            None => (Access::Get, CommandClass::Get),
+            Some(exptime) => (
+                Access::Touch(store.clock.expiry(exptime)),
+                CommandClass::GetAndTouch,
+            ),
         };
         let found = store.read(self.local, key, hash, access, |item| {
-            put_value(key, &item, keys, out)
+            put_value(key, &item, keys, out);
+            item.value_len()
         });
-        let hit = found.is_some();
-        self.count_prefix(key, Deed::Get { hit });
-        if last {
-            out.put(reply::END);
+        Done {
+            class,
+            hit: found.is_some(),
+            bytes: found.unwrap_or(0),
         }
     }
 
-    /// Stores a value that is here; returns the reply.
+    /// Stores a value that is here, or is not a value: then it is known how long it is, and CR LF is
+    /// not behind it.
     #[inline]
-    fn put(
+    fn store(
         &mut self,
         input: &[u8],
         storage: &Storage,
         hint: Hint,
-        value: &[u8],
-        block: bool,
-    ) -> &'static [u8] {
+        value: Result<&[u8], u32>,
+        out: &mut Output<'s>,
+    ) -> Done {
         let (store, key) = (&self.server.store, storage.key.of(input));
-        self.count_prefix(key, Deed::Set);
         let (meta, terms) = (self.meta_of(storage), terms_of(storage));
-        if block {
-            let hash = Hashed {
-                hash: storage.hash,
-                hint,
-            };
-            let stored = store.put(self.local, key, hash, meta, value, &terms);
-            return stored.map_or_else(refusal, |stored| outcome(stored.outcome));
+        let (outcome, reply) = match value {
+            Ok(value) => {
+                let hash = Hashed {
+                    hash: storage.hash,
+                    hint,
+                };
+                match store.put(self.local, key, hash, meta, value, &terms) {
+                    Ok(stored) => (Some(stored.outcome), outcome_reply(stored.outcome)),
+                    Err(refused) => (None, refusal(refused)),
+                }
+            }
+            // Memory comes before the end of the block is looked at: of a value that could not be
+            // stored anyway the client hears that.
+            Err(len) => {
+                let len = len as usize;
+                let draft = store.draft(self.local, key, storage.hash, meta, len, &terms);
+                (None, draft.map_or_else(refusal, |_| reply::BAD_CHUNK))
+            }
+        };
+        out.put_unless(storage.quiet, reply);
+        Done {
+            class: CommandClass::Store,
+            hit: outcome == Some(Outcome::Stored),
+            bytes: storage.len as usize,
         }
-        // Memory comes before the end of the block is looked at: a value that could not be
-        // stored anyway is told so.
-        let draft = store.draft(self.local, key, storage.hash, meta, value.len(), &terms);
-        draft.map_or_else(refusal, |_| reply::BAD_CHUNK)
     }
 
     #[inline]
@@ -195,7 +197,7 @@ fn put_value<'s>(key: &[u8], item: &Found<'s, '_>, keys: Keys, out: &mut Output<
     put_block(item, out);
 }
 
-fn put_sum(sum: Result<u64, NoChange>, quiet: bool, out: &mut Output<'_>) {
+fn put_sum(sum: Result<u64, ChangeError>, quiet: bool, out: &mut Output<'_>) {
     match sum {
         Ok(_) if quiet => {}
         Ok(value) => {
@@ -205,10 +207,10 @@ fn put_sum(sum: Result<u64, NoChange>, quiet: bool, out: &mut Output<'_>) {
         Err(fault) => out.put_unless(
             quiet,
             match fault {
-                NoChange::NotNumeric => reply::NOT_NUMERIC,
-                NoChange::NoMemory => reply::NO_MEMORY,
+                ChangeError::NotNumeric => reply::NOT_NUMERIC,
+                ChangeError::NoMemory => reply::NO_MEMORY,
                 // It asked for no id and for nothing to be made.
-                NoChange::NotFound | NoChange::Exists | NoChange::NoMemoryForNew => {
+                ChangeError::NotFound | ChangeError::Exists | ChangeError::NoMemoryForNew => {
                     reply::NOT_FOUND
                 }
             },
@@ -229,11 +231,11 @@ pub(super) fn mode_of(verb: StoreVerb) -> Mode {
 }
 
 #[inline]
-pub(super) fn terms_of(storage: &Storage) -> Terms {
-    let terms = Terms::from(mode_of(storage.verb));
+pub(super) fn terms_of(storage: &Storage) -> StoreRules {
+    let terms = StoreRules::from(mode_of(storage.verb));
     // A compare-and-swap that is refused leaves what is there.
     let replaces = terms.replaces && storage.compare.is_none();
-    Terms {
+    StoreRules {
         compare: storage.compare,
         replaces,
         ..terms
@@ -241,7 +243,7 @@ pub(super) fn terms_of(storage: &Storage) -> Terms {
 }
 
 #[inline]
-pub(super) fn outcome(outcome: Outcome) -> &'static [u8] {
+pub(super) fn outcome_reply(outcome: Outcome) -> &'static [u8] {
     match outcome {
         Outcome::Stored => reply::STORED,
         Outcome::NotStored => reply::NOT_STORED,
@@ -249,4 +251,8 @@ pub(super) fn outcome(outcome: Outcome) -> &'static [u8] {
         Outcome::NotFound => reply::NOT_FOUND,
         Outcome::NoMemory => reply::NO_MEMORY_STORING,
     }
+}
+
+fn found_or(hit: bool, reply: &'static [u8]) -> &'static [u8] {
+    if hit { reply } else { reply::NOT_FOUND }
 }

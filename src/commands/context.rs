@@ -1,50 +1,77 @@
-//! What the protocol works with and does not own.
+//! What carries requests out, and does not own.
 
 #![forbid(unsafe_code)]
 
 use super::batch::Batch;
-use super::verbose::Log;
+use super::verbose::CommandLog;
+use super::waiting::Work;
 use crate::server::Server;
-use crate::server::conns::Asker;
-use crate::server::prefixes::Deed;
-use crate::store::Local;
+use crate::server::caller::Caller;
+use crate::server::completion::Ticket;
+use crate::server::events::{CommandClass, KeyEvent};
+use crate::store::ThreadState;
+#[cfg(debug_assertions)]
+use crate::wire::command::Admin;
+use crate::wire::request::{Command, Request};
+#[cfg(debug_assertions)]
+use crate::wire::tokens::words;
 
 /// What a worker lends a session for one call.
 pub struct Context<'c, 's> {
     /// The server.
     pub server: &'s Server,
     /// The worker's own part of the store.
-    pub local: &'c mut Local,
+    pub local: &'c mut ThreadState,
     /// Memory for a batch.
     pub batch: &'c mut Batch,
     /// The connection that is served.
-    pub(super) asker: Asker<'c>,
-    /// Whether requests are counted by the prefix of their key: here, since it is asked for
-    /// every key.
-    pub(super) by_prefix: bool,
-    /// What is told on standard error.
-    pub(super) log: Log,
+    pub(super) caller: Caller<'c>,
+    /// Whether somebody wants [`KeyEvent`]s: here, since it is asked for every key.
+    notes_keys: bool,
+    /// What is logged on standard error.
+    pub(super) log: CommandLog,
     /// Replies of one client that may wait to be sent, if memory for them is limited.
     pub(super) replies_max: Option<u32>,
+}
+
+/// What became of a request about a key, for [`Context::note`].
+#[derive(Clone, Copy)]
+pub(super) struct Done {
+    pub class: CommandClass,
+    /// Whether the key was found, or the value stored.
+    pub hit: bool,
+    /// Bytes of the value that was sent, or that the request came with.
+    pub bytes: usize,
+}
+
+impl Done {
+    /// What became of a request that has no value.
+    pub fn without_value(class: CommandClass, hit: bool) -> Done {
+        Done {
+            class,
+            hit,
+            bytes: 0,
+        }
+    }
 }
 
 impl<'c, 's> Context<'c, 's> {
     /// What a session works with during one call.
     pub fn new(
         server: &'s Server,
-        local: &'c mut Local,
+        local: &'c mut ThreadState,
         batch: &'c mut Batch,
-        asker: Asker<'c>,
+        caller: Caller<'c>,
         replies_max: Option<u32>,
     ) -> Context<'c, 's> {
         Context {
             server,
             local,
             batch,
-            asker,
-            by_prefix: server.settings.detail_enabled.get(),
-            log: Log {
-                client: asker.fd,
+            caller,
+            notes_keys: server.wants_key_events(),
+            log: CommandLog {
+                client: caller.fd,
                 verbosity: server.settings.verbosity.get(),
             },
             replies_max,
@@ -53,7 +80,7 @@ impl<'c, 's> Context<'c, 's> {
 
     /// Looks again at the switches that a command may have changed.
     pub(super) fn refresh(&mut self) {
-        self.by_prefix = self.server.settings.detail_enabled.get();
+        self.notes_keys = self.server.wants_key_events();
     }
 
     /// Counts bytes that have been sent to the client.
@@ -61,17 +88,77 @@ impl<'c, 's> Context<'c, 's> {
         self.local.counters.thread.bytes_written.add(len as u64);
     }
 
-    /// Counts a request by its prefix, if that is asked for.
+    /// Tells what became of a request about a key, if anything wants to know of it: the one place
+    /// for that.
     #[inline]
-    pub(super) fn count_prefix(&self, key: &[u8], deed: Deed) {
-        if self.by_prefix {
-            self.server.prefixes.count(key, deed);
+    pub(super) fn note(&self, input: &[u8], request: &Request, done: Done) {
+        if self.notes_keys {
+            self.note_key(input, request, done);
         }
     }
 
-    /// Whether each operation is to be looked at by itself.
-    #[inline]
-    pub(super) fn is_watched(&self) -> bool {
-        self.log.tells_commands() | self.replies_max.is_some()
+    #[cold]
+    fn note_key(&self, input: &[u8], request: &Request, done: Done) {
+        if let Some((key, hash)) = request.command.key(input) {
+            self.server.note(&KeyEvent {
+                key: key.bytes(),
+                hash,
+                class: done.class,
+                hit: done.hit,
+                bytes: done.bytes,
+            });
+        }
     }
+
+    /// Logs whether the key of a request is there.
+    pub(super) fn log_look(&self, input: &[u8], command: &Command) {
+        if let Some((key, hash)) = command.key(input) {
+            let is_found = self.server.store.contains(key.bytes(), hash);
+            self.log.look(key.bytes(), is_found);
+        }
+    }
+
+    /// Whether each request is to be looked at by itself.
+    #[inline]
+    pub(super) fn looks_at_each(&self) -> bool {
+        self.log.has_commands() | self.replies_max.is_some()
+    }
+
+    /// Whether a request may have to wait for another thread.
+    #[inline]
+    pub(super) fn may_wait(&self) -> bool {
+        cfg!(debug_assertions) && self.caller.completions.is_some()
+    }
+
+    /// What a request needs that another thread must do, if it may wait for that.
+    pub(super) fn work_of<'i>(&self, input: &'i [u8], request: &Request) -> Option<Work<'i>> {
+        self.caller.completions?;
+        let name = waits_for(input, &request.command)?;
+        Some(Work {
+            subject: self.server.store.hash(name),
+            name,
+        })
+    }
+
+    /// Begins that.
+    pub(super) fn begin(&self, work: &Work<'_>) -> Ticket {
+        #[cfg(debug_assertions)]
+        return self.server.debug_waits.begin(work.name, &self.caller);
+        #[cfg(not(debug_assertions))]
+        unreachable!("{:?} has been begun by nothing", work.name)
+    }
+}
+
+/// What a request waits for. There is no such request yet but one for tests.
+fn waits_for<'i>(input: &'i [u8], command: &Command) -> Option<&'i [u8]> {
+    #[cfg(debug_assertions)]
+    if let Command::Admin {
+        admin: Admin::DebugWait,
+        line,
+    } = *command
+    {
+        return words(line.of(input)).nth(1);
+    }
+    let _ = (input, command);
+    None
 }

@@ -88,6 +88,19 @@ pub fn faults(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     }
 }
 
+/// `debugdone [name]`: what waits for that name need not wait any more; without a name, how many
+/// wait for any.
+pub fn done(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
+    let waits = &call.server.debug_waits;
+    let count = match words.get(1) {
+        Some(name) => waits.finish(name),
+        None => waits.len(),
+    };
+    call.stat("count", &count);
+    call.out.put(reply::END);
+    Answer::Written
+}
+
 /// `misbehave`: tries what a sandboxed worker must not be able to do.
 pub fn misbehave(_: &mut Call<'_, '_>, _: &[&[u8]]) -> Answer {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").is_ok();

@@ -70,7 +70,7 @@ impl<'s> Dump<'s> {
     }
 
     /// Writes lines until the output is full, the turn is over, or all is said: true.
-    pub fn go_on(
+    pub fn step(
         &mut self,
         cx: &mut Context<'_, 's>,
         out: &mut Output<'s>,

@@ -314,7 +314,7 @@ fn dump(call: &mut Call<'_, '_>, classes: &[u8], kind: Kind) -> Answer {
     if !server.settings.dump_enabled {
         return say(forbidden);
     }
-    if call.asker.from.is_some() {
+    if call.caller.from.is_some() {
         // It would be longer than a message, and would have to wait for nobody.
         return say(reply::ERROR);
     }

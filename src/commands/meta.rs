@@ -5,10 +5,12 @@
 
 #![forbid(unsafe_code)]
 
-use super::context::Context;
+use super::context::{Context, Done};
 use super::output::{Output, put_block, refusal};
+use crate::server::events::CommandClass;
 use crate::store::{
-    Ask, Change, Found, Hashed, Hint, Meta, Mode, NoChange, Outcome, Removal, Stored, Terms,
+    Change, ChangeError, Found, Hashed, Hint, Meta, MetaRead, Mode, Outcome, Removal, StoreRules,
+    Stored,
 };
 use crate::wire::Put;
 use crate::wire::base64;
@@ -26,31 +28,41 @@ impl<'s> Context<'_, 's> {
         hash: Hashed,
         flags: &[u8],
         out: &mut Output<'s>,
-    ) {
+    ) -> Option<Done> {
         let flags = match verb {
             MetaVerb::Debug => Flags::read_debug(flags),
             _ => Flags::read(flags),
         };
         let key = Key::read(given, flags.has(b'b'));
-        let request = Request {
+        let request = MetaRequest {
             key: &key,
             hash,
             flags: &flags,
         };
         match verb {
-            MetaVerb::Get => self.meta_get(&request, out),
-            MetaVerb::Delete => self.meta_delete(&request, out),
-            MetaVerb::Arithmetic => self.meta_arithmetic(&request, out),
-            MetaVerb::Debug => self.meta_debug(&key, hash.hash, out),
+            MetaVerb::Get => Some(self.meta_get(&request, out)),
+            MetaVerb::Delete => Some(Done::without_value(
+                CommandClass::MetaDelete,
+                self.meta_delete(&request, out),
+            )),
+            MetaVerb::Arithmetic => Some(Done::without_value(
+                CommandClass::MetaArithmetic,
+                self.meta_arithmetic(&request, out),
+            )),
+            // It looks at an item without using it.
+            MetaVerb::Debug => {
+                self.meta_debug(&key, hash.hash, out);
+                None
+            }
             // One has a value, the other is answered when it is read.
-            MetaVerb::Set | MetaVerb::NoOp => {}
+            MetaVerb::Set | MetaVerb::NoOp => None,
         }
     }
 
     #[inline]
-    fn meta_get(&mut self, request: &Request<'_>, out: &mut Output<'s>) {
+    fn meta_get(&mut self, request: &MetaRequest<'_>, out: &mut Output<'s>) -> Done {
         let flags = request.flags;
-        let ask = Ask {
+        let ask = MetaRead {
             touches: flags.has(b'T'),
             unmarked: flags.has(b'u'),
             create: flags.has(b'N').then_some(flags.cas),
@@ -63,15 +75,23 @@ impl<'s> Context<'_, 's> {
             request.hash,
             &ask,
             |item, is_new| {
-                put_item(&item, is_new, flags, out);
+                let len = put_item(&item, is_new, flags, out);
+                (!is_new, len)
             },
         );
         if found.is_none() && !flags.has(b'q') {
             request.refuse(b"EN", out);
         }
+        let (hit, bytes) = found.unwrap_or((false, 0));
+        Done {
+            class: CommandClass::MetaGet,
+            hit,
+            bytes,
+        }
     }
 
-    fn meta_delete(&mut self, request: &Request<'_>, out: &mut Output<'s>) {
+    /// Whether the item was there.
+    fn meta_delete(&mut self, request: &MetaRequest<'_>, out: &mut Output<'s>) -> bool {
         let flags = request.flags;
         let store = &self.server.store;
         let removal = Removal {
@@ -81,16 +101,19 @@ impl<'s> Context<'_, 's> {
             empty: flags.has(b'x').then_some(flags.client_flags),
             expires_s: flags.has(b'T').then(|| store.clock.expiry(flags.ttl)),
             cas: flags.cas,
-            told_as: Some("md"),
+            event_name: Some("md"),
         };
-        match store.remove(self.local, request.key.bytes(), request.hash.hash, &removal) {
+        let removed = store.remove(self.local, request.key.bytes(), request.hash.hash, &removal);
+        match removed {
             Ok(()) if flags.has(b'q') => {}
             Ok(()) => request.refuse(b"HD", out),
             Err(fault) => request.fault(fault, out),
         }
+        removed.is_ok()
     }
 
-    fn meta_arithmetic(&mut self, request: &Request<'_>, out: &mut Output<'s>) {
+    /// Whether there is a number now.
+    fn meta_arithmetic(&mut self, request: &MetaRequest<'_>, out: &mut Output<'s>) -> bool {
         let flags = request.flags;
         let change = Change {
             delta: flags.delta.unwrap_or(1),
@@ -103,16 +126,17 @@ impl<'s> Context<'_, 's> {
         let reply = |item: Found<'_, '_>, sum, is_new| {
             put_sum(request, &item, sum, is_new, out);
         };
-        let done = server.store.change(
+        let changed = server.store.change(
             self.local,
             request.key.bytes(),
             request.hash.hash,
             &change,
             reply,
         );
-        if let Err(fault) = done {
+        if let Err(fault) = changed {
             request.fault(fault, out);
         }
+        changed.is_ok()
     }
 
     /// `me`: what there is to know about an item, for people.
@@ -147,16 +171,16 @@ impl<'s> Context<'_, 's> {
         }
     }
 
-    /// `ms` with a value that is here.
-    pub(super) fn meta_put(
+    /// `ms` with a value that is here, or is not a value: then it is known how long it is, and CR LF
+    /// is not behind it.
+    pub(super) fn meta_store(
         &mut self,
         input: &[u8],
         storage: &MetaStorage,
         hint: Hint,
-        value: &[u8],
-        block: bool,
+        value: Result<&[u8], u32>,
         out: &mut Output<'s>,
-    ) {
+    ) -> Done {
         let given = storage.key.of(input);
         let flags = Flags::read(storage.flags.of(input));
         let key = Key::read(given, flags.has(b'b'));
@@ -166,24 +190,29 @@ impl<'s> Context<'_, 's> {
             hash: storage.hash,
             hint,
         };
-        if !block {
-            let draft = store.draft(
-                self.local,
-                key.bytes(),
-                storage.hash,
-                meta,
-                value.len(),
-                &terms,
-            );
-            return out.put(draft.map_or_else(refusal, |_| reply::BAD_CHUNK));
+        let mut hit = false;
+        match value {
+            Ok(value) => match store.put(self.local, key.bytes(), hash, meta, value, &terms) {
+                Ok(stored) => {
+                    hit = stored.outcome == Outcome::Stored;
+                    put_stored(&key, &flags, &stored, out);
+                }
+                Err(refused) => out.put(refusal(refused)),
+            },
+            Err(len) => {
+                let len = len as usize;
+                let draft = store.draft(self.local, key.bytes(), storage.hash, meta, len, &terms);
+                out.put(draft.map_or_else(refusal, |_| reply::BAD_CHUNK));
+            }
         }
-        match store.put(self.local, key.bytes(), hash, meta, value, &terms) {
-            Ok(stored) => put_stored(&key, &flags, &stored, out),
-            Err(refused) => out.put(refusal(refused)),
+        Done {
+            class: CommandClass::MetaStore,
+            hit,
+            bytes: storage.len as usize,
         }
     }
 
-    pub(super) fn meta_terms(&self, flags: &Flags<'_>) -> (Meta, Terms) {
+    pub(super) fn meta_terms(&self, flags: &Flags<'_>) -> (Meta, StoreRules) {
         let clock = &self.server.store.clock;
         let mode = match flags.mode {
             b'E' => Mode::Add,
@@ -192,7 +221,7 @@ impl<'s> Context<'_, 's> {
             b'R' => Mode::Replace,
             _ => Mode::Set,
         };
-        let terms = Terms {
+        let terms = StoreRules {
             mode,
             compare: flags.compare(),
             or_stale: flags.has(b'I'),
@@ -214,13 +243,13 @@ impl<'s> Context<'_, 's> {
 }
 
 /// What a reply needs to know of its request.
-struct Request<'r> {
+struct MetaRequest<'r> {
     key: &'r Key<'r>,
     hash: Hashed,
     flags: &'r Flags<'r>,
 }
 
-impl Request<'_> {
+impl MetaRequest<'_> {
     /// A reply that tells nothing about an item: the code, key and opaque.
     fn refuse(&self, code: &[u8], out: &mut Output<'_>) {
         out.put(code);
@@ -230,13 +259,13 @@ impl Request<'_> {
         out.put(reply::CR_LF);
     }
 
-    fn fault(&self, fault: NoChange, out: &mut Output<'_>) {
+    fn fault(&self, fault: ChangeError, out: &mut Output<'_>) {
         match fault {
-            NoChange::NotFound => self.refuse(b"NF", out),
-            NoChange::Exists => self.refuse(b"EX", out),
-            NoChange::NotNumeric => out.put(reply::NOT_NUMERIC),
-            NoChange::NoMemory => out.put(reply::NO_MEMORY),
-            NoChange::NoMemoryForNew => out.put(reply::NO_MEMORY_VIVIFYING),
+            ChangeError::NotFound => self.refuse(b"NF", out),
+            ChangeError::Exists => self.refuse(b"EX", out),
+            ChangeError::NotNumeric => out.put(reply::NOT_NUMERIC),
+            ChangeError::NoMemory => out.put(reply::NO_MEMORY),
+            ChangeError::NoMemoryForNew => out.put(reply::NO_MEMORY_VIVIFYING),
         }
     }
 }
@@ -254,9 +283,14 @@ fn put_reflected(key: &Key<'_>, letter: u8, text: &[u8], out: &mut Output<'_>) {
     }
 }
 
-/// The reply of `mg` to a hit.
+/// The reply of `mg` to a hit; returns the bytes of the value that it shows.
 #[inline]
-fn put_item<'s>(item: &Found<'s, '_>, is_new: bool, flags: &Flags<'_>, out: &mut Output<'s>) {
+fn put_item<'s>(
+    item: &Found<'s, '_>,
+    is_new: bool,
+    flags: &Flags<'_>,
+    out: &mut Output<'s>,
+) -> usize {
     let with_value = flags.has(b'v') && flags.compare().is_none_or(|given| given != item.cas());
     if with_value {
         out.put(b"VA ");
@@ -267,8 +301,8 @@ fn put_item<'s>(item: &Found<'s, '_>, is_new: bool, flags: &Flags<'_>, out: &mut
     let mut wins = is_new;
     for (letter, text) in flags.each() {
         match letter {
-            b'T' => item.set_expires_s(item.expiry(flags.ttl)),
-            b'N' if is_new => item.set_expires_s(item.expiry(flags.vivify)),
+            b'T' => item.set_expiry(item.expiry(flags.ttl)),
+            b'N' if is_new => item.set_expiry(item.expiry(flags.vivify)),
             // An item with an expiry that comes before the time that the client names.
             b'R' => wins |= item.ends_before(flags.recache),
             b's' => put_count(b" s", item.value_len() as u64, out),
@@ -294,15 +328,17 @@ fn put_item<'s>(item: &Found<'s, '_>, is_new: bool, flags: &Flags<'_>, out: &mut
     }
     put_marks(item, wins, out);
     out.put(reply::CR_LF);
-    if with_value {
-        put_block(item, out);
+    if !with_value {
+        return 0;
     }
+    put_block(item, out);
+    item.value_len()
 }
 
 /// Who is to renew the item, and why: `Z` somebody else, `X` it is stale, `W` this client.
 #[inline]
 fn put_marks(item: &Found<'_, '_>, wins: bool, out: &mut Output<'_>) {
-    let (stale, won) = (item.is_stale(), item.is_won());
+    let (stale, won) = (item.is_stale(), item.is_win_sent());
     if won {
         out.put(b" Z");
     }
@@ -310,14 +346,14 @@ fn put_marks(item: &Found<'_, '_>, wins: bool, out: &mut Output<'_>) {
         out.put(b" X");
     }
     if (wins || stale) && !won {
-        item.set_won();
+        item.set_win_sent();
         out.put(b" W");
     }
 }
 
 /// The reply of `ma` to a number that has changed or been made.
 fn put_sum(
-    request: &Request<'_>,
+    request: &MetaRequest<'_>,
     item: &Found<'_, '_>,
     sum: u64,
     is_new: bool,
@@ -335,8 +371,8 @@ fn put_sum(
     }
     for (letter, text) in flags.each() {
         match letter {
-            b'T' => item.set_expires_s(item.expiry(flags.ttl)),
-            b'N' if is_new => item.set_expires_s(item.expiry(flags.vivify)),
+            b'T' => item.set_expiry(item.expiry(flags.ttl)),
+            b'N' if is_new => item.set_expiry(item.expiry(flags.vivify)),
             _ if quiet => {}
             b't' => {
                 out.put(b" t");

@@ -34,12 +34,14 @@ mod context;
 #[cfg(debug_assertions)]
 mod debug;
 mod dump;
+mod execute;
 mod memory_commands;
 mod meta;
 mod output;
 mod session;
 mod upload;
 mod verbose;
+mod waiting;
 mod watch;
 
 #[cfg(test)]
@@ -48,5 +50,5 @@ mod tests;
 pub use batch::Batch;
 pub use context::Context;
 pub use output::{Output, Pin};
-pub use session::{Awaits, Handled, Next, Session};
+pub use session::{Awaits, Next, Progress, Session};
 pub use watch::{GREETING, no_place};

@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::digits::U64_LEN_MAX;
-use crate::store::{Found, KEY_LEN_MAX, Pinned, Refused};
+use crate::store::{AllocError, Found, KEY_LEN_MAX, Pinned};
 use crate::wire::Put;
 use crate::wire::buffer::{Buffer, FULL_LEN, WRITE_BUFFER_LEN, write, write_number};
 use crate::wire::reply::{CR_LF, NO_MEMORY_READING, NO_MEMORY_STORING, TOO_LARGE};
@@ -218,10 +218,10 @@ pub fn put_value<'s>(item: &Found<'s, '_>, out: &mut Output<'s>) {
 }
 
 /// The reply to a value for which there is no memory.
-pub fn refusal(refused: Refused) -> &'static [u8] {
+pub fn refusal(refused: AllocError) -> &'static [u8] {
     match refused {
-        Refused::TooLarge => TOO_LARGE,
-        Refused::NoMemory => NO_MEMORY_STORING,
-        Refused::NoMemoryInside => NO_MEMORY_READING,
+        AllocError::TooLarge => TOO_LARGE,
+        AllocError::NoMemory => NO_MEMORY_STORING,
+        AllocError::NoMemoryInside => NO_MEMORY_READING,
     }
 }

@@ -5,23 +5,23 @@ mod frames;
 
 use super::{Batch, Context, Next, Output, Session};
 use crate::server::Server;
-use crate::server::conns::Asker;
+use crate::server::caller::Caller;
 use crate::server::logins::Logins;
 use crate::settings::Settings;
-use crate::store::Local;
+use crate::store::ThreadState;
 use crate::store::hash::Secret;
 use crate::wire::parse::{BATCH, Parser, Stop};
 use crate::wire::request::{CloseCause, Command, Request};
 use std::sync::Barrier;
 
 /// Its socket does not exist.
-const NOBODY: Asker<'_> = Asker { fd: -1, from: None };
+const NOBODY: Caller<'_> = Caller::without_waiting(-1);
 
 /// A server and one conversation with it, fed by hand.
 struct Talk<'s> {
     server: &'s Server,
     session: Session<'s>,
-    local: Local,
+    local: ThreadState,
     batch: Batch,
     out: Output<'s>,
     replies: Vec<u8>,
@@ -57,6 +57,7 @@ impl<'s> Talk<'s> {
             match handled.next {
                 Next::Input => break,
                 Next::Close(_) | Next::Watch(_) => self.closed = true,
+                Next::Wait => panic!("a caller that cannot wait has been told to"),
                 Next::Flush | Next::Turn => {}
             }
         }
@@ -239,13 +240,13 @@ fn naive(line: &[u8]) -> Vec<String> {
 
 fn describe(request: &Request, input: &[u8]) -> String {
     match &request.command {
-        Command::Read {
+        Command::Get {
             key, keys, last, ..
         } => {
             let key = key.of(input).escape_ascii();
             format!("read {key} {} {:?} {last}", keys.with_cas, keys.touch)
         }
-        Command::Say(reply) => format!("say {}", String::from_utf8_lossy(reply).trim_end()),
+        Command::Reply(reply) => format!("say {}", String::from_utf8_lossy(reply).trim_end()),
         _ => "something else".into(),
     }
 }
@@ -336,7 +337,7 @@ fn an_endless_list_behind_a_full_batch_is_one_operation() {
     assert_eq!((ops.len(), stop), (BATCH, Stop::Batch));
     assert!(matches!(
         ops[BATCH - 1].command,
-        Command::Refuse {
+        Command::ReplyAndClose {
             reply: crate::wire::reply::LINE_TOO_LONG,
             cause: CloseCause::BadInput
         }
@@ -370,7 +371,7 @@ fn an_endless_line_is_cut_off_at_the_same_place_however_it_arrives() {
     }
 }
 
-/// Refused values between good ones, whose blocks look like commands: whoever is out of step by a
+/// AllocError values between good ones, whose blocks look like commands: whoever is out of step by a
 /// byte answers more.
 #[test]
 fn refused_values_are_answered_at_once_and_alike_wherever_they_are_cut() {

@@ -3,24 +3,24 @@
 #![forbid(unsafe_code)]
 
 use super::binary;
-use super::classic::{mode_of, outcome, terms_of};
-use super::context::Context;
+use super::classic::{mode_of, outcome_reply, terms_of};
+use super::context::{Context, Done};
 use super::meta;
 use super::output::{Output, refusal};
-use crate::server::prefixes::Deed;
-use crate::store::{Draft, Local, Mode, Refused, Terms};
+use crate::server::events::CommandClass;
+use crate::store::{AllocError, Draft, Mode, StoreRules, ThreadState};
 use crate::wire::Put;
 use crate::wire::flags::{Flags, Key};
 use crate::wire::frame::fault::Fault;
-use crate::wire::frame::header::{Echo, Frame};
+use crate::wire::frame::header::{Frame, RequestIds};
 use crate::wire::frame::opcode::Verb;
 use crate::wire::reply;
-use crate::wire::request::{MetaStorage, Storage};
+use crate::wire::request::{Command, MetaStorage, Request, Storage};
 
 /// A value that is arriving.
 pub struct Upload<'s> {
     draft: Draft<'s>,
-    terms: Terms,
+    terms: StoreRules,
     answer: Answer,
     /// What stands where CR LF should, as far as it is here; it is CR LF in the binary protocol,
     /// which sends none.
@@ -35,30 +35,34 @@ enum Answer {
     /// In the terms of these flags.
     Meta { key: Box<[u8]>, flags: Box<[u8]> },
     /// In a frame, if it is an error or not quiet. The value is bare.
-    Frame { echo: Echo, mode: Mode, quiet: bool },
+    Frame {
+        ids: RequestIds,
+        mode: Mode,
+        quiet: bool,
+    },
 }
 
 /// What is said of a refused value, which is read all the same.
 #[derive(Clone, Copy)]
-pub enum Due {
+pub enum DeferredReply {
     /// This, or nothing.
     Text(&'static [u8]),
     /// An error of the binary protocol.
-    Fault(Echo, Fault),
+    Fault(RequestIds, Fault),
 }
 
-impl Due {
-    /// Says it.
+impl DeferredReply {
+    /// ReplyHeader it.
     pub fn put(self, out: &mut Output<'_>) {
         match self {
-            Due::Text(reply) => out.put(reply),
-            Due::Fault(echo, fault) => echo.put_fault(fault, out),
+            DeferredReply::Text(reply) => out.put(reply),
+            DeferredReply::Fault(ids, fault) => ids.put_fault(fault, out),
         }
     }
 }
 
 impl<'s> Upload<'s> {
-    fn new(draft: Draft<'s>, terms: Terms, answer: Answer) -> Upload<'s> {
+    fn new(draft: Draft<'s>, terms: StoreRules, answer: Answer) -> Upload<'s> {
         let (end, end_len) = match answer {
             Answer::Frame { .. } => ([b'\r', b'\n'], 2),
             _ => ([0; 2], 0),
@@ -78,7 +82,11 @@ impl<'s> Upload<'s> {
     }
 
     /// Takes what it can of `bytes`: how many, and whether memory was found for them.
-    pub fn take(&mut self, local: &mut Local, bytes: &[u8]) -> (usize, Result<(), Refused>) {
+    pub fn take(
+        &mut self,
+        local: &mut ThreadState,
+        bytes: &[u8],
+    ) -> (usize, Result<(), AllocError>) {
         let missing = self.draft.missing();
         let (value, after) = bytes.split_at(missing.min(bytes.len()));
         let taken = self.draft.write(local, value);
@@ -100,16 +108,18 @@ impl<'s> Upload<'s> {
     }
 
     /// What remains to be read when memory has run out, and the reply.
-    pub fn rest(&self) -> (u32, Due) {
+    pub fn rest(&self) -> (u32, DeferredReply) {
         let left = (self.draft.missing() + self.end.len() - self.end_len) as u32;
         let quiet = match &self.answer {
             Answer::Classic { quiet } => *quiet,
             // The one error that `q` hides.
             Answer::Meta { flags, .. } => Flags::read(flags).has(b'q'),
-            Answer::Frame { echo, .. } => return (left, Due::Fault(*echo, Fault::NoMemoryReading)),
+            Answer::Frame { ids, .. } => {
+                return (left, DeferredReply::Fault(*ids, Fault::NoMemoryReading));
+            }
         };
         let reply = if quiet { b"" } else { reply::NO_MEMORY_READING };
-        (left, Due::Text(reply))
+        (left, DeferredReply::Text(reply))
     }
 
     /// The reply if the rest of it will not come.
@@ -122,7 +132,7 @@ impl<'s> Upload<'s> {
 
     /// Memory to receive into, if at least `least` bytes of the value are missing and stand
     /// there in one piece.
-    pub fn window(&mut self, local: &mut Local, least: usize) -> Option<&mut [u8]> {
+    pub fn window(&mut self, local: &mut ThreadState, least: usize) -> Option<&mut [u8]> {
         if self.draft.missing() < least {
             return None;
         }
@@ -144,7 +154,6 @@ impl<'s> Context<'_, 's> {
         storage: &Storage,
     ) -> Result<Upload<'s>, &'static [u8]> {
         let (key, terms) = (storage.key.of(input), terms_of(storage));
-        self.count_prefix(key, Deed::Set);
         let (meta, len) = (self.meta_of(storage), storage.len as usize);
         let store = &self.server.store;
         match store.draft(self.local, key, storage.hash, meta, len, &terms) {
@@ -189,14 +198,13 @@ impl<'s> Context<'_, 's> {
         &mut self,
         input: &[u8],
         frame: &Frame,
-    ) -> Result<Upload<'s>, Due> {
+    ) -> Result<Upload<'s>, DeferredReply> {
         let parts = frame.parts(input);
-        let echo = parts.echo;
+        let ids = parts.ids;
         let (Verb::Store(verb), Some(hash)) = (frame.opcode.verb, frame.hash) else {
-            return Err(Due::Fault(echo, Fault::Invalid)); // no other request has a value
+            return Err(DeferredReply::Fault(ids, Fault::Invalid)); // no other request has a value
         };
         let mode = mode_of(verb);
-        self.count_prefix(parts.key, Deed::Set);
         let (meta, terms) = self.frame_terms(&parts, mode);
         let (store, len) = (&self.server.store, frame.value.len as usize);
         match store.draft(self.local, parts.key, hash, meta, len, &terms) {
@@ -205,11 +213,28 @@ impl<'s> Context<'_, 's> {
                 Ok(Upload::new(
                     draft,
                     terms,
-                    Answer::Frame { echo, mode, quiet },
+                    Answer::Frame { ids, mode, quiet },
                 ))
             }
-            Err(refused) => Err(Due::Fault(echo, refused.into())),
+            Err(refused) => Err(DeferredReply::Fault(ids, refused.into())),
         }
+    }
+
+    /// What is known of the key of a value that is still arriving.
+    pub(super) fn begun_upload(&self, request: &Request) -> Option<Done> {
+        let (class, len) = match request.command {
+            Command::Upload { ref storage } => (CommandClass::Store, storage.len),
+            Command::MetaUpload { ref storage } => (CommandClass::MetaStore, storage.len),
+            Command::FrameUpload { ref frame } if frame.hash.is_some() => {
+                (CommandClass::Store, frame.value.len)
+            }
+            _ => return None,
+        };
+        Some(Done {
+            class,
+            hit: false,
+            bytes: len as usize,
+        })
     }
 
     /// Stores a value that has arrived.
@@ -224,7 +249,7 @@ impl<'s> Context<'_, 's> {
         let stored = is_whole.then(|| self.server.store.commit(self.local, draft, &terms));
         match (answer, stored) {
             (Answer::Classic { quiet }, Some(stored)) => {
-                out.put_unless(quiet, outcome(stored.outcome));
+                out.put_unless(quiet, outcome_reply(stored.outcome));
             }
             (Answer::Classic { quiet }, None) => out.put_unless(quiet, reply::BAD_CHUNK),
             (Answer::Meta { key, flags }, Some(stored)) => {
@@ -232,8 +257,8 @@ impl<'s> Context<'_, 's> {
                 let key = Key::read(&key, flags.has(b'b'));
                 meta::put_stored(&key, &flags, &stored, out);
             }
-            (Answer::Frame { echo, mode, quiet }, Some(stored)) => {
-                binary::put_stored(echo, mode, quiet, Ok(stored), out);
+            (Answer::Frame { ids, mode, quiet }, Some(stored)) => {
+                binary::put_stored(ids, mode, quiet, Ok(stored), out);
             }
             (Answer::Meta { .. } | Answer::Frame { .. }, None) => out.put(reply::BAD_CHUNK),
         }

@@ -15,31 +15,27 @@
 
 #![forbid(unsafe_code)]
 
-use super::context::Context;
-use super::output::Output;
-use crate::store::Hint;
 use crate::sys::stderr;
-use crate::wire::flags::{Flags, Key, MetaVerb};
 use crate::wire::reply;
-use crate::wire::request::{Command, MetaStorage, Request, Storage};
+use crate::wire::request::{Command, Request};
 
 /// What is told of one connection.
 #[derive(Clone, Copy)]
-pub struct Log {
+pub struct CommandLog {
     /// The number of its descriptor, by which its lines are known.
     pub client: i32,
     /// How much is told: `-v` once, twice or more.
     pub verbosity: u32,
 }
 
-impl Log {
+impl CommandLog {
     /// Whether commands and replies are told.
     #[inline]
-    pub fn tells_commands(self) -> bool {
+    pub fn has_commands(self) -> bool {
         self.verbosity > 1
     }
 
-    fn tells_looks(self) -> bool {
+    pub fn has_looks(self) -> bool {
         self.verbosity > 2
     }
 
@@ -47,17 +43,17 @@ impl Log {
     fn line(self, mark: char, note: &str, bytes: &[u8]) {
         let mut line = format!("{mark}{} {note}", self.client).into_bytes();
         line.extend_from_slice(bytes);
-        tell(line);
+        write_line(line);
     }
 
     /// What the first byte of a client has shown.
     pub fn begins(self, protocol: &str) {
-        tell(format!("{}: Client using the {protocol} protocol", self.client).into_bytes());
+        write_line(format!("{}: Client using the {protocol} protocol", self.client).into_bytes());
     }
 
     /// The command line that an operation begins, if it is the line's first one.
     pub fn request(self, input: &[u8], request: &Request) {
-        if matches!(request.command, Command::Read { first: false, .. }) {
+        if matches!(request.command, Command::Get { first: false, .. }) {
             return;
         }
         let rest = &input[request.start as usize..];
@@ -88,7 +84,36 @@ impl Log {
         }
     }
 
-    /// The reply of a command of which only faults are told.
+    /// A reply that the client does not want.
+    pub fn withheld(self, reply: &[u8]) {
+        self.answer("NOREPLY ", reply);
+    }
+
+    /// What a request that needs no more input has written.
+    pub fn made(self, input: &[u8], command: &Command, reply: &[u8]) {
+        match *command {
+            Command::Get { key, last, .. } => {
+                if reply.starts_with(b"VALUE ") {
+                    self.line('>', "sending key ", key.of(input));
+                }
+                if last {
+                    self.reply(reply::END);
+                }
+            }
+            Command::Store { .. }
+            | Command::Reply(_)
+            | Command::ReplyAndClose { .. }
+            | Command::Watch { .. } => self.reply(reply),
+            // They have been logged where they were made, or will be.
+            Command::Admin { .. }
+            | Command::Discard { .. }
+            | Command::Upload { .. }
+            | Command::MetaUpload { .. } => {}
+            _ => self.fault(reply),
+        }
+    }
+
+    /// The reply of a command of which only errors are logged.
     fn fault(self, reply: &[u8]) {
         if [&b"CLIENT_ERROR"[..], b"SERVER_ERROR", b"ERROR"]
             .iter()
@@ -98,131 +123,20 @@ impl Log {
         }
     }
 
-    fn look(self, key: &[u8], is_found: bool) {
+    /// A look for a key.
+    pub fn look(self, key: &[u8], is_found: bool) {
         let mut line = if is_found {
             b"> FOUND KEY ".to_vec()
         } else {
             b"> NOT FOUND ".to_vec()
         };
         line.extend_from_slice(key);
-        tell(line);
+        write_line(line);
     }
 }
 
 /// Writes a line in one piece, so that those of several threads do not mix.
-fn tell(mut line: Vec<u8>) {
+fn write_line(mut line: Vec<u8>) {
     line.push(b'\n');
     stderr::text(&line);
-}
-
-impl<'s> Context<'_, 's> {
-    /// Carries out an operation that needs no more input, and tells of it.
-    #[cold]
-    pub(super) fn run_told(
-        &mut self,
-        input: &[u8],
-        request: &Request,
-        hint: Hint,
-        out: &mut Output<'s>,
-    ) {
-        let log = self.log;
-        if log.tells_looks() {
-            self.tell_look(input, &request.command);
-        }
-        let (mark, before) = (out.mark(), out.bytes().len());
-        let mut withheld = None;
-        match request.command {
-            // The reply is made in any case, told, and taken back.
-            Command::Put {
-                storage,
-                value,
-                block,
-            } if storage.quiet => {
-                let storage = Storage {
-                    quiet: false,
-                    ..storage
-                };
-                let command = Command::Put {
-                    storage,
-                    value,
-                    block,
-                };
-                self.run(
-                    input,
-                    &Request {
-                        command,
-                        ..*request
-                    },
-                    hint,
-                    out,
-                );
-                withheld = Some(out.bytes()[before..].to_vec());
-                out.take_back(mark);
-            }
-            _ => self.run(input, request, hint, out),
-        }
-        let made = &out.bytes()[before.min(out.bytes().len())..];
-        match request.command {
-            _ if withheld.is_some() => {
-                log.answer("NOREPLY ", &withheld.unwrap_or_default());
-            }
-            Command::Read { key, last, .. } => {
-                if made.starts_with(b"VALUE ") {
-                    log.line('>', "sending key ", key.of(input));
-                }
-                if last {
-                    log.reply(reply::END);
-                }
-            }
-            Command::Meta {
-                verb: MetaVerb::NoOp,
-                ..
-            }
-            | Command::Put { .. }
-            | Command::Say(_)
-            | Command::Refuse { .. } => {
-                log.reply(made);
-            }
-            _ => log.fault(made),
-        }
-    }
-
-    fn tell_look(&mut self, input: &[u8], body: &Command) {
-        let (given, hash, flags) = match *body {
-            Command::Read { key, hash, .. }
-            | Command::Delete { key, hash, .. }
-            | Command::Add { key, hash, .. }
-            | Command::Touch { key, hash, .. }
-            | Command::Put {
-                storage: Storage { key, hash, .. },
-                ..
-            }
-            | Command::Upload {
-                storage: Storage { key, hash, .. },
-            } => (key, hash, None),
-            Command::Meta {
-                verb: MetaVerb::NoOp,
-                ..
-            } => return,
-            Command::Meta {
-                key, hash, flags, ..
-            }
-            | Command::MetaPut {
-                storage: MetaStorage {
-                    key, hash, flags, ..
-                },
-                ..
-            }
-            | Command::MetaUpload {
-                storage: MetaStorage {
-                    key, hash, flags, ..
-                },
-            } => (key, hash, Some(flags)),
-            _ => return,
-        };
-        let is_binary = flags.is_some_and(|flags| Flags::read(flags.of(input)).has(b'b'));
-        let key = Key::read(given.of(input), is_binary);
-        let is_found = self.server.store.contains(key.bytes(), hash);
-        self.log.look(key.bytes(), is_found);
-    }
 }

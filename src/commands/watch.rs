@@ -25,7 +25,7 @@ pub fn watch(
         return Err(REFUSED);
     }
     // A datagram has no stream for the lines.
-    if cx.asker.from.is_some() {
+    if cx.caller.from.is_some() {
         return Err(reply::ERROR);
     }
     if !out.is_empty() {

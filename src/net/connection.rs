@@ -10,7 +10,7 @@ use super::stream::{Received, Stream};
 use crate::commands::{Awaits, Output, Pin, Session};
 use crate::server::conns::{Seat, State};
 use crate::server::log::Reason;
-use crate::store::Local;
+use crate::store::ThreadState;
 use crate::sys::socket::Address;
 use std::io::{IoSlice, IoSliceMut, Result};
 use std::os::fd::RawFd;
@@ -106,9 +106,9 @@ impl<'s> Connection<'s> {
         let state = match self.session.awaits() {
             Awaits::Dump => State::Watch,
             _ if self.is_blocked() => State::Blocked,
-            Awaits::Command => State::Read,
+            Awaits::Command | Awaits::Reply => State::Read,
             Awaits::Value => State::Value,
-            Awaits::Swallow => State::Swallow,
+            Awaits::Discard => State::Swallow,
         };
         self.seat.set_state(state);
         if self.session.take_commanded() {
@@ -135,7 +135,11 @@ impl<'s> Connection<'s> {
     ///
     /// # Errors
     /// `WouldBlock`: nothing there, nothing changed. Anything else: the connection is lost.
-    pub fn receive(&mut self, local: &mut Local, buffer: &mut [u8]) -> Result<(Received, Input)> {
+    pub fn receive(
+        &mut self,
+        local: &mut ThreadState,
+        buffer: &mut [u8],
+    ) -> Result<(Received, Input)> {
         if self.stash.is_long() {
             return Ok((self.stash.receive(&mut self.stream)?, Input::Stash));
         }

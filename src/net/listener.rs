@@ -14,7 +14,7 @@ use super::stream::Stream;
 use crate::server::Server;
 use crate::server::conns::{Kind, Seat};
 use crate::settings::Protocol;
-use crate::store::Local;
+use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Events, Watch};
 use crate::sys::errors::error_text;
 use crate::sys::signals::{Signal, SignalFd};
@@ -46,7 +46,7 @@ pub struct Listener<'s> {
     /// The network queue of each of the first workers; shorter than `-N` until all are known.
     napi_ids: Vec<u32>,
     signals: SignalFd,
-    local: Local,
+    local: ThreadState,
     paused: Option<Pause>,
 }
 

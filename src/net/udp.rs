@@ -22,9 +22,10 @@
 
 use crate::commands::{Batch, Context, Next, Output, Session};
 use crate::server::Server;
-use crate::server::conns::{Asker, Seat};
+use crate::server::caller::Caller;
+use crate::server::conns::Seat;
 use crate::settings::Protocol;
-use crate::store::Local;
+use crate::store::ThreadState;
 use crate::sys::datagram::{self, Peer};
 use crate::wire::reply::NO_MEMORY;
 use std::io::{ErrorKind, IoSlice, Result};
@@ -54,7 +55,7 @@ pub struct Tools<'c, 's> {
     /// The server.
     pub server: &'s Server,
     /// The worker's own part of the store.
-    pub local: &'c mut Local,
+    pub local: &'c mut ThreadState,
     /// Memory for a batch.
     pub batch: &'c mut Batch,
     /// Where replies collect.
@@ -106,12 +107,12 @@ impl<'s> Datagrams<'s> {
     fn answer(&mut self, tools: &mut Tools<'_, 's>, len: usize, peer: &Peer) {
         let fd = self.socket.as_raw_fd();
         let from = peer.address();
-        let asker = Asker {
-            fd,
+        let caller = Caller {
             from: Some(&from),
+            ..Caller::without_waiting(fd)
         };
         let send = |pieces: &[IoSlice<'_>; 2]| datagram::send_to(fd, peer, pieces);
-        if self.replies.answer(tools, len, asker, send) {
+        if self.replies.answer(tools, len, caller, send) {
             self.seat.set_commanded(tools.server.store.clock.now());
         }
     }
@@ -134,14 +135,14 @@ impl Replies {
         &mut self,
         tools: &mut Tools<'_, 's>,
         len: usize,
-        asker: Asker<'_>,
+        caller: Caller<'_>,
         mut send: impl FnMut(&[IoSlice<'_>; 2]) -> Result<usize>,
     ) -> bool {
         let Some((id, input)) = request(&tools.buffer[..len]) else {
             return false;
         };
         // No reply waits for the client to take it, so their number is not limited.
-        let mut cx = Context::new(tools.server, tools.local, tools.batch, asker, None);
+        let mut cx = Context::new(tools.server, tools.local, tools.batch, caller, None);
         // Its first byte tells what it speaks, whatever connections speak.
         let mut session = Session::new(&tools.server.settings, Protocol::Auto);
         let mut at = 0;
@@ -157,8 +158,8 @@ impl Replies {
                 Next::Flush => continue,
                 Next::Turn if session.is_in_reply() => continue,
                 Next::Turn => false,
-                // Nobody watches by datagrams: that has been refused.
-                Next::Input | Next::Close(_) | Next::Watch(_) => true,
+                // Datagrams cannot be watched by, which has been refused, and have nothing to wait for.
+                Next::Input | Next::Close(_) | Next::Watch(_) | Next::Wait => true,
             };
             cx.count_written(self.send(id, &mut send));
             if is_over {

@@ -22,10 +22,11 @@ use super::stream::Stream;
 use super::udp::{Datagrams, Tools};
 use crate::commands::{Awaits, Batch, Context, GREETING, Next, Output, Session, no_place};
 use crate::server::Server;
-use crate::server::conns::{Asker, Kind};
+use crate::server::caller::Caller;
+use crate::server::conns::Kind;
 use crate::server::log::{Admission, Reason, Recorder};
 use crate::settings::{BUFFER_BYTES, Protocol};
-use crate::store::Local;
+use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
 use crate::sys::errors::error_text;
 use crate::sys::socket::Address;
@@ -66,7 +67,7 @@ pub struct Worker<'s> {
     queue: VecDeque<u64>,
     /// Who will have, and when; the first to wake up is in front.
     resting: Resting,
-    local: Local,
+    local: ThreadState,
     recorder: Arc<Recorder>,
     read_buffer: Vec<u8>,
     out: Output<'s>,
@@ -448,19 +449,16 @@ impl<'s> Worker<'s> {
             Input::Buffer(len) => &self.read_buffer[..len],
             Input::Stash => stash.bytes(),
         };
-        let asker = Asker {
-            fd: client.fd(),
-            from: None,
-        };
+        let caller = Caller::without_waiting(client.fd());
         // After reading: what the process slept through while the client's request was on its way
         // has passed for the request, too.
         self.server.store.catch_up(&mut self.local);
-        self.recorder.attend(&mut self.local, asker.fd);
+        self.recorder.attend(&mut self.local, caller.fd);
         let mut cx = Context::new(
             self.server,
             &mut self.local,
             &mut self.batch,
-            asker,
+            caller,
             self.replies_max,
         );
         let outcome = converse(client, &mut cx, bytes, &mut self.out, self.turn, others);

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 use super::Server;
+use super::caller::Caller;
 use crate::sys::socket::{self, Address};
 use std::fmt::Display;
 use std::os::fd::RawFd;
@@ -81,15 +82,6 @@ pub enum Kind {
     Datagrams,
     /// A client; its address is the other end's.
     Client,
-}
-
-/// Who asks, if the answer is to be about itself, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asker<'a> {
-    /// Its descriptor.
-    pub fd: RawFd,
-    /// Where its datagram came from, if it was one.
-    pub from: Option<&'a Address>,
 }
 
 /// The place of one descriptor.
@@ -226,12 +218,12 @@ impl Drop for Seat<'_> {
 
 impl Server {
     /// `stats conns`: a few lines for each open connection.
-    pub fn stats_conns(&self, asker: Asker<'_>, mut line: impl FnMut(&str, &dyn Display)) {
+    pub fn stats_conns(&self, caller: Caller<'_>, mut line: impl FnMut(&str, &dyn Display)) {
         let now_s = self.store.clock.now();
         self.conns.each(|fd, slot, kind, address| {
             let mut of = |name: &str, value: &dyn Display| line(&format!("{fd}:{name}"), value);
-            let asks = asker.fd == fd;
-            let from = asker.from.filter(|_| asks);
+            let asks = caller.fd == fd;
+            let from = caller.from.filter(|_| asks);
             if kind == Kind::Datagrams {
                 of("UDP", &"UDP");
             }

@@ -15,7 +15,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::store::{End, Event, Local, Mode, Observer, Outcome, Refused, Seen};
+use crate::store::{AllocError, Event, Mode, Observer, Outcome, Seen, StoreEnd, ThreadState};
 use crate::sys::socket::Address;
 use crate::sys::sync::Mutex;
 use crate::sys::sync::atomic::{
@@ -356,10 +356,10 @@ pub struct Recorder {
 
 impl Recorder {
     /// Has `local` tell what it does for the client of `fd`, as long as anybody watches that.
-    /// (A background thread has no clients: it makes its recorder the observer of its `Local`
+    /// (A background thread has no clients: it makes its recorder the observer of its `ThreadState`
     /// once and for all.)
     #[inline]
-    pub fn attend(self: &Arc<Recorder>, local: &mut Local, fd: RawFd) {
+    pub fn attend(self: &Arc<Recorder>, local: &mut ThreadState, fd: RawFd) {
         let is_wanted = self.log.wants(Streams::OF_ITEMS);
         if is_wanted != local.is_observed() {
             let observer: Arc<dyn Observer> = self.clone();
@@ -592,15 +592,15 @@ fn write_item(to: &mut String, event: &Event, key: &[u8], fd: RawFd) -> fmt::Res
     }
 }
 
-fn status_of(end: End) -> &'static str {
+fn status_of(end: StoreEnd) -> &'static str {
     match end {
-        End::Judged(Outcome::Stored) => "stored",
-        End::Judged(Outcome::NotStored) => "not_stored",
-        End::Judged(Outcome::Exists) => "exists",
-        End::Judged(Outcome::NotFound) => "not_found",
-        End::Refused(Refused::TooLarge) => "too_large",
-        End::Judged(Outcome::NoMemory)
-        | End::Refused(Refused::NoMemory | Refused::NoMemoryInside) => "no_memory",
+        StoreEnd::Judged(Outcome::Stored) => "stored",
+        StoreEnd::Judged(Outcome::NotStored) => "not_stored",
+        StoreEnd::Judged(Outcome::Exists) => "exists",
+        StoreEnd::Judged(Outcome::NotFound) => "not_found",
+        StoreEnd::Refused(AllocError::TooLarge) => "too_large",
+        StoreEnd::Judged(Outcome::NoMemory)
+        | StoreEnd::Refused(AllocError::NoMemory | AllocError::NoMemoryInside) => "no_memory",
     }
 }
 
@@ -796,7 +796,7 @@ mod tests {
         assert_eq!(words, expected);
         let mut line = String::new();
         let event = Event::Stored {
-            end: End::Refused(Refused::TooLarge),
+            end: StoreEnd::Refused(AllocError::TooLarge),
             mode: Mode::Set,
             compares: false,
             ttl_s: 0,

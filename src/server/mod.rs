@@ -2,8 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod caller;
+pub mod completion;
 pub mod conns;
 pub mod daemon;
+#[cfg(debug_assertions)]
+pub mod debug_waits;
+pub mod events;
 pub mod log;
 pub mod logins;
 mod passwords;
@@ -14,7 +19,7 @@ pub mod supervisor;
 use crate::counters::{Counters, SIZE_STEP, ThreadTotals};
 use crate::settings::Settings;
 use crate::store::hash::Secret;
-use crate::store::{CLASSES_MAX, ClassSizes, Config, Local, Store};
+use crate::store::{CLASSES_MAX, ClassSizes, Config, Store, ThreadState};
 use crate::sys::seccomp::Role;
 use crate::sys::signals::{self, Signal};
 use crate::sys::thread;
@@ -59,6 +64,9 @@ pub struct Server {
     together: Mutex<()>,
     threads: Mutex<Vec<Arc<Counters>>>,
     baseline: Mutex<stats::Baseline>,
+    /// Requests that wait for an operator's word.
+    #[cfg(debug_assertions)]
+    pub debug_waits: debug_waits::DebugWaits,
 }
 
 /// How many connections there are. Written when one comes or goes, by any thread.
@@ -134,6 +142,8 @@ impl Server {
             together: Mutex::default(),
             threads: Mutex::default(),
             baseline: Mutex::default(),
+            #[cfg(debug_assertions)]
+            debug_waits: debug_waits::DebugWaits::default(),
         })
     }
 
@@ -160,7 +170,7 @@ impl Server {
     }
 
     /// A new thread's part of the store; `stats` sums its counters up from now on.
-    pub fn add_thread(&self) -> Local {
+    pub fn add_thread(&self) -> ThreadState {
         self.store.join(self.add_counters())
     }
 

@@ -22,14 +22,14 @@ const SHARES: usize = 1024;
 
 /// What a request does with its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum PrefixEvent {
     /// Asks for it.
     Get {
         /// It was there.
         hit: bool,
     },
     /// Stores under it, or tries to.
-    Set,
+    Store,
     /// Deletes it, whether it is there or not.
     Delete,
 }
@@ -81,7 +81,7 @@ impl Prefixes {
     }
 
     /// Counts a request. A key without a prefix is not counted.
-    pub fn count(&self, key: &[u8], deed: Deed) {
+    pub fn count(&self, key: &[u8], event: PrefixEvent) {
         let Some(end) = key.iter().position(|&byte| byte == self.delimiter) else {
             return;
         };
@@ -98,13 +98,13 @@ impl Prefixes {
         let Some(counts) = share.get_mut(prefix) else {
             return;
         };
-        match deed {
-            Deed::Get { hit } => {
+        match event {
+            PrefixEvent::Get { hit } => {
                 counts.get += 1;
                 counts.hit += u64::from(hit);
             }
-            Deed::Set => counts.set += 1,
-            Deed::Delete => counts.delete += 1,
+            PrefixEvent::Store => counts.set += 1,
+            PrefixEvent::Delete => counts.delete += 1,
         }
     }
 
@@ -143,11 +143,11 @@ mod tests {
     #[test]
     fn a_prefix_ends_before_the_first_delimiter_and_may_be_empty() {
         let prefixes = Prefixes::new(b':');
-        prefixes.count(b"a:b:c", Deed::Get { hit: true });
-        prefixes.count(b"a:", Deed::Get { hit: false });
-        prefixes.count(b":x", Deed::Set);
-        prefixes.count(b"ab:", Deed::Delete);
-        prefixes.count(b"none", Deed::Delete);
+        prefixes.count(b"a:b:c", PrefixEvent::Get { hit: true });
+        prefixes.count(b"a:", PrefixEvent::Get { hit: false });
+        prefixes.count(b":x", PrefixEvent::Store);
+        prefixes.count(b"ab:", PrefixEvent::Delete);
+        prefixes.count(b"none", PrefixEvent::Delete);
         assert_eq!(
             dump(&prefixes),
             [
@@ -167,7 +167,7 @@ mod tests {
         let prefixes = Prefixes::new(b'/');
         for n in 0..PREFIXES_MAX {
             let pairs = (0..16).flat_map(|bit| if n >> bit & 1 == 0 { *b"Aa" } else { *b"BB" });
-            prefixes.count(&pairs.chain(*b"/").collect::<Vec<u8>>(), Deed::Set);
+            prefixes.count(&pairs.chain(*b"/").collect::<Vec<u8>>(), PrefixEvent::Store);
         }
         let lens = prefixes
             .shares
@@ -182,13 +182,13 @@ mod tests {
     fn prefixes_beyond_the_limit_are_ignored_and_a_clear_makes_room() {
         let prefixes = Prefixes::new(b'/');
         for n in 0..PREFIXES_MAX + 10 {
-            prefixes.count(format!("{n}/").as_bytes(), Deed::Set);
+            prefixes.count(format!("{n}/").as_bytes(), PrefixEvent::Store);
         }
         assert_eq!(dump(&prefixes).len(), PREFIXES_MAX);
-        prefixes.count(b"0/", Deed::Set);
+        prefixes.count(b"0/", PrefixEvent::Store);
         assert!(dump(&prefixes).contains(&"0 get 0 hit 0 set 2 del 0".into()));
         prefixes.clear();
-        prefixes.count(b"new/", Deed::Set);
+        prefixes.count(b"new/", PrefixEvent::Store);
         assert_eq!(dump(&prefixes).len(), 1);
     }
 }

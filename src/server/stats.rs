@@ -371,7 +371,7 @@ mod tests {
     use crate::server::logins::Logins;
     use crate::settings::{Live, Settings};
     use crate::store::hash::Secret;
-    use crate::store::{CLASSES_MAX, Local, Meta, Mode, Terms};
+    use crate::store::{CLASSES_MAX, Meta, Mode, StoreRules, ThreadState};
     use std::collections::HashSet;
 
     /// Counters that are shown under another name, or as part of another figure.
@@ -383,8 +383,8 @@ mod tests {
     ];
 
     /// Stores an item; gives its class, the first that is in use.
-    fn store_one(server: &Server, local: &mut Local) -> usize {
-        let (store, terms) = (&server.store, Terms::from(Mode::Set));
+    fn store_one(server: &Server, local: &mut ThreadState) -> usize {
+        let (store, terms) = (&server.store, StoreRules::from(Mode::Set));
         let stored = store.put(local, b"k", store.hash(b"k"), Meta::default(), b"v", &terms);
         assert!(stored.is_ok());
         let used = store.used_classes();

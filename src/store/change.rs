@@ -5,8 +5,8 @@ use super::found::Found;
 use super::held::{Held, Keeping};
 use super::item::{ItemId, state};
 use super::table::Slot;
-use super::terms::{Change, Meta, Mode, NoChange, Outcome, Removal, Terms};
-use super::thread_state::Local;
+use super::terms::{Change, ChangeError, Meta, Mode, Outcome, Removal, StoreRules};
+use super::thread_state::ThreadState;
 use crate::digits::{self, U64_LEN_MAX};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
@@ -16,7 +16,7 @@ const NUMBER_LEN_MAX: usize = 512;
 
 /// Marks that a number keeps when it is written over.
 const OF_NUMBER: u16 =
-    state::FETCHED | state::ACTIVE | state::STALE | state::WON | state::KEY_BINARY;
+    state::FETCHED | state::ACTIVE | state::STALE | state::WIN_SENT | state::KEY_BINARY;
 
 impl Store {
     /// Adds to the number under `key`, or takes off. A number that is not longer than the old
@@ -24,40 +24,40 @@ impl Store {
     /// number, and whether it was made, under the item's stripe.
     ///
     /// # Errors
-    /// [`NoChange`].
+    /// [`ChangeError`].
     pub fn change<'s, R>(
         &'s self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         key: &[u8],
         hash: u64,
         change: &Change,
         done: impl for<'k> FnOnce(Found<'s, 'k>, u64, bool) -> R,
-    ) -> Result<R, NoChange> {
+    ) -> Result<R, ChangeError> {
         let stripe = self.hold(hash);
-        let Some(slot) = self.find_live(local, &stripe, hash, key) else {
-            return self.create_number(local, &stripe, key, hash, change, done);
+        let Some(slot) = self.find_live(thread, &stripe, hash, key) else {
+            return self.create_number(thread, &stripe, key, hash, change, done);
         };
         let header = self.header(slot.id);
         // What can never be a number is told first, whatever the id: nothing, and pieces.
         if header.value_len() == 0 || header.has(state::CHUNKED) {
-            return Err(NoChange::NotNumeric);
+            return Err(ChangeError::NotNumeric);
         }
         if change
             .compare
             .is_some_and(|given| given != 0 && given != self.cas_of(slot.id))
         {
-            return Err(NoChange::Exists);
+            return Err(ChangeError::Exists);
         }
         // Neither reading what is longer than any number nor a copy of it is worth the time.
         if header.value_len() > NUMBER_LEN_MAX {
-            return Err(NoChange::NotNumeric);
+            return Err(ChangeError::NotNumeric);
         }
         // SAFETY: the stripe is held, and the slice is dropped before the value is written.
         let number = unsafe { self.pieces(slot.id) }
             .next()
             .and_then(digits::parse_unsigned);
-        let number = number.ok_or(NoChange::NotNumeric)?;
-        let class = &local.counters.class[header.class()];
+        let number = number.ok_or(ChangeError::NotNumeric)?;
+        let class = &thread.counters.class[header.class()];
         if change.increment {
             &class.incr_hits
         } else {
@@ -69,7 +69,7 @@ impl Store {
         } else {
             number.saturating_sub(change.delta)
         };
-        let id = self.write_number(local, &stripe, key, hash, slot, sum)?;
+        let id = self.write_number(thread, &stripe, key, hash, slot, sum)?;
         // A new item has a new id already.
         if id == slot.id || change.cas != 0 {
             self.renew_cas(&stripe, id, change.cas);
@@ -79,32 +79,32 @@ impl Store {
 
     fn create_number<'s, R>(
         &'s self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         stripe: &Held<'s>,
         key: &[u8],
         hash: u64,
         change: &Change,
         done: impl for<'k> FnOnce(Found<'s, 'k>, u64, bool) -> R,
-    ) -> Result<R, NoChange> {
+    ) -> Result<R, ChangeError> {
         let Some(seed) = change.create else {
-            let thread = &local.counters.thread;
+            let counters = &thread.counters.thread;
             if change.increment {
-                &thread.incr_misses
+                &counters.incr_misses
             } else {
-                &thread.decr_misses
+                &counters.decr_misses
             }
             .add(1);
-            return Err(NoChange::NotFound);
+            return Err(ChangeError::NotFound);
         };
         // It is stored like any other value, which takes a look of its own.
-        self.tell_look_up(local, stripe, hash, key);
+        self.notify_look_up(thread, stripe, hash, key);
         let text = &mut [0; U64_LEN_MAX];
         let text = digits::format(text, seed);
         let id = self
-            .link_new(local, stripe, key, hash, Meta::default(), text)
-            .ok_or(NoChange::NoMemoryForNew)?;
-        let terms = Terms::from(Mode::Add);
-        self.tell_stored(local, stripe.moment(), (key, id), &terms, Outcome::Stored);
+            .link_new(thread, stripe, key, hash, Meta::default(), text)
+            .ok_or(ChangeError::NoMemoryForNew)?;
+        let terms = StoreRules::from(Mode::Add);
+        self.notify_stored(thread, stripe.moment(), (key, id), &terms, Outcome::Stored);
         if change.cas != 0 {
             self.set_cas(id, change.cas);
         }
@@ -114,13 +114,13 @@ impl Store {
     /// Writes a number in the place of the old one, or puts a new item there.
     fn write_number(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         stripe: &Held<'_>,
         key: &[u8],
         hash: u64,
         slot: Slot<'_>,
         number: u64,
-    ) -> Result<ItemId, NoChange> {
+    ) -> Result<ItemId, ChangeError> {
         let header = self.header(slot.id);
         let text = &mut [0; U64_LEN_MAX];
         let text = digits::format(text, number);
@@ -142,15 +142,15 @@ impl Store {
             (text.len(), 0)
         };
         let (id, slot) = self
-            .allocate_beside(local, stripe, key, hash, slot, meta, len)
-            .ok_or(NoChange::NoMemory)?;
+            .allocate_beside(thread, stripe, key, hash, slot, meta, len)
+            .ok_or(ChangeError::NoMemory)?;
         if self.header(id).has(state::CHUNKED) {
             // In pieces it would be a number no more.
-            self.release(Some(local), id);
-            return Err(NoChange::NoMemory);
+            self.release(Some(thread), id);
+            return Err(ChangeError::NoMemory);
         }
         self.overwrite_number(stripe, id, text);
-        self.replace(local, stripe, hash, slot, id);
+        self.replace(thread, stripe, hash, slot, id);
         self.header(id).add_state(marks);
         Ok(id)
     }
@@ -160,7 +160,7 @@ impl Store {
     #[allow(clippy::too_many_arguments)] // all of one line of the protocol
     fn allocate_beside<'t>(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         stripe: &Held<'t>,
         key: &[u8],
         hash: u64,
@@ -172,7 +172,7 @@ impl Store {
             held: stripe,
             id: Some(slot.id),
         };
-        let id = self.allocate_item(local, key, meta, value_len, Some(keeping))?;
+        let id = self.allocate_item(thread, key, meta, value_len, Some(keeping))?;
         let slot = stripe.slot_of(hash, slot.id);
         Some((id, slot.expect("an item that is kept stays in the table")))
     }
@@ -196,27 +196,27 @@ impl Store {
     }
 
     /// Removes `key`; false if it is not there.
-    pub fn delete(&self, local: &mut Local, key: &[u8], hash: u64) -> bool {
+    pub fn delete(&self, thread: &mut ThreadState, key: &[u8], hash: u64) -> bool {
         let removal = Removal {
-            told_as: Some("delete"),
+            event_name: Some("delete"),
             ..Removal::default()
         };
-        self.remove(local, key, hash, &removal).is_ok()
+        self.remove(thread, key, hash, &removal).is_ok()
     }
 
     /// Removes `key`, or what there is about it.
     ///
     /// # Errors
-    /// [`NoChange`]; nothing has been done.
+    /// [`ChangeError`]; nothing has been done.
     pub fn remove(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         key: &[u8],
         hash: u64,
         removal: &Removal,
-    ) -> Result<(), NoChange> {
+    ) -> Result<(), ChangeError> {
         let stripe = self.hold(hash);
-        let slot = self.find_live(local, &stripe, hash, key);
+        let slot = self.find_live(thread, &stripe, hash, key);
         let wrong_id = |slot: &Slot<'_>| {
             removal
                 .compare
@@ -224,39 +224,39 @@ impl Store {
         };
         let Some(slot) = slot.filter(|slot| !wrong_id(slot)) else {
             if slot.is_none() || !removal.mismatch_uncounted {
-                local.counters.thread.delete_misses.add(1);
+                thread.counters.thread.delete_misses.add(1);
             }
             return Err(if slot.is_some() {
-                NoChange::Exists
+                ChangeError::Exists
             } else {
-                NoChange::NotFound
+                ChangeError::NotFound
             });
         };
         let class = self.header(slot.id).class();
         match removal.empty {
             Some(client_flags) => {
-                let id = self.empty(local, &stripe, key, hash, slot, client_flags, removal)?;
-                self.tell_removed(local, key, id, removal.told_as);
+                let id = self.empty(thread, &stripe, key, hash, slot, client_flags, removal)?;
+                self.notify_removed(thread, key, id, removal.event_name);
             }
             None if removal.stale => {
                 self.mark_stale(&stripe, slot.id, removal);
                 return Ok(());
             }
             None => {
-                self.tell_removed(local, key, slot.id, removal.told_as);
-                self.unlink(local, &stripe, hash, slot);
+                self.notify_removed(thread, key, slot.id, removal.event_name);
+                self.unlink(thread, &stripe, hash, slot);
             }
         }
-        local.counters.class[class].delete_hits.add(1);
+        thread.counters.class[class].delete_hits.add(1);
         Ok(())
     }
 
     fn mark_stale(&self, key: &Held<'_>, id: ItemId, removal: &Removal) {
         let header = self.header(id);
-        header.remove_state(state::WON);
+        header.remove_state(state::WIN_SENT);
         header.add_state(state::STALE);
         if let Some(expires_s) = removal.expires_s {
-            self.retime(key, id, expires_s);
+            self.set_expiry(key, id, expires_s);
         }
         self.renew_cas(key, id, removal.cas);
     }
@@ -265,29 +265,29 @@ impl Store {
     #[allow(clippy::too_many_arguments)] // all of one line of the protocol
     fn empty(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         stripe: &Held<'_>,
         key: &[u8],
         hash: u64,
         slot: Slot<'_>,
         client_flags: u32,
         removal: &Removal,
-    ) -> Result<ItemId, NoChange> {
+    ) -> Result<ItemId, ChangeError> {
         let meta = Meta {
             client_flags,
             expires_s: removal.expires_s.unwrap_or(0),
         };
         let (id, slot) = self
-            .allocate_beside(local, stripe, key, hash, slot, meta, 0)
-            .ok_or(NoChange::NoMemory)?;
+            .allocate_beside(thread, stripe, key, hash, slot, meta, 0)
+            .ok_or(ChangeError::NoMemory)?;
         let kept = self.cas_of(slot.id);
         if removal.stale {
             self.header(id).add_state(state::STALE);
         }
-        self.tell_look_up(local, stripe, hash, key);
-        self.replace(local, stripe, hash, slot, id);
-        let terms = Terms::from(Mode::Set);
-        self.tell_stored(local, stripe.moment(), (key, id), &terms, Outcome::Stored);
+        self.notify_look_up(thread, stripe, hash, key);
+        self.replace(thread, stripe, hash, slot, id);
+        let terms = StoreRules::from(Mode::Set);
+        self.notify_stored(thread, stripe.moment(), (key, id), &terms, Outcome::Stored);
         match (removal.cas, removal.stale) {
             (0, true) => {} // the next one, which it has
             (0, false) => self.set_cas(id, kept),

@@ -1,7 +1,7 @@
 //! Going through all items, a few at a time: to remove the dead, to learn how soon the others
 //! expire, to list them.
 //!
-//! A crawl follows the hash table, one row of a stripe at a time ([`Walk`]), and holds that
+//! A crawl follows the hash table, one row of a stripe at a time ([`TableWalk`]), and holds that
 //! stripe for as long as it takes to look at a handful of items. It meets every item that
 //! stays there all the time exactly once, whatever others do meanwhile; it puts no mark of its
 //! own into any list. The threads that crawl, and their pace, are the callers'.
@@ -11,9 +11,9 @@ use super::classes::{CLASSES_MAX, ClassSet};
 use super::engine::Store;
 use super::found::Found;
 use super::item::{ItemId, state};
-use super::lru::{List, Mark, Segment};
-use super::table::Walk;
-use super::thread_state::Local;
+use super::lru::{Mark, Segment};
+use super::table::TableWalk;
+use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Minutes that are told apart in a histogram.
@@ -64,7 +64,7 @@ pub type Histograms = [Histogram; CLASSES_MAX];
 
 /// A crawl under way.
 pub struct Crawl {
-    walk: Walk,
+    walk: TableWalk,
     /// Classes that are looked at.
     classes: ClassSet,
     found: Vec<(ItemId, u8)>,
@@ -74,7 +74,7 @@ impl Crawl {
     /// A crawl of these classes, from this stripe on.
     pub fn new(classes: ClassSet, first_stripe: usize) -> Crawl {
         Crawl {
-            walk: Walk::from_stripe(first_stripe),
+            walk: TableWalk::from_stripe(first_stripe),
             classes,
             found: Vec::new(),
         }
@@ -96,7 +96,7 @@ impl Store {
     /// over; otherwise the number of items looked at.
     pub fn crawl_row(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         crawl: &mut Crawl,
         histograms: &mut Histograms,
     ) -> Option<usize> {
@@ -111,7 +111,7 @@ impl Store {
                 continue;
             }
             checked += 1;
-            local.counters.class[class].crawler_items_checked.add(1);
+            thread.counters.class[class].crawler_items_checked.add(1);
             let flushed = moment.is_flushed(epoch);
             if !flushed && !header.is_expired(now) {
                 let at = header.expires_s.load(Relaxed);
@@ -121,11 +121,11 @@ impl Store {
             let hash = self.hash_of(id, &stripe);
             if let Some(slot) = stripe.find(hash, |found| found == id) {
                 histograms[class].reclaimed += 1;
-                local.counters.class[class].crawler_reclaimed.add(1);
+                thread.counters.class[class].crawler_reclaimed.add(1);
                 if !flushed && !header.has(state::FETCHED) {
-                    self.lru.class(class).events.expired_unfetched += 1;
+                    self.lists(class).events.expired_unfetched += 1;
                 }
-                self.unlink(local, &stripe, hash, slot);
+                self.unlink(thread, &stripe, hash, slot);
             }
         }
         Some(checked)
@@ -135,7 +135,7 @@ impl Store {
     /// it. `None`: the crawl is over; otherwise the number of items.
     pub fn list_row<'s>(
         &'s self,
-        local: &Local,
+        thread: &ThreadState,
         crawl: &mut Crawl,
         mut each: impl for<'k> FnMut(Found<'s, 'k>),
     ) -> Option<usize> {
@@ -148,7 +148,7 @@ impl Store {
             if !crawl.classes.has(header.class()) {
                 continue;
             }
-            let counters = &local.counters.class[header.class()];
+            let counters = &thread.counters.class[header.class()];
             counters.crawler_items_checked.add(1);
             listed += 1;
             if !moment.is_flushed(epoch) && !header.is_expired(now) {
@@ -173,7 +173,7 @@ impl Store {
             mark = self.take_listed(class, Some(at), &mut taken);
         }
         if let Some(mark) = mark {
-            self.lru.class(class).take_mark(mark);
+            self.lists(class).take_mark(mark);
         }
     }
 
@@ -181,7 +181,7 @@ impl Store {
     fn take_listed(&self, class: usize, mark: Option<Mark>, taken: &mut Taken) -> Option<Mark> {
         taken.keys.clear();
         taken.items.clear();
-        let lists = &mut *self.lru.class(class);
+        let mut lists = self.lists(class);
         let mut at = match mark {
             Some(mark) => lists.take_mark(mark),
             None => lists.list(Segment::Cold).head(),
@@ -189,7 +189,7 @@ impl Store {
         while taken.items.len() < LISTED_PER_HOLD
             && let Some(id) = at
         {
-            let (header, key) = (self.header(id), self.key_of(id, lists));
+            let (header, key) = (self.header(id), self.key_of(id, &lists));
             taken.keys.extend_from_slice(key);
             taken.items.push((
                 key.len(),
@@ -200,7 +200,7 @@ impl Store {
                     expires_s: header.expires_s.load(Relaxed),
                 },
             ));
-            at = List::after(&self.arena, id);
+            at = lists.after(id);
         }
         at.map(|id| lists.mark(id))
     }
@@ -208,7 +208,7 @@ impl Store {
     /// Fetches the headers of a row's items together, not one after the other.
     fn fetch(&self, found: &[(ItemId, u8)]) {
         for (id, _) in found {
-            self.arena.prefetch(*id, CACHE_LINE, prefetch);
+            self.arena().prefetch(*id, CACHE_LINE, prefetch);
         }
     }
 }

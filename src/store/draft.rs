@@ -2,13 +2,13 @@
 
 use super::arena::Part;
 use super::engine::{KeepsKeys, Store};
-use super::events::End;
+use super::events::StoreEnd;
 use super::held::{Held, Keeping};
 use super::item::{HEADER_LEN, ItemId, KEY_LEN_MAX, state};
 use super::lru::Segment;
 use super::table::Slot;
-use super::terms::{Meta, Mode, Outcome, Refused, Stored, Terms};
-use super::thread_state::Local;
+use super::terms::{AllocError, Meta, Mode, Outcome, StoreRules, Stored};
+use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Shortest value that becomes a chain when there is no chunk for the whole.
@@ -52,16 +52,16 @@ impl<'s> Draft<'s> {
     /// complete. What has been written there is then claimed with [`advance`](Draft::advance).
     ///
     /// # Errors
-    /// [`Refused::NoMemoryInside`] if the chain needs a chunk and there is none.
-    pub fn window(&mut self, local: &mut Local) -> Result<&mut [u8], Refused> {
-        self.window_keeping(local, None)
+    /// [`AllocError::NoMemoryInside`] if the chain needs a chunk and there is none.
+    pub fn window(&mut self, thread: &mut ThreadState) -> Result<&mut [u8], AllocError> {
+        self.window_keeping(thread, None)
     }
 
     fn window_keeping(
         &mut self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         keeping: Option<Keeping<'_>>,
-    ) -> Result<&mut [u8], Refused> {
+    ) -> Result<&mut [u8], AllocError> {
         let (store, missing) = (self.store, self.missing());
         let header = store.header(self.id);
         if !header.has(state::CHUNKED) {
@@ -70,15 +70,15 @@ impl<'s> Draft<'s> {
             // slice borrows the draft, so there is no other.
             return Ok(unsafe {
                 std::slice::from_raw_parts_mut(
-                    store.arena.at(self.id).add(offset).as_ptr(),
+                    store.arena().at(self.id).add(offset).as_ptr(),
                     missing,
                 )
             });
         }
         let full = |chunk: &ItemId| store.chunk_room(*chunk) == store.header(*chunk).value_len();
         if missing > 0 && self.last.as_ref().is_none_or(full) {
-            let chunk = store.add_chunk(local, self.id, self.last, missing, keeping);
-            self.last = Some(chunk.ok_or(Refused::NoMemoryInside)?);
+            let chunk = store.add_chunk(thread, self.id, self.last, missing, keeping);
+            self.last = Some(chunk.ok_or(AllocError::NoMemoryInside)?);
         }
         let Some(chunk) = self.last else {
             return Ok(&mut []);
@@ -106,20 +106,20 @@ impl<'s> Draft<'s> {
     /// Writes the next bytes of the value.
     ///
     /// # Errors
-    /// [`Refused::NoMemoryInside`] as [`window`](Draft::window).
-    pub fn write(&mut self, local: &mut Local, bytes: &[u8]) -> Result<(), Refused> {
-        self.write_keeping(local, bytes, None)
+    /// [`AllocError::NoMemoryInside`] as [`window`](Draft::window).
+    pub fn write(&mut self, thread: &mut ThreadState, bytes: &[u8]) -> Result<(), AllocError> {
+        self.write_keeping(thread, bytes, None)
     }
 
     /// The same for one who holds a stripe.
     pub(super) fn write_keeping(
         &mut self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         mut bytes: &[u8],
         keeping: Option<Keeping<'_>>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), AllocError> {
         while !bytes.is_empty() {
-            let window = self.window_keeping(local, keeping)?;
+            let window = self.window_keeping(thread, keeping)?;
             let len = window.len().min(bytes.len());
             window[..len].copy_from_slice(&bytes[..len]);
             self.advance(len);
@@ -131,11 +131,16 @@ impl<'s> Draft<'s> {
     /// To be called when memory has run out while it was filled: tells observers, and if the value
     /// was to take the place of another in any case (a `set`), removes that one: a client that
     /// meant to replace it shall not read it for good. Gives the reason back.
-    pub fn refuse(&self, local: &mut Local, terms: &Terms, refused: Refused) -> Refused {
+    pub fn refuse(
+        &self,
+        thread: &mut ThreadState,
+        terms: &StoreRules,
+        refused: AllocError,
+    ) -> AllocError {
         let (store, key) = (self.store, self.key());
-        store.tell_not_stored(local, key, terms, End::Refused(refused));
+        store.notify_not_stored(thread, key, terms, StoreEnd::Refused(refused));
         if terms.mode == Mode::Set && terms.compare.is_none() {
-            store.remove_quietly(local, key, self.hash);
+            store.remove_quietly(thread, key, self.hash);
         }
         refused
     }
@@ -161,7 +166,7 @@ impl Store {
     /// the start of a chain. `keeping`: what the caller holds, if it holds a stripe.
     pub(super) fn allocate_item(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         key: &[u8],
         meta: Meta,
         value_len: usize,
@@ -171,12 +176,12 @@ impl Store {
         let classes = &self.slabs.classes;
         let len = self.key_offset + key.len() + value_len;
         let may_be_whole = classes.class_for(len).is_some();
-        let (id, is_chain) = match self.allocate(local, len, keeping) {
+        let (id, is_chain) = match self.allocate(thread, len, keeping) {
             Some(id) => (id, false),
             // Where no large chunk can be had small ones will do, if the value is worth it.
             None if may_be_whole && (!self.evict || value_len < CHAIN_LEN_MIN) => return None,
             None => (
-                self.allocate(local, self.head_len(key.len()), keeping)?,
+                self.allocate(thread, self.head_len(key.len()), keeping)?,
                 true,
             ),
         };
@@ -185,16 +190,16 @@ impl Store {
         let listed = if is_chain {
             classes.last()
         } else {
-            self.arena.class_of(id)
+            self.arena().class_of(id)
         };
         header.set_place(listed, Segment::Cold as usize);
         header.refs.store(0, Relaxed);
         self.set_meta(id, meta, value_len);
         self.set_cas(id, 0);
-        self.arena.writes(id, Part::Key);
+        self.arena().writes(id, Part::Key);
         // SAFETY: the chunk is ours alone, and its class was chosen to hold the key.
         unsafe {
-            let to = self.arena.at(id).add(self.key_offset);
+            let to = self.arena().at(id).add(self.key_offset);
             std::ptr::copy_nonoverlapping(key.as_ptr(), to.as_ptr(), key.len());
         }
         if is_chain {
@@ -220,11 +225,11 @@ impl Store {
         let header = self.header(id);
         debug_assert!(at + bytes.len() <= header.value_len());
         let offset = self.key_offset + header.key_len() + at;
-        debug_assert!(offset + bytes.len() <= self.slabs.classes.size(self.arena.class_of(id)));
-        self.arena.writes(id, Part::Value);
+        debug_assert!(offset + bytes.len() <= self.slabs.classes.size(self.arena().class_of(id)));
+        self.arena().writes(id, Part::Value);
         // SAFETY: in bounds by (1), exclusive by (2); client bytes never lie in the arena.
         unsafe {
-            let to = self.arena.at(id).add(offset);
+            let to = self.arena().at(id).add(offset);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), to.as_ptr(), bytes.len());
         }
     }
@@ -232,7 +237,7 @@ impl Store {
     /// Links a new small item under a key that is not there.
     pub(super) fn link_new(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         key_stripe: &Held<'_>,
         key: &[u8],
         hash: u64,
@@ -243,37 +248,37 @@ impl Store {
             held: key_stripe,
             id: None,
         };
-        let id = self.allocate_item(local, key, meta, value.len(), Some(keeping))?;
+        let id = self.allocate_item(thread, key, meta, value.len(), Some(keeping))?;
         // SAFETY: the item is ours, and was allocated for this length.
         unsafe { self.write_value(id, 0, value) };
-        if self.link(local, key_stripe, hash, id) {
+        if self.link(thread, key_stripe, hash, id) {
             return Some(id);
         }
-        self.release(Some(local), id);
+        self.release(Some(thread), id);
         None
     }
 
     /// Gives the key of a finished draft its new item.
     pub(super) fn place(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         key: &Held<'_>,
         old: Option<Slot<'_>>,
         draft: Draft<'_>,
-        terms: &Terms,
+        terms: &StoreRules,
     ) -> Stored {
         let (id, hash) = (draft.id, draft.hash);
         if terms.binary_key {
             self.header(id).add_state(state::KEY_BINARY);
         }
         match old {
-            Some(slot) => self.replace(local, key, hash, slot, draft.into_id()),
-            None if self.link(local, key, hash, id) => {
+            Some(slot) => self.replace(thread, key, hash, slot, draft.into_id()),
+            None if self.link(thread, key, hash, id) => {
                 draft.into_id();
             }
             None => {
                 let told = (draft.key(), id);
-                self.tell_stored(local, key.moment(), told, terms, Outcome::NoMemory);
+                self.notify_stored(thread, key.moment(), told, terms, Outcome::NoMemory);
                 return Stored {
                     outcome: Outcome::NoMemory,
                     cas: 0,
@@ -285,7 +290,7 @@ impl Store {
             self.set_cas(id, terms.cas);
         }
         let told = (self.key_of(id, key), id);
-        self.tell_stored(local, key.moment(), told, terms, Outcome::Stored);
+        self.notify_stored(thread, key.moment(), told, terms, Outcome::Stored);
         self.stored(id)
     }
 
@@ -299,10 +304,10 @@ impl Store {
     }
 
     /// Removes what is under `key`, without counting it as a delete.
-    pub(super) fn remove_quietly(&self, local: &mut Local, key: &[u8], hash: u64) {
+    pub(super) fn remove_quietly(&self, thread: &mut ThreadState, key: &[u8], hash: u64) {
         let stripe = self.hold(hash);
-        if let Some(slot) = self.find_live(local, &stripe, hash, key) {
-            self.unlink(local, &stripe, hash, slot);
+        if let Some(slot) = self.find_live(thread, &stripe, hash, key) {
+            self.unlink(thread, &stripe, hash, slot);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::config::{Config, stripe_power};
 use super::hash::Secret;
 use super::item::{CAS_LEN, HEADER_LEN, Header, ItemId, accounted_len, state};
-use super::lru::{Lists, Lru};
+use super::lru::{HeldLists, Lru};
 use super::moment::{Lock, Moment, PendingFlush, Shared};
 use super::slabs::{ClassUsage, Slabs};
 use super::table::{Size, Stripe, Table, Usage};
@@ -20,19 +20,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 pub struct Store {
     /// Time, for everything in here.
     pub clock: Clock,
-    pub(super) arena: Arena,
     pub(super) slabs: Slabs,
     pub(super) table: Table,
     pub(super) lru: Lru,
     /// The reports of all threads.
-    pub(super) rings: Mutex<Vec<Arc<Bumps>>>,
+    pub(super) bump_rings: Mutex<Vec<Arc<Bumps>>>,
     pub(super) shared: Shared,
     pub(super) flush: PendingFlush,
     /// The class that the last page from any class came from.
     pub(super) next_source: AtomicUsize,
     /// Whether each victim's class is to be noted, and the last one that was; 0 for none.
-    pub(super) asks_for_pages: AtomicBool,
-    pub(super) page_wanted: AtomicUsize,
+    pub(super) notes_page_requests: AtomicBool,
+    pub(super) page_request: AtomicUsize,
     pub(super) secret: Secret,
     pub(super) use_cas: bool,
     pub(super) evict: bool,
@@ -58,17 +57,17 @@ impl Store {
             table: Table::new(&size)?,
             slabs: Slabs::new(
                 &config.classes,
-                &arena,
+                arena,
                 config.memory_bytes,
                 config.malloced_bytes,
             )?,
             lru: Lru::new(),
-            rings: Mutex::default(),
+            bump_rings: Mutex::default(),
             shared: Shared::new(config.segmented),
             flush: PendingFlush::default(),
             next_source: AtomicUsize::new(0),
-            asks_for_pages: AtomicBool::new(false),
-            page_wanted: AtomicUsize::new(0),
+            notes_page_requests: AtomicBool::new(false),
+            page_request: AtomicUsize::new(0),
             secret: config.secret.clone(),
             use_cas: config.use_cas,
             evict: config.evict,
@@ -76,7 +75,6 @@ impl Store {
             key_offset: HEADER_LEN + if config.use_cas { CAS_LEN } else { 0 },
             #[cfg(any(test, debug_assertions))]
             malloced_at_start: config.malloced_bytes,
-            arena,
         })
     }
 
@@ -116,9 +114,9 @@ impl Store {
     /// is beyond a lower limit pages of the pool go back to the system at once, others when
     /// they come to the pool. `note` is called before the former, which may take long.
     pub fn set_limit(&self, bytes: u64, note: impl FnOnce()) -> bool {
-        let fits = self.arena.reserve(bytes);
+        let fits = self.arena().reserve(bytes);
         if fits {
-            self.slabs.set_limit(&self.arena, bytes, note);
+            self.slabs.set_limit(bytes, note);
         }
         fits
     }
@@ -126,7 +124,7 @@ impl Store {
     /// Gives the memory of pages of `class` all of whose chunks are free back to the system, of `most`
     /// at most; they stay pages of the class. Returns of how many.
     pub fn rest_free_pages(&self, class: usize, most: usize) -> usize {
-        self.slabs.rest_free_pages(&self.arena, class, most)
+        self.slabs.rest_free_pages(class, most)
     }
 
     /// Gives each class of the table its first page.
@@ -134,7 +132,7 @@ impl Store {
     /// # Errors
     /// The bytes that this takes, if they are more than there may be.
     pub fn preallocate(&self) -> std::result::Result<(), u64> {
-        self.slabs.preallocate(&self.arena)
+        self.slabs.preallocate()
     }
 
     /// Turns the segments of the LRU on or off.
@@ -150,7 +148,7 @@ impl Store {
     /// Whether the LRU has segments, and what life is short enough for a temporary item.
     #[cfg(test)]
     pub fn division(&self) -> (bool, Option<u32>) {
-        let division = self.moment_under(&*self.lru.class(1)).division();
+        let division = self.moment_under(&self.lists(1)).division();
         (division.is_segmented(), division.temporary_ttl_s())
     }
 
@@ -188,10 +186,20 @@ impl Store {
 /// lists that they stand in, a reference, or that nobody else knows of them.
 pub(super) trait KeepsKeys {}
 impl KeepsKeys for Stripe<'_> {}
-impl KeepsKeys for Lists {}
+impl KeepsKeys for HeldLists<'_> {}
 
 /// What the modules of the store share.
 impl Store {
+    #[inline]
+    pub(super) fn arena(&self) -> &Arena {
+        &self.slabs.arena
+    }
+
+    /// Takes the lock of a class's lists.
+    pub(super) fn lists(&self, class: usize) -> HeldLists<'_> {
+        self.lru.class(self.arena(), class)
+    }
+
     /// Reads the words that all threads share; the lock is the one under which the outcome is used.
     #[inline]
     pub(super) fn moment_under(&self, lock: &impl Lock) -> Moment {
@@ -200,7 +208,7 @@ impl Store {
 
     #[inline]
     pub(super) fn header(&self, id: ItemId) -> &Header {
-        self.arena.header(id)
+        self.arena().header(id)
     }
 
     /// The key of an item that is linked, or that nobody else knows of: it does not change.
@@ -208,13 +216,13 @@ impl Store {
     pub(super) fn key_of<'k>(&'k self, id: ItemId, _kept_by: &'k impl KeepsKeys) -> &'k [u8] {
         let header = self.header(id);
         debug_assert!(!header.has(state::FREE), "a key that nobody keeps");
-        self.arena.reads(id, Part::Key);
+        self.arena().reads(id, Part::Key);
         // SAFETY: a key lies within its chunk (checked when it was written) and is frozen
         // from before linking until the chunk is free again, which `_kept_by` prevents for as long
         // as the slice lives. That it is the right one for this item is the caller's word; were it
         // false, the assertion above, loom (`reads`), and the address sanitizer would see it.
         unsafe {
-            let start = self.arena.at(id).add(self.key_offset);
+            let start = self.arena().at(id).add(self.key_offset);
             std::slice::from_raw_parts(start.as_ptr(), header.key_len())
         }
     }
@@ -227,7 +235,7 @@ impl Store {
     #[inline]
     pub(super) fn cas_of(&self, id: ItemId) -> u64 {
         if self.use_cas {
-            self.arena.cas_word(id).load(Relaxed)
+            self.arena().cas_word(id).load(Relaxed)
         } else {
             0
         }
@@ -235,7 +243,7 @@ impl Store {
 
     pub(super) fn set_cas(&self, id: ItemId, cas: u64) {
         if self.use_cas {
-            self.arena.cas_word(id).store(cas, Relaxed);
+            self.arena().cas_word(id).store(cas, Relaxed);
         }
     }
 

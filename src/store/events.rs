@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::terms::{Mode, Outcome, Refused};
+use super::terms::{AllocError, Mode, Outcome};
 use std::fmt;
 
 /// What has happened to an item, or to a key without one.
@@ -20,7 +20,7 @@ pub enum Event {
     /// An attempt to store has ended.
     Stored {
         /// How.
-        end: End,
+        end: StoreEnd,
         /// What was to be done with the value.
         mode: Mode,
         /// Whether the item had to have a certain cas id.
@@ -71,11 +71,11 @@ pub enum Seen {
 
 /// How an attempt to store has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum StoreEnd {
     /// The terms have been looked at.
     Judged(Outcome),
     /// There was no memory for the value.
-    Refused(Refused),
+    Refused(AllocError),
 }
 
 /// Who is told.

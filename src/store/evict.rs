@@ -4,8 +4,8 @@ use super::engine::Store;
 use super::held::Keeping;
 use super::item::{Header, ItemId, state};
 use super::lru::{Lists, Segment};
-use super::tail::{Fate, Walk, Walked};
-use super::thread_state::Local;
+use super::tail::{TailAction, TailWalk, Walked};
+use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Rounds per allocation; each may remove one living item.
@@ -30,7 +30,7 @@ impl Choice {
     /// The class that an item goes to if there is memory.
     fn first(self, store: &Store) -> usize {
         match self.finer {
-            Some(finer) if store.slabs.is_crowded(self.home) => finer,
+            Some(finer) if store.slabs.is_first_page_full(self.home) => finer,
             _ => self.home,
         }
     }
@@ -44,7 +44,7 @@ impl Store {
     #[inline]
     pub(super) fn allocate(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         len: usize,
         keeping: Option<Keeping<'_>>,
     ) -> Option<ItemId> {
@@ -54,62 +54,62 @@ impl Store {
         };
         let class = choice.first(self);
         self.slabs
-            .pop(&self.arena, &local.magazines, class)
-            .or_else(|| self.allocate_slowly(local, choice, keeping))
+            .pop(&thread.magazines, class)
+            .or_else(|| self.allocate_slowly(thread, choice, keeping))
     }
 
     #[cold]
     fn allocate_slowly(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         choice: Choice,
         keeping: Option<Keeping<'_>>,
     ) -> Option<ItemId> {
         // The dead make room before the class grows. If it cannot, they are met on the way to
         // somebody to give up.
         if !self.slabs.is_full() {
-            self.remove_dead(local, choice.first(self), keeping);
+            self.remove_dead(thread, choice.first(self), keeping);
         }
-        self.take_free(local, choice)
-            .or_else(|| self.make_room(local, choice, keeping))
+        self.take_free(thread, choice)
+            .or_else(|| self.evict_for(thread, choice, keeping))
     }
 
     /// A free chunk, or one of a new page, without giving anything up for it.
-    fn take_free(&self, local: &Local, choice: Choice) -> Option<ItemId> {
+    fn take_free(&self, thread: &ThreadState, choice: Choice) -> Option<ItemId> {
         let Choice { home, finer } = choice;
         let Some(finer) = finer else {
-            return self.take(local, home, true);
+            return self.take(thread, home, true);
         };
-        if !self.slabs.is_crowded(home) {
+        if !self.slabs.is_first_page_full(home) {
             let is_first = self.slabs.pages_of(home) == 0;
-            let found = self.take(local, home, is_first);
+            let found = self.take(thread, home, is_first);
             if found.is_some() {
                 return found;
             }
-            self.slabs.set_crowded(home);
+            self.slabs.set_first_page_full(home);
         }
-        self.take(local, finer, true)
-            .or_else(|| self.take(local, home, false))
+        self.take(thread, finer, true)
+            .or_else(|| self.take(thread, home, false))
     }
 
-    pub(super) fn take(&self, local: &Local, class: usize, grow: bool) -> Option<ItemId> {
-        self.slabs.take(&self.arena, &local.magazines, class, grow)
+    pub(super) fn take(&self, thread: &ThreadState, class: usize, grow: bool) -> Option<ItemId> {
+        self.slabs.take(&thread.magazines, class, grow)
     }
 
     /// Gives items up until a chunk is free.
     #[cold]
-    fn make_room(
+    fn evict_for(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         choice: Choice,
         keeping: Option<Keeping<'_>>,
     ) -> Option<ItemId> {
         let (first, second) = self.older_first(choice);
-        let mut found = self.make_room_in(local, first, choice, keeping);
+        let mut found = self.evict_in(thread, first, choice, keeping);
         if let Some(second) = second
             && found.is_none()
         {
-            found = self.make_room_in(local, second, choice, keeping);
+            found = self.evict_in(thread, second, choice, keeping);
         }
         if self.evict {
             let mut larger = choice.home + 1..=self.slabs.classes.last();
@@ -118,14 +118,14 @@ impl Store {
             {
                 if self.slabs.pages_of(home) > 0 {
                     let other = Choice { home, finer: None };
-                    found = self.make_room_in(local, home, other, keeping);
+                    found = self.evict_in(thread, home, other, keeping);
                 }
             }
         }
         if found.is_none() || !self.evict {
-            let mut lists = self.lru.class(choice.first(self));
+            let mut lists = self.lists(choice.first(self));
             lists.events.outofmemory += u64::from(found.is_none());
-            if !self.evict && self.moment_under(&*lists).division().is_segmented() {
+            if !self.evict && self.moment_under(&lists).division().is_segmented() {
                 // The walks do not count here: how many there are is chance, for the maintainer
                 // sorts the same lists. A hopeless attempt has as many rounds as there may be.
                 lists.events.direct_reclaims += if found.is_some() { 1 } else { ROUNDS };
@@ -147,7 +147,7 @@ impl Store {
 
     /// Last access of the item that a class would give up first.
     fn tail_time(&self, class: usize) -> Option<u32> {
-        let lists = self.lru.class(class);
+        let lists = self.lists(class);
         let tail = |segment| lists.list(segment).tail();
         let id = tail(Segment::Cold)
             .or_else(|| tail(Segment::Hot))
@@ -155,9 +155,9 @@ impl Store {
         Some(self.header(id).accessed_s.load(Relaxed))
     }
 
-    fn make_room_in(
+    fn evict_in(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         class: usize,
         choice: Choice,
         keeping: Option<Keeping<'_>>,
@@ -167,16 +167,16 @@ impl Store {
             // A class that holds only heads or chunks of large items has no lists of its own:
             // what frees its chunks are victims of the last class.
             let at_last = round == ROUNDS;
-            let changed = self.give_up(local, class, at_last, keeping)
-                || class != last && self.give_up(local, last, at_last, keeping);
+            let changed = self.evict_one(thread, class, at_last, keeping)
+                || class != last && self.evict_one(thread, last, at_last, keeping);
             if !changed {
                 break;
             }
             // What the victim had may be of another class: that is taken before a second one
             // has to go.
             let found = self
-                .take_free(local, choice)
-                .or_else(|| self.take_larger(local, choice.home));
+                .take_free(thread, choice)
+                .or_else(|| self.take_larger(thread, choice.home));
             if found.is_some() {
                 return found;
             }
@@ -186,34 +186,39 @@ impl Store {
 
     /// One round in one class: a victim, or an item that comes nearer to being one. False: there
     /// is neither.
-    pub(super) fn give_up(
+    pub(super) fn evict_one(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         class: usize,
         at_last: bool,
         keeping: Option<Keeping<'_>>,
     ) -> bool {
         let changed = if self.evict {
-            let walked = self.evict_cold(local, class, at_last, keeping);
+            let walked = self.evict_cold(thread, class, at_last, keeping);
             walked.has_changed()
         } else {
-            self.remove_dead(local, class, keeping)
+            self.remove_dead(thread, class, keeping)
         };
-        changed || self.demote(local, class, keeping)
+        changed || self.demote(thread, class, keeping)
     }
 
     /// A walk for somebody who needs a chunk now.
-    fn direct(&self, class: usize, segment: Segment, moves_max: u32) -> Walk {
-        Walk {
+    fn direct(&self, class: usize, segment: Segment, moves_max: u32) -> TailWalk {
+        TailWalk {
             is_direct: self.evict,
-            ..Walk::new(class, segment, moves_max)
+            ..TailWalk::new(class, segment, moves_max)
         }
     }
 
     /// Removes what is dead at the COLD tail of `class`.
-    fn remove_dead(&self, local: &mut Local, class: usize, keeping: Option<Keeping<'_>>) -> bool {
-        let walk = Walk::new(class, Segment::Cold, 1);
-        let walked = self.walk_tail(local, walk, keeping, |_, _, _| Fate::Stop);
+    fn remove_dead(
+        &self,
+        thread: &mut ThreadState,
+        class: usize,
+        keeping: Option<Keeping<'_>>,
+    ) -> bool {
+        let walk = TailWalk::new(class, Segment::Cold, 1);
+        let walked = self.walk_tail(thread, walk, keeping, |_, _, _| TailAction::Stop);
         walked.removed > 0
     }
 
@@ -221,26 +226,27 @@ impl Store {
     /// second chance, unless this is the last try.
     fn evict_cold(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         class: usize,
         at_last: bool,
         keeping: Option<Keeping<'_>>,
     ) -> Walked {
         self.walk_tail(
-            local,
+            thread,
             self.direct(class, Segment::Cold, SECOND_CHANCES),
             keeping,
             |lists, header, moment| {
                 let segmented = moment.division().is_segmented();
-                let spared = |segment| Fate::To(if segmented { segment } else { Segment::Cold });
+                let spared =
+                    |segment| TailAction::To(if segmented { segment } else { Segment::Cold });
                 if header.refs.load(Relaxed) > 1 {
                     // A reader or an append holds it: to remove it would make no room now.
                     lists.events.lrutail_reflocked += 1;
-                    return Fate::To(Segment::Cold);
+                    return TailAction::To(Segment::Cold);
                 }
                 match header.state() & (state::ACTIVE | state::REWRITTEN) {
-                    0 => Fate::Evict,
-                    _ if at_last => Fate::Evict,
+                    0 => TailAction::Evict,
+                    _ if at_last => TailAction::Evict,
                     state::ACTIVE => spared(Segment::Warm),
                     _ => spared(Segment::Hot),
                 }
@@ -250,24 +256,24 @@ impl Store {
 
     /// For a class with nothing to give up in COLD: moves a few items there, from HOT, else
     /// WARM, else one from TEMP, passing over those in use.
-    fn demote(&self, local: &mut Local, class: usize, keeping: Option<Keeping<'_>>) -> bool {
+    fn demote(&self, thread: &mut ThreadState, class: usize, keeping: Option<Keeping<'_>>) -> bool {
         [Segment::Hot, Segment::Warm, Segment::Temp]
             .into_iter()
             .any(|segment| {
                 let mut left = DEMOTIONS;
                 let marks = |header: &Header| header.state() & (state::ACTIVE | state::REWRITTEN);
                 let judge = |_: &mut Lists, header: &Header, _| match marks(header) {
-                    _ if segment == Segment::Temp => Fate::LastTo(Segment::Cold),
-                    0 if left == 1 => Fate::LastTo(Segment::Cold),
+                    _ if segment == Segment::Temp => TailAction::LastTo(Segment::Cold),
+                    0 if left == 1 => TailAction::LastTo(Segment::Cold),
                     0 => {
                         left -= 1;
-                        Fate::To(Segment::Cold)
+                        TailAction::To(Segment::Cold)
                     }
-                    state::ACTIVE => Fate::To(Segment::Warm),
-                    _ => Fate::To(Segment::Hot),
+                    state::ACTIVE => TailAction::To(Segment::Warm),
+                    _ => TailAction::To(Segment::Hot),
                 };
                 let walk = self.direct(class, segment, SECOND_CHANCES);
-                self.walk_tail(local, walk, keeping, judge).has_changed()
+                self.walk_tail(thread, walk, keeping, judge).has_changed()
             })
     }
 
@@ -275,7 +281,7 @@ impl Store {
     /// long enough to make a chain of.
     pub(super) fn allocate_smaller(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         len: usize,
         keeping: Option<Keeping<'_>>,
     ) -> Option<ItemId> {
@@ -286,17 +292,17 @@ impl Store {
             .filter(|&home| self.slabs.pages_of(home) > 0)
             .find_map(|home| {
                 let other = Choice { home, finer: None };
-                self.take_free(local, other)
-                    .or_else(|| self.make_room_in(local, home, other, keeping))
+                self.take_free(thread, other)
+                    .or_else(|| self.evict_in(thread, home, other, keeping))
             })
     }
 
     /// A free chunk of a larger class that has pages, if live items may be given up at all.
-    fn take_larger(&self, local: &Local, home: usize) -> Option<ItemId> {
+    fn take_larger(&self, thread: &ThreadState, home: usize) -> Option<ItemId> {
         let mut larger = home + 1..=self.slabs.classes.last();
         larger
             .by_ref()
             .filter(|&other| self.evict && self.slabs.pages_of(other) > 0)
-            .find_map(|other| self.take(local, other, true))
+            .find_map(|other| self.take(thread, other, true))
     }
 }

@@ -12,9 +12,9 @@
 //! There is one; each flush replaces the last one's, unless the second of that has begun.
 
 use super::engine::Store;
-use super::table::{EPOCHS, Walk};
+use super::table::{EPOCHS, TableWalk};
 use super::terms::FlushTime;
-use super::thread_state::Local;
+use super::thread_state::ThreadState;
 use crate::sys::sync::MutexGuard;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -28,32 +28,32 @@ impl Store {
     /// has waited, before it looks at items. What they mean to it is then what they mean now,
     /// though the thread that ticks may not have run since.
     #[inline]
-    pub fn catch_up(&self, local: &mut Local) {
+    pub fn catch_up(&self, thread: &mut ThreadState) {
         self.clock.update();
-        self.flush_if_due(local);
+        self.flush_if_due(thread);
     }
 
     /// [`flush_and_note`](Store::flush_and_note) without a note.
     #[cfg(test)]
-    pub fn flush(&self, local: &mut Local, when: FlushTime) {
-        self.flush_and_note(local, when, || ());
+    pub fn flush(&self, thread: &mut ThreadState, when: FlushTime) {
+        self.flush_and_note(thread, when, || ());
     }
 
     /// Flushes now or later; forgets a flush that was pending. `note` is called in the order in
     /// which flushes come, and before the walk through what is dead: it must not wait.
-    pub fn flush_and_note(&self, local: &mut Local, when: FlushTime, note: impl FnOnce()) {
+    pub fn flush_and_note(&self, thread: &mut ThreadState, when: FlushTime, note: impl FnOnce()) {
         let one = self.flush.one_at_a_time.lock().unwrap();
         note();
         let now_s = self.clock.now();
         let next_s = match when {
             FlushTime::At(second) if second > now_s => second,
             FlushTime::Never => 0,
-            FlushTime::Now | FlushTime::At(_) => return self.begin_epoch(local, &one, 0),
+            FlushTime::Now | FlushTime::At(_) => return self.begin_epoch(thread, &one, 0),
         };
         // It takes the place of one that is to come, not of one whose second has begun and that
         // nobody has noticed yet: that was promised.
         if self.is_due(now_s) {
-            self.begin_epoch(local, &one, next_s);
+            self.begin_epoch(thread, &one, next_s);
         } else {
             self.flush.due_s.store(next_s, Relaxed);
         }
@@ -62,9 +62,9 @@ impl Store {
     /// Carries out a flush that has become due. Called by every thread that has waited: when this
     /// returns, it has been carried out, by whichever thread.
     #[inline]
-    pub fn flush_if_due(&self, local: &mut Local) {
+    pub fn flush_if_due(&self, thread: &mut ThreadState) {
         if self.is_due(self.clock.now()) {
-            self.flush_due(local);
+            self.flush_due(thread);
         }
     }
 
@@ -77,12 +77,12 @@ impl Store {
     }
 
     #[cold]
-    fn flush_due(&self, local: &mut Local) {
+    fn flush_due(&self, thread: &mut ThreadState) {
         let one = self.flush.one_at_a_time.lock().unwrap();
         // Another thread may have carried it out, or another flush, that is to come, may have been
         // asked for since.
         if self.is_due(self.clock.now()) {
-            self.begin_epoch(local, &one, 0);
+            self.begin_epoch(thread, &one, 0);
         }
     }
 
@@ -93,21 +93,26 @@ impl Store {
     }
 
     /// Begins an epoch, notes when the next one is due (0: none is), and cleans up.
-    fn begin_epoch(&self, local: &mut Local, one_at_a_time: &MutexGuard<'_, ()>, next_s: u32) {
+    fn begin_epoch(
+        &self,
+        thread: &mut ThreadState,
+        one_at_a_time: &MutexGuard<'_, ()>,
+        next_s: u32,
+    ) {
         let epoch = self.shared.begin_epoch(one_at_a_time);
         // After the new epoch: who finds that nothing is due finds that, too.
         self.flush.due_s.store(next_s, Release);
         let part = usize::from(epoch) % PARTS;
         let stripes = self.table.stripes();
         for index in part * stripes / PARTS..(part + 1) * stripes / PARTS {
-            self.remove_flushed(local, index);
+            self.remove_flushed(thread, index);
         }
     }
 
     /// Removes every item of an older epoch from a stripe. It is held for one bucket at a time:
     /// whoever has had it after the epoch began links nothing of an older one.
-    fn remove_flushed(&self, local: &mut Local, index: usize) {
-        let (mut walk, mut found) = (Walk::from_stripe(index), Vec::new());
+    fn remove_flushed(&self, thread: &mut ThreadState, index: usize) {
+        let (mut walk, mut found) = (TableWalk::from_stripe(index), Vec::new());
         while walk.stripe() == index
             && let Some(stripe) = self.hold_row(&mut walk, &mut found)
         {
@@ -115,7 +120,7 @@ impl Store {
             for &(id, _) in found.iter().filter(|&&(_, epoch)| moment.is_flushed(epoch)) {
                 let hash = self.hash_of(id, &stripe);
                 if let Some(slot) = stripe.slot_of(hash, id) {
-                    self.unlink(local, &stripe, hash, slot);
+                    self.unlink(thread, &stripe, hash, slot);
                 }
             }
         }

@@ -68,8 +68,8 @@ impl<'s, 'k> Found<'s, 'k> {
     }
 
     /// Sets the expiry to a clock second, 0 never.
-    pub fn set_expires_s(&self, second: u32) {
-        self.store.retime(self.held, self.id, second);
+    pub fn set_expiry(&self, second: u32) {
+        self.store.set_expiry(self.held, self.id, second);
     }
 
     /// What a client's expiry means at the moment of the command.
@@ -118,13 +118,13 @@ impl<'s, 'k> Found<'s, 'k> {
 
     /// Whether a client has been told to renew it.
     #[inline]
-    pub fn is_won(&self) -> bool {
-        self.header().has(state::WON)
+    pub fn is_win_sent(&self) -> bool {
+        self.header().has(state::WIN_SENT)
     }
 
     /// Notes that a client has been told to renew it.
-    pub fn set_won(&self) {
-        self.header().add_state(state::WON);
+    pub fn set_win_sent(&self) {
+        self.header().add_state(state::WIN_SENT);
     }
 
     /// The slab class that it counts for.

@@ -3,7 +3,7 @@
 use super::engine::{KeepsKeys, Store};
 use super::item::ItemId;
 use super::moment::Moment;
-use super::table::{Slot, Stripe, Walk};
+use super::table::{Slot, Stripe, TableWalk};
 use std::ops::Deref;
 
 /// A held stripe, and the moment that was read under it.
@@ -72,7 +72,7 @@ impl Store {
     /// Takes the stripe of the next row of a walk; see `Table::next_row`.
     pub(super) fn hold_row(
         &self,
-        walk: &mut Walk,
+        walk: &mut TableWalk,
         found: &mut Vec<(ItemId, u8)>,
     ) -> Option<Held<'_>> {
         let row = self

@@ -89,11 +89,11 @@ pub mod state {
     /// Out of date, by a client's word: whoever reads it is told.
     pub const STALE: u16 = 64;
     /// A client has been told to renew it.
-    pub const WON: u16 = 128;
+    pub const WIN_SENT: u16 = 128;
     /// The key came in base64 and is shown so.
     pub const KEY_BINARY: u16 = 256;
     /// What a draft brings along when it is linked.
-    pub const OF_DRAFT: u16 = CHUNKED | STALE | WON | KEY_BINARY;
+    pub const OF_DRAFT: u16 = CHUNKED | STALE | WIN_SENT | KEY_BINARY;
     /// In nobody's hands: on a free list or in a magazine.
     pub const FREE: u16 = 32;
 }

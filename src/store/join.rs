@@ -12,8 +12,8 @@ use super::found::REFS_MAX;
 use super::held::{Held, Keeping};
 use super::item::ItemId;
 use super::table::Slot;
-use super::terms::{Meta, Mode, Outcome, Stored, Terms};
-use super::thread_state::Local;
+use super::terms::{Meta, Mode, Outcome, StoreRules, Stored};
+use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// How often the joined value is built without the stripe: each time may be for nothing.
@@ -23,28 +23,33 @@ impl Store {
     /// Appends or prepends: builds the joined value beside the old one, which is pinned meanwhile
     /// so that nobody writes it in place, and starts over if that has changed; after a few tries
     /// under the stripe.
-    pub(super) fn merge(&self, local: &mut Local, part: Draft<'_>, terms: &Terms) -> Stored {
+    pub(super) fn merge(
+        &self,
+        thread: &mut ThreadState,
+        part: Draft<'_>,
+        terms: &StoreRules,
+    ) -> Stored {
         let hash = part.hash;
         let mut tries = 0..JOINS_BESIDE;
         let mut stripe = self.hold(hash);
-        self.tell_look_up(local, &stripe, hash, part.key());
+        self.notify_look_up(thread, &stripe, hash, part.key());
         loop {
             let moment = stripe.moment();
-            let refused = |local: &Local, outcome| {
-                self.tell_stored(local, moment, (part.key(), part.id), terms, outcome);
+            let refused = |thread: &ThreadState, outcome| {
+                self.notify_stored(thread, moment, (part.key(), part.id), terms, outcome);
                 Stored {
                     outcome,
                     cas: 0,
                     value_len: part.filled,
                 }
             };
-            let old = match self.to_join(local, &stripe, &part, terms) {
-                Err(outcome) => return refused(local, outcome),
+            let old = match self.to_join(thread, &stripe, &part, terms) {
+                Err(outcome) => return refused(thread, outcome),
                 Ok(Some(old)) => old,
                 Ok(None) => {
                     let expires_s = terms.create.unwrap_or(0);
                     self.header(part.id).expires_s.store(expires_s, Relaxed);
-                    return self.place(local, &stripe, None, part, terms);
+                    return self.place(thread, &stripe, None, part, terms);
                 }
             };
             // Where as many read the old value as may there is no pin to be had either.
@@ -54,30 +59,30 @@ impl Store {
                     held: &stripe,
                     id: Some(old.id),
                 };
-                let joined = self.joined(local, old.id, &part, terms.mode, Some(keeping));
+                let joined = self.joined(thread, old.id, &part, terms.mode, Some(keeping));
                 let Some(joined) = joined else {
-                    return refused(local, Outcome::NotStored);
+                    return refused(thread, Outcome::NotStored);
                 };
                 let old = stripe.slot_of(hash, old.id);
                 debug_assert!(old.is_some(), "an item that is kept stays in the table");
-                return self.place_joined(local, &stripe, old, joined, terms);
+                return self.place_joined(thread, &stripe, old, joined, terms);
             }
             let (pinned, cas) = (self.pin(old.id), self.cas_of(old.id));
             drop(stripe);
-            let joined = self.joined(local, pinned.id(), &part, terms.mode, None);
+            let joined = self.joined(thread, pinned.id(), &part, terms.mode, None);
             let Some(joined) = joined else {
-                return refused(local, Outcome::NotStored);
+                return refused(thread, Outcome::NotStored);
             };
             stripe = self.hold(hash);
             // The old item is alive at the moment at which the new one is linked, and as it was:
             // who marks it as stale gives it another cas id.
             let same = |slot: &Slot<'_>| slot.id == pinned.id() && self.cas_of(slot.id) == cas;
-            let old = self.find_live_to_store(local, &stripe, hash, part.key());
+            let old = self.find_live_to_store(thread, &stripe, hash, part.key());
             if let Some(old) = old.filter(same) {
                 // A touch may have changed the expiry since the copy was made.
                 let expires_s = self.header(old.id).expires_s.load(Relaxed);
                 self.header(joined.id).expires_s.store(expires_s, Relaxed);
-                return self.place_joined(local, &stripe, Some(old), joined, terms);
+                return self.place_joined(thread, &stripe, Some(old), joined, terms);
             }
         }
     }
@@ -85,16 +90,16 @@ impl Store {
     /// What a part is to be joined to: an item, or nothing, and then it becomes one.
     fn to_join<'t>(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         stripe: &Held<'t>,
         part: &Draft<'_>,
-        terms: &Terms,
+        terms: &StoreRules,
     ) -> Result<Option<Slot<'t>>, Outcome> {
         let other = |slot: &Slot<'_>| {
             let given = terms.compare.filter(|&given| given != 0);
             given.is_some_and(|given| given != self.cas_of(slot.id))
         };
-        match self.find_live_to_store(local, stripe, part.hash, part.key()) {
+        match self.find_live_to_store(thread, stripe, part.hash, part.key()) {
             Some(slot) if other(&slot) => Err(Outcome::Exists),
             None if terms.create.is_none() => Err(Outcome::NotStored),
             found => Ok(found),
@@ -103,32 +108,32 @@ impl Store {
 
     fn place_joined(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         stripe: &Held<'_>,
         old: Option<Slot<'_>>,
         joined: Draft<'_>,
-        terms: &Terms,
+        terms: &StoreRules,
     ) -> Stored {
         // How the key came is forgotten: two clients have written the value.
-        let terms = Terms {
+        let terms = StoreRules {
             binary_key: false,
             ..*terms
         };
-        self.place(local, stripe, old, joined, &terms)
+        self.place(thread, stripe, old, joined, &terms)
     }
 
     /// The values of `old` and `part`, one after the other. `old` is pinned, or its stripe is held
     /// (then `keeping` says so).
     fn joined(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         old: ItemId,
         part: &Draft<'_>,
         mode: Mode,
         keeping: Option<Keeping<'_>>,
     ) -> Option<Draft<'_>> {
         #[cfg(test)]
-        tell_test(keeping.is_some());
+        run_test_hook(keeping.is_some());
         let header = self.header(old);
         let meta = Meta {
             client_flags: header.client_flags.load(Relaxed),
@@ -139,13 +144,13 @@ impl Store {
         if !self.fits(key.len(), meta.client_flags, len) {
             return None;
         }
-        let id = self.allocate_item(local, key, meta, len, keeping)?;
+        let id = self.allocate_item(thread, key, meta, len, keeping)?;
         let mut joined = Draft::new(self, id, part.hash);
         // SAFETY: the old item is pinned, or its stripe is held and it is kept from being given up,
         // by the caller's word, so its value is neither freed nor written until this returns; a
         // finished draft is not written any more, and it is borrowed.
         let (old, new) = unsafe { (self.pieces(old), self.pieces(part.id)) };
-        let mut write = |piece| joined.write_keeping(local, piece, keeping);
+        let mut write = |piece| joined.write_keeping(thread, piece, keeping);
         let copied = if mode == Mode::Append {
             old.chain(new).try_for_each(&mut write)
         } else {
@@ -166,7 +171,7 @@ thread_local! {
 }
 
 #[cfg(test)]
-fn tell_test(is_held: bool) {
+fn run_test_hook(is_held: bool) {
     BEFORE_JOIN.with_borrow_mut(|test| {
         if let Some(test) = test {
             test(is_held);

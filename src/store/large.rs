@@ -18,7 +18,7 @@ use super::arena::Part;
 use super::engine::Store;
 use super::held::Keeping;
 use super::item::{HEADER_LEN, ItemId, state};
-use super::thread_state::Local;
+use super::thread_state::ThreadState;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -43,19 +43,19 @@ impl Store {
     /// The first chunk of a chunked item, if it has one yet.
     pub(super) fn first_chunk(&self, head: ItemId) -> Option<ItemId> {
         let offset = self.first_link_offset(self.header(head).key_len());
-        self.arena
-            .checked(self.arena.word(head, offset).load(Relaxed))
+        self.arena()
+            .checked(self.arena().word(head, offset).load(Relaxed))
     }
 
     /// The chunk after `chunk`.
     pub(super) fn next_chunk(&self, chunk: ItemId) -> Option<ItemId> {
-        self.arena.next(chunk)
+        self.arena().next(chunk)
     }
 
     /// Makes a chunked item that has no chunks.
     pub(super) fn start_chain(&self, head: ItemId) {
         let offset = self.first_link_offset(self.header(head).key_len());
-        self.arena.word(head, offset).store(0, Relaxed);
+        self.arena().word(head, offset).store(0, Relaxed);
         self.header(head).add_state(state::CHUNKED);
         // It is counted there, and the class may own nothing.
         self.slabs.note_used(self.slabs.classes.last());
@@ -65,7 +65,7 @@ impl Store {
     /// bytes. `None`: no memory. The caller owns the item.
     pub(super) fn add_chunk(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         head: ItemId,
         last: Option<ItemId>,
         rest: usize,
@@ -76,9 +76,9 @@ impl Store {
         // A class that fits the tail may own nothing and have nothing to give up: then a
         // whole chunk must do, or several small ones.
         let chunk = self
-            .allocate(local, wanted, keeping)
-            .or_else(|| self.allocate(local, chunk_max, keeping))
-            .or_else(|| self.allocate_smaller(local, wanted, keeping))?;
+            .allocate(thread, wanted, keeping)
+            .or_else(|| self.allocate(thread, chunk_max, keeping))
+            .or_else(|| self.allocate_smaller(thread, wanted, keeping))?;
         let header = self.header(chunk);
         header.set_key_len(0);
         header.set_next(None);
@@ -95,7 +95,7 @@ impl Store {
             Some(previous) => self.header(previous).set_next(Some(chunk)),
             None => {
                 let offset = self.first_link_offset(self.header(head).key_len());
-                self.arena.word(head, offset).store(chunk.raw(), Relaxed);
+                self.arena().word(head, offset).store(chunk.raw(), Relaxed);
             }
         }
     }
@@ -116,7 +116,7 @@ impl Store {
         let previous = self.chain(head).take_while(|&at| at != old).last();
         let header = self.header(new);
         header.set_prev(Some(head));
-        header.set_next(self.arena.next(old));
+        header.set_next(self.arena().next(old));
         self.link_chunk(head, previous, new);
     }
 
@@ -128,7 +128,7 @@ impl Store {
 
     /// Bytes of value that a chunk can hold.
     pub(super) fn chunk_room(&self, chunk: ItemId) -> usize {
-        self.slabs.classes.size(self.arena.class_of(chunk)) - CHUNK_HEADER
+        self.slabs.classes.size(self.arena().class_of(chunk)) - CHUNK_HEADER
     }
 
     /// The pieces of an item's value, in order.
@@ -148,10 +148,10 @@ impl Store {
         let chain = std::iter::successors(first, |&chunk| self.next_chunk(chunk));
         let chain = chain.map(|chunk| (chunk, CHUNK_HEADER, self.header(chunk).value_len()));
         whole.into_iter().chain(chain).map(|(id, offset, len)| {
-            self.arena.reads(id, Part::Value);
+            self.arena().reads(id, Part::Value);
             // SAFETY: a value lies within its chunk (checked when it was written); by the
             // caller's promise nobody frees or writes it for as long as the slice lives.
-            unsafe { std::slice::from_raw_parts(self.arena.at(id).add(offset).as_ptr(), len) }
+            unsafe { std::slice::from_raw_parts(self.arena().at(id).add(offset).as_ptr(), len) }
         })
     }
 
@@ -159,9 +159,9 @@ impl Store {
     pub(super) fn chunk_window(&self, chunk: ItemId) -> (NonNull<u8>, usize) {
         let room = self.chunk_room(chunk);
         let used = self.header(chunk).value_len().min(room);
-        self.arena.writes(chunk, Part::Value);
+        self.arena().writes(chunk, Part::Value);
         // SAFETY: whatever the chunk says that it holds, this is within it, or its end.
-        let at = unsafe { self.arena.at(chunk).add(CHUNK_HEADER + used) };
+        let at = unsafe { self.arena().at(chunk).add(CHUNK_HEADER + used) };
         (at, room - used)
     }
 }

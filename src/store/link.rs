@@ -7,7 +7,7 @@ use super::key::{Hashed, is_equal};
 use super::lru::Segment;
 use super::moment::Moment;
 use super::table::{Slot, Stripe};
-use super::thread_state::Local;
+use super::thread_state::ThreadState;
 use crate::counters::SIZE_STEP;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
@@ -20,31 +20,31 @@ impl Store {
     }
 
     /// Counts an item's bytes in, or out again.
-    pub(super) fn account(&self, local: &Local, id: ItemId, linked: bool) {
-        self.account_bytes(local, id, self.accounted(id), linked);
+    pub(super) fn account(&self, thread: &ThreadState, id: ItemId, linked: bool) {
+        self.account_bytes(thread, id, self.accounted(id), linked);
     }
 
     /// The same for a linked item that took `before` bytes and has been written over: most often
     /// it takes as many again, and there is nothing to count.
     #[inline]
-    pub(super) fn account_again(&self, local: &Local, id: ItemId, before: u64) {
+    pub(super) fn account_again(&self, thread: &ThreadState, id: ItemId, before: u64) {
         let bytes = self.accounted(id);
         if bytes != before {
-            self.account_bytes(local, id, before, false);
-            self.account_bytes(local, id, bytes, true);
+            self.account_bytes(thread, id, before, false);
+            self.account_bytes(thread, id, bytes, true);
         }
     }
 
-    pub(super) fn account_bytes(&self, local: &Local, id: ItemId, bytes: u64, linked: bool) {
-        let class = &local.counters.class[self.header(id).class()];
+    pub(super) fn account_bytes(&self, thread: &ThreadState, id: ItemId, bytes: u64, linked: bool) {
+        let class = &thread.counters.class[self.header(id).class()];
         if linked {
             &class.mem_linked
         } else {
             &class.mem_unlinked
         }
         .add(bytes);
-        if !local.counters.sizes.is_empty() {
-            let step = &local.counters.sizes[(bytes as usize).div_ceil(SIZE_STEP)];
+        if !thread.counters.sizes.is_empty() {
+            let step = &thread.counters.sizes[(bytes as usize).div_ceil(SIZE_STEP)];
             if linked { &step.linked } else { &step.unlinked }.add(1);
         }
     }
@@ -65,42 +65,54 @@ impl Store {
     #[inline(always)]
     pub(super) fn find_live<'t>(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         stripe: &Held<'t>,
         hash: impl Into<Hashed>,
         key: &[u8],
     ) -> Option<Slot<'t>> {
         let Hashed { hash, hint } = hash.into();
-        self.tell_look_up(local, stripe, hash, key);
+        self.notify_look_up(thread, stripe, hash, key);
         let slot = stripe.find_at(hint, hash, |id| is_equal(self.key_of(id, stripe), key))?;
         if self.is_dead(stripe.moment(), &slot) {
-            self.bury(local, stripe, hash, slot);
+            self.reclaim_dead(thread, stripe, hash, slot);
             return None;
         }
         Some(slot)
     }
 
     #[cold]
-    pub(super) fn bury(&self, local: &mut Local, stripe: &Held<'_>, hash: u64, slot: Slot<'_>) {
-        let thread = &local.counters.thread;
+    pub(super) fn reclaim_dead(
+        &self,
+        thread: &mut ThreadState,
+        stripe: &Held<'_>,
+        hash: u64,
+        slot: Slot<'_>,
+    ) {
+        let counters = &thread.counters.thread;
         if stripe.moment().is_flushed(slot.epoch) {
-            &thread.get_flushed
+            &counters.get_flushed
         } else {
-            &thread.get_expired
+            &counters.get_expired
         }
         .add(1);
-        self.unlink(local, stripe, hash, slot);
+        self.unlink(thread, stripe, hash, slot);
     }
 
     /// Links an item that the caller owns; its key is not in the table. False: the table has
     /// no memory, and the item is still the caller's.
-    pub(super) fn link(&self, local: &mut Local, key: &Held<'_>, hash: u64, id: ItemId) -> bool {
+    pub(super) fn link(
+        &self,
+        thread: &mut ThreadState,
+        key: &Held<'_>,
+        hash: u64,
+        id: ItemId,
+    ) -> bool {
         if !key.insert(hash, id, key.moment().epoch(), |stripe, id| {
             self.hash_of(id, stripe)
         }) {
             return false;
         }
-        self.enter(local, key, id);
+        self.link_in_lists(thread, key, id);
         true
     }
 
@@ -108,25 +120,31 @@ impl Store {
     /// same key.
     pub(super) fn replace(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         key: &Held<'_>,
         hash: u64,
         slot: Slot<'_>,
         id: ItemId,
     ) {
         key.replace(slot, hash, id, key.moment().epoch());
-        self.leave(local, key, slot.id);
-        self.enter(local, key, id);
+        self.unlink_from_lists(thread, key, slot.id);
+        self.link_in_lists(thread, key, id);
     }
 
     /// Removes the item at `slot`; its memory comes back when nobody reads it any more.
-    pub(super) fn unlink(&self, local: &mut Local, key: &Stripe<'_>, hash: u64, slot: Slot<'_>) {
+    pub(super) fn unlink(
+        &self,
+        thread: &mut ThreadState,
+        key: &Stripe<'_>,
+        hash: u64,
+        slot: Slot<'_>,
+    ) {
         key.remove(hash, slot);
-        self.leave(local, key, slot.id);
+        self.unlink_from_lists(thread, key, slot.id);
     }
 
     /// What linking means besides the table: the LRU list, the counts, the link's reference.
-    pub(super) fn enter(&self, local: &mut Local, key: &Held<'_>, id: ItemId) {
+    pub(super) fn link_in_lists(&self, thread: &mut ThreadState, key: &Held<'_>, id: ItemId) {
         let (header, moment) = (self.header(id), key.moment());
         let now = moment.now_s();
         header.accessed_s.store(now, Relaxed);
@@ -134,66 +152,71 @@ impl Store {
         self.renew_cas(key, id, 0);
         let class = header.class();
         let expires_s = header.expires_s.load(Relaxed);
-        let entrance = moment.division().entrance(expires_s, now);
-        let mut lists = self.lru.class(class);
+        let first_segment = moment.division().first_segment(expires_s, now);
+        let mut lists = self.lists(class);
         // Marked under the lock of the lists: who finds the mark there can rely on it.
-        header.set_place(class, entrance as usize);
+        header.set_place(class, first_segment as usize);
         header.set_state(header.state() & state::OF_DRAFT | state::LINKED);
-        lists.push(&self.arena, id);
+        lists.push(id);
         drop(lists);
-        local.counters.thread.total_items.add(1);
-        self.account(local, id, true);
+        thread.counters.thread.total_items.add(1);
+        self.account(thread, id, true);
     }
 
-    pub(super) fn leave(&self, local: &mut Local, _key: &Stripe<'_>, id: ItemId) {
+    pub(super) fn unlink_from_lists(
+        &self,
+        thread: &mut ThreadState,
+        _key: &Stripe<'_>,
+        id: ItemId,
+    ) {
         let header = self.header(id);
-        let mut lists = self.lru.class(header.class());
-        lists.remove(&self.arena, id);
+        let mut lists = self.lists(header.class());
+        lists.remove(id);
         header.remove_state(state::LINKED);
         drop(lists);
-        self.account(local, id, false);
-        self.drop_ref(Some(local), id);
+        self.account(thread, id, false);
+        self.drop_ref(Some(thread), id);
     }
 
     /// Gives up one reference; the last one frees the item.
-    pub(super) fn drop_ref(&self, local: Option<&mut Local>, id: ItemId) {
+    pub(super) fn drop_ref(&self, thread: Option<&mut ThreadState>, id: ItemId) {
         // Releases what this thread read or wrote, and sees what the others did before theirs.
         if self.header(id).refs.fetch_sub(1, AcqRel) == 1 {
-            self.release(local, id);
+            self.release(thread, id);
         }
     }
 
     /// Frees the memory of an item that nobody refers to, its chain included. With a thread's
     /// part it goes to that thread's magazine, without to the class.
-    pub(super) fn release(&self, mut local: Option<&mut Local>, id: ItemId) {
+    pub(super) fn release(&self, mut thread: Option<&mut ThreadState>, id: ItemId) {
         if self.header(id).has(state::CHUNKED) {
             let mut next = self.first_chunk(id);
             while let Some(chunk) = next {
                 next = self.next_chunk(chunk);
-                self.release_chunk(local.as_deref_mut(), chunk);
+                self.release_chunk(thread.as_deref_mut(), chunk);
             }
         }
-        self.release_chunk(local, id);
+        self.release_chunk(thread, id);
     }
 
-    pub(super) fn release_chunk(&self, local: Option<&mut Local>, id: ItemId) {
-        match local {
-            Some(local) => self.slabs.give(&self.arena, &local.magazines, id),
-            None => self.slabs.give_back(&self.arena, id),
+    pub(super) fn release_chunk(&self, thread: Option<&mut ThreadState>, id: ItemId) {
+        match thread {
+            Some(thread) => self.slabs.give(&thread.magazines, id),
+            None => self.slabs.give_back(id),
         }
     }
 
     /// Gives an item that is linked under `key` a new expiry. A temporary one whose life has
     /// become long leaves TEMP, where nothing is ever given up.
-    pub(super) fn retime(&self, key: &Held<'_>, id: ItemId, expires_s: u32) {
+    pub(super) fn set_expiry(&self, key: &Held<'_>, id: ItemId, expires_s: u32) {
         let header = self.header(id);
         header.expires_s.store(expires_s, Relaxed);
         if header.segment() == Segment::Temp as usize {
             let moment = key.moment();
-            let entrance = moment.division().entrance(expires_s, moment.now_s());
-            if entrance != Segment::Temp {
-                let lists = &mut *self.lru.class(header.class());
-                lists.relocate(&self.arena, id, entrance);
+            let first_segment = moment.division().first_segment(expires_s, moment.now_s());
+            if first_segment != Segment::Temp {
+                let mut lists = self.lists(header.class());
+                lists.relocate(id, first_segment);
             }
         }
     }

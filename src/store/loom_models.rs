@@ -18,14 +18,14 @@ use std::sync::Arc;
 /// What a thread needs.
 struct Client {
     store: Arc<Store>,
-    local: Local,
+    thread: ThreadState,
 }
 
 impl Client {
     fn new(store: &Arc<Store>) -> Client {
         Client {
             store: Arc::clone(store),
-            local: store.join(Arc::new(Counters::new(CLASSES_MAX, 0))),
+            thread: store.join(Arc::new(Counters::new(CLASSES_MAX, 0))),
         }
     }
 
@@ -33,13 +33,13 @@ impl Client {
         let (hash, terms) = (self.store.hash(key), Mode::Set.into());
         let stored = self
             .store
-            .put(&mut self.local, key, hash, Meta::default(), value, &terms);
+            .put(&mut self.thread, key, hash, Meta::default(), value, &terms);
         assert_eq!(stored.unwrap().outcome, Outcome::Stored);
     }
 
     fn delete(&mut self, key: &[u8]) -> bool {
         let hash = self.store.hash(key);
-        self.store.delete(&mut self.local, key, hash)
+        self.store.delete(&mut self.thread, key, hash)
     }
 
     /// Reads the value after its stripe was left; none if the key is not there. All of its
@@ -53,8 +53,8 @@ impl Client {
     fn look_and_read(&mut self, key: &[u8]) -> Option<u8> {
         let hash = self.store.hash(key);
         let hint = match self.store.prefetch_item(hash, 0) {
-            Peek::Seen(hint) => hint,
-            Peek::Nothing | Peek::Spilled => Hint::default(),
+            Probe::Seen(hint) => hint,
+            Probe::Nothing | Probe::Overflow => Hint::default(),
         };
         self.read_hashed(key, Hashed { hash, hint })
     }
@@ -62,7 +62,9 @@ impl Client {
     fn read_hashed(&mut self, key: &[u8], hash: Hashed) -> Option<u8> {
         let pinned = self
             .store
-            .read(&mut self.local, key, hash, Access::Get, |found| found.pin())?;
+            .read(&mut self.thread, key, hash, Access::Get, |found| {
+                found.pin()
+            })?;
         let mut bytes = pinned.pieces().flatten();
         let first = *bytes.next().unwrap();
         assert!(bytes.all(|&byte| byte == first), "two values mixed");
@@ -140,7 +142,7 @@ where
         .unwrap();
     let a = one(&mut first);
     let (b, second) = other.join().unwrap();
-    let totals = Store::totals_of(&[&first.local, &second.local]);
+    let totals = Store::totals_of(&[&first.thread, &second.thread]);
     let census = store.verify(&totals).unwrap();
     assert_eq!(census.held, 0, "something is not given back");
     (store, a, b, census)
@@ -323,7 +325,7 @@ fn an_item_of_a_chain_is_found_while_the_chain_ends_before_it_and_comes_back() {
             },
             |reader| {
                 let hash = reader.store.hash(THIRD);
-                reader.store.prefetch_spilled(hash);
+                reader.store.prefetch_overflow(hash);
                 reader.look_and_read(THIRD)
             },
             |other| {
@@ -382,7 +384,7 @@ fn a_pinned_number_is_not_written_over() {
                 };
                 let (store, hash) = (&writer.store, writer.store.hash(KEY));
                 let done = |_: Found<'_, '_>, sum, _| sum;
-                store.change(&mut writer.local, KEY, hash, &change, done)
+                store.change(&mut writer.thread, KEY, hash, &change, done)
             },
         );
         assert!(matches!(read, Some(b'1' | b'2')) && sum == Ok(22));
@@ -413,14 +415,16 @@ fn an_append_copies_what_is_there_while_another_writes_and_one_comes_after_the_o
             |one| {
                 let (hash, terms) = (one.store.hash(KEY), Mode::Append.into());
                 let meta = Meta::default();
-                let stored = one.store.put(&mut one.local, KEY, hash, meta, b"1", &terms);
+                let stored = one
+                    .store
+                    .put(&mut one.thread, KEY, hash, meta, b"1", &terms);
                 assert_eq!(stored.unwrap().outcome, Outcome::Stored);
             },
             |two| two.put(KEY, b"22"),
         );
         let mut last = Client::new(&store);
         let hash = store.hash(KEY);
-        let value = store.read(&mut last.local, KEY, hash, Access::Get, |found| {
+        let value = store.read(&mut last.thread, KEY, hash, Access::Get, |found| {
             found.value().unwrap().to_vec()
         });
         let value = value.unwrap();
@@ -436,7 +440,7 @@ fn a_victim_is_given_up_once_and_whoever_reads_it_can_finish() {
             |reader| reader.read(KEY),
             |other| {
                 let store = Arc::clone(&other.store);
-                let given_up = store.give_up(&mut other.local, 1, true, None);
+                let given_up = store.evict_one(&mut other.thread, 1, true, None);
                 other.put(OTHER, &[2; SMALL]);
                 given_up
             },
@@ -457,15 +461,15 @@ fn a_dead_item_that_is_removed_stays_whole_for_whoever_reads_it() {
                     expires_s: client.store.clock.now() + 10,
                     ..Meta::default()
                 };
-                let (store, local) = (&client.store, &mut client.local);
-                let stored = store.put(local, KEY, hash, meta, &[1; SMALL], &terms);
+                let (store, thread) = (&client.store, &mut client.thread);
+                let stored = store.put(thread, KEY, hash, meta, &[1; SMALL], &terms);
                 assert_eq!(stored.unwrap().outcome, Outcome::Stored);
             },
             |reader| reader.read(KEY),
             |other| {
                 let store = Arc::clone(&other.store);
                 store.clock.shift(20);
-                store.give_up(&mut other.local, 1, true, None);
+                store.evict_one(&mut other.thread, 1, true, None);
                 other.put(OTHER, &[2; SMALL]);
             },
         );
@@ -482,7 +486,7 @@ fn a_victim_that_is_deleted_at_the_same_time_goes_once() {
             |one| one.delete(KEY),
             |other| {
                 let store = Arc::clone(&other.store);
-                store.give_up(&mut other.local, 1, true, None)
+                store.evict_one(&mut other.thread, 1, true, None)
             },
         );
         assert_eq!((census.linked, census.free), (0, 1));
@@ -496,16 +500,16 @@ fn a_flush_that_is_asked_for_while_another_becomes_due_is_not_forgotten() {
             |client| {
                 client.put(KEY, &[1; SMALL]);
                 let soon = FlushTime::At(client.store.clock.now() + 1);
-                client.store.flush(&mut client.local, soon);
+                client.store.flush(&mut client.thread, soon);
                 client.store.clock.shift(1);
             },
             |ticking| {
                 let store = Arc::clone(&ticking.store);
-                store.flush_if_due(&mut ticking.local);
+                store.flush_if_due(&mut ticking.thread);
             },
             |other| {
                 let later = FlushTime::At(other.store.clock.now() + 60);
-                other.store.flush(&mut other.local, later);
+                other.store.flush(&mut other.thread, later);
             },
         );
         assert_eq!(store.flush_due_s(), store.clock.now() + 60);
@@ -520,16 +524,16 @@ fn who_finds_that_no_flush_is_due_any_more_finds_nothing_from_before_it() {
             |client| {
                 client.put(KEY, &[1; SMALL]);
                 let soon = FlushTime::At(client.store.clock.now() + 1);
-                client.store.flush(&mut client.local, soon);
+                client.store.flush(&mut client.thread, soon);
                 client.store.clock.shift(1);
             },
             |one| {
                 let store = Arc::clone(&one.store);
-                store.flush(&mut one.local, FlushTime::Now);
+                store.flush(&mut one.thread, FlushTime::Now);
             },
             |two| {
                 let store = Arc::clone(&two.store);
-                store.flush_if_due(&mut two.local);
+                store.flush_if_due(&mut two.thread);
                 two.read(KEY)
             },
         );
@@ -540,12 +544,12 @@ fn who_finds_that_no_flush_is_due_any_more_finds_nothing_from_before_it() {
 /// Stores `1` by this mode, if the item has this cas id.
 fn join_one(client: &mut Client, compare: Option<u64>) -> Outcome {
     let (hash, meta) = (client.store.hash(KEY), Meta::default());
-    let terms = Terms {
+    let terms = StoreRules {
         compare,
         ..Mode::Append.into()
     };
-    let (store, local) = (&client.store, &mut client.local);
-    let stored = store.put(local, KEY, hash, meta, b"1", &terms);
+    let (store, thread) = (&client.store, &mut client.thread);
+    let stored = store.put(thread, KEY, hash, meta, b"1", &terms);
     stored.unwrap().outcome
 }
 
@@ -557,7 +561,7 @@ fn nothing_that_was_there_before_a_flush_is_there_after_it() {
             |one| join_one(one, None),
             |two| {
                 let store = Arc::clone(&two.store);
-                store.flush(&mut two.local, FlushTime::Now);
+                store.flush(&mut two.thread, FlushTime::Now);
             },
         );
         assert_eq!(Client::new(&store).read(KEY), None);
@@ -571,8 +575,8 @@ fn an_append_with_an_id_and_an_invalidation_come_one_after_the_other() {
             |client| client.put(KEY, b"11"),
             |one| {
                 let (store, hash) = (&one.store, one.store.hash(KEY));
-                let local = &mut one.local;
-                let cas = store.read(local, KEY, hash, Access::Get, |found| found.cas());
+                let thread = &mut one.thread;
+                let cas = store.read(thread, KEY, hash, Access::Get, |found| found.cas());
                 (cas.unwrap(), join_one(one, cas))
             },
             |two| {
@@ -581,12 +585,12 @@ fn an_append_with_an_id_and_an_invalidation_come_one_after_the_other() {
                     ..Removal::default()
                 };
                 let (store, hash) = (Arc::clone(&two.store), two.store.hash(KEY));
-                store.remove(&mut two.local, KEY, hash, &stale)
+                store.remove(&mut two.thread, KEY, hash, &stale)
             },
         );
         assert_eq!(invalidated, Ok(()));
         let (mut last, hash) = (Client::new(&store), store.hash(KEY));
-        let is_stale = store.peek(&mut last.local, KEY, hash, |found| found.is_stale());
+        let is_stale = store.peek(&mut last.thread, KEY, hash, |found| found.is_stale());
         // Whoever has read the new id may append after the mark, and takes it away.
         let (cas, outcome) = appended;
         let is_new = cas > FIRST_CAS && outcome == Outcome::Stored;
@@ -598,29 +602,29 @@ fn an_append_with_an_id_and_an_invalidation_come_one_after_the_other() {
 fn item_in_the_older_of_two_pages(client: &mut Client) {
     client.put(KEY, &[1; SMALL]);
     let store = &client.store;
-    assert!(store.slabs.grow_from_system(&store.arena, 1));
+    assert!(store.slabs.grow_from_system(1));
 }
 
 /// Goes over the oldest page of a class twice; gives the move if it is not done yet.
-fn begin_to_move(mover: &mut Client, from: usize, to: usize) -> Option<Move> {
+fn begin_to_move(mover: &mut Client, from: usize, to: usize) -> Option<PageMove> {
     let store = Arc::clone(&mover.store);
     let source = Source::Class(from);
     let mut moving = store.begin_move(source, to, false, false).unwrap();
-    let passes = (0..2).map(|_| store.move_pass(&mut mover.local, &mut moving, false));
+    let passes = (0..2).map(|_| store.move_pass(&mut mover.thread, &mut moving, false));
     let is_done = passes.into_iter().any(|pass| pass == Pass::Done);
     (!is_done).then_some(moving)
 }
 
 /// When nobody is in the way any more, one pass is enough. Then the classes have so many pages.
-fn finish_to_move(store: &Arc<Store>, moving: Option<Move>, pages: [usize; 2]) {
+fn finish_to_move(store: &Arc<Store>, moving: Option<PageMove>, pages: [usize; 2]) {
     if let Some(mut moving) = moving {
         let mut last = Client::new(store);
-        let pass = store.move_pass(&mut last.local, &mut moving, false);
+        let pass = store.move_pass(&mut last.thread, &mut moving, false);
         assert_eq!(pass, Pass::Done, "a chunk of the page is nowhere");
     }
     assert_eq!([store.pages_of(1), store.pages_of(2)], pages);
     for class in [1, 2] {
-        store.slabs.verify(&store.arena, class).unwrap();
+        store.slabs.verify(class).unwrap();
     }
 }
 
@@ -686,7 +690,7 @@ fn a_value_that_is_written_over_while_its_page_is_emptied_is_not_lost() {
 fn chain_in_the_older_of_two_pages(client: &mut Client) {
     client.put(KEY, &[1; LARGE]);
     let store = &client.store;
-    assert!(store.slabs.grow_from_system(&store.arena, 1));
+    assert!(store.slabs.grow_from_system(1));
 }
 
 #[test]
@@ -696,7 +700,7 @@ fn a_chunk_of_a_large_value_is_moved_when_its_last_reader_is_done() {
             |client| {
                 client.put(KEY, &[1; LARGE]);
                 let store = &client.store;
-                assert!(store.slabs.grow_from_system(&store.arena, 2));
+                assert!(store.slabs.grow_from_system(2));
             },
             |reader| reader.read(KEY),
             |mover| {
@@ -722,7 +726,7 @@ fn the_key_of_an_item_is_read_only_when_all_of_it_is_to_be_seen() {
                 client.delete(KEY);
                 client.put(KEY, &[1; SMALL]);
                 let store = &client.store;
-                assert!(store.slabs.grow_from_system(&store.arena, 1));
+                assert!(store.slabs.grow_from_system(1));
             },
             |writer| writer.put(OTHER, &[2; SMALL]),
             |mover| begin_to_move(mover, 1, 2),
@@ -741,7 +745,7 @@ fn a_large_value_that_is_in_the_way_is_deleted_once() {
             |mover| {
                 let store = Arc::clone(&mover.store);
                 let mut moving = store.begin_move(Source::Class(1), 2, false, false).unwrap();
-                let pass = store.move_pass(&mut mover.local, &mut moving, true);
+                let pass = store.move_pass(&mut mover.thread, &mut moving, true);
                 (pass != Pass::Done).then_some(moving)
             },
         );
@@ -759,7 +763,7 @@ fn a_page_that_stays_after_all_serves_again() {
             |mover| {
                 let store = Arc::clone(&mover.store);
                 let mut moving = store.begin_move(Source::Class(1), 2, false, false).unwrap();
-                if store.move_pass(&mut mover.local, &mut moving, false) != Pass::Done {
+                if store.move_pass(&mut mover.thread, &mut moving, false) != Pass::Done {
                     store.abandon_move(&moving);
                 }
             },

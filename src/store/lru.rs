@@ -26,6 +26,7 @@ use super::classes::CLASSES_MAX;
 use super::item::ItemId;
 use crate::counters::ListEvents;
 use crate::sys::sync::{Mutex, MutexGuard};
+use std::ops::{Deref, DerefMut};
 
 /// Parts of a class's LRU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,10 +96,31 @@ impl Lru {
         }
     }
 
-    /// Takes the lock of a class's lists.
-    pub fn class(&self, class: usize) -> MutexGuard<'_, Lists> {
+    /// Takes the lock of a class's lists. Their links stand in headers of `arena`.
+    pub fn class<'a>(&'a self, arena: &'a Arena, class: usize) -> HeldLists<'a> {
         // A panic ends the process, so no lock is ever found poisoned.
-        self.classes[class].0.lock().unwrap()
+        let lists = self.classes[class].0.lock().unwrap();
+        HeldLists { lists, arena }
+    }
+}
+
+/// The lists of a class while their lock is held, and the headers that their links stand in.
+pub struct HeldLists<'a> {
+    lists: MutexGuard<'a, Lists>,
+    arena: &'a Arena,
+}
+
+impl Deref for HeldLists<'_> {
+    type Target = Lists;
+
+    fn deref(&self) -> &Lists {
+        &self.lists
+    }
+}
+
+impl DerefMut for HeldLists<'_> {
+    fn deref_mut(&mut self) -> &mut Lists {
+        &mut self.lists
     }
 }
 
@@ -166,7 +188,7 @@ impl Division {
 
     /// Where a new item enters.
     #[inline]
-    pub fn entrance(self, expires_s: u32, now_s: u32) -> Segment {
+    pub fn first_segment(self, expires_s: u32, now_s: u32) -> Segment {
         if self.is_temporary(expires_s, now_s) {
             Segment::Temp
         } else if self.is_segmented() {
@@ -181,35 +203,6 @@ impl Lists {
     /// One of the four.
     pub fn list(&self, segment: Segment) -> &List {
         &self.lists[segment as usize]
-    }
-
-    /// Puts an item that is in no list at the head of the one that its header names.
-    pub fn push(&mut self, arena: &Arena, id: ItemId) {
-        self.lists[arena.header(id).segment()].push(arena, id);
-    }
-
-    /// Takes out an item.
-    pub fn remove(&mut self, arena: &Arena, id: ItemId) {
-        if !self.marks.is_empty() {
-            self.move_marks(id, List::after(arena, id));
-        }
-        self.lists[arena.header(id).segment()].remove(arena, id);
-    }
-
-    /// Makes an item the newest of `to`.
-    pub fn relocate(&mut self, arena: &Arena, id: ItemId, to: Segment) {
-        self.remove(arena, id);
-        let header = arena.header(id);
-        header.set_place(header.class(), to as usize);
-        self.push(arena, id);
-    }
-
-    /// Puts `new`, whose header names the same list, in the place of `old`.
-    pub fn replace(&mut self, arena: &Arena, old: ItemId, new: ItemId) {
-        if !self.marks.is_empty() {
-            self.move_marks(old, Some(new));
-        }
-        self.lists[arena.header(old).segment()].replace(arena, old, new);
     }
 
     /// Leaves a mark at a linked item. It stays until it is taken.
@@ -257,60 +250,88 @@ impl List {
     pub fn head(&self) -> Option<ItemId> {
         self.head
     }
+}
 
+impl HeldLists<'_> {
     /// The item towards the head from `id`.
-    pub fn before(arena: &Arena, id: ItemId) -> Option<ItemId> {
-        arena.prev(id)
+    pub fn before(&self, id: ItemId) -> Option<ItemId> {
+        self.arena.prev(id)
     }
 
     /// The item towards the tail from `id`.
-    pub fn after(arena: &Arena, id: ItemId) -> Option<ItemId> {
-        arena.next(id)
+    pub fn after(&self, id: ItemId) -> Option<ItemId> {
+        self.arena.next(id)
     }
 
-    fn push(&mut self, arena: &Arena, id: ItemId) {
+    /// Puts an item that is in no list at the head of the one that its header names.
+    pub fn push(&mut self, id: ItemId) {
+        let (arena, list) = self.list_of(id);
         let header = arena.header(id);
         header.set_prev(None);
-        header.set_next(self.head);
-        match self.head {
+        header.set_next(list.head);
+        match list.head {
             Some(head) => arena.header(head).set_prev(Some(id)),
-            None => self.tail = Some(id),
+            None => list.tail = Some(id),
         }
-        self.head = Some(id);
-        self.len += 1;
+        list.head = Some(id);
+        list.len += 1;
     }
 
-    fn remove(&mut self, arena: &Arena, id: ItemId) {
-        let (next, prev) = (arena.next(id), arena.prev(id));
+    /// Takes out an item.
+    pub fn remove(&mut self, id: ItemId) {
+        let (next, prev) = (self.after(id), self.before(id));
+        if !self.marks.is_empty() {
+            self.move_marks(id, next);
+        }
+        let (arena, list) = self.list_of(id);
         match prev {
             Some(prev) => arena.header(prev).set_next(next),
             None => {
-                debug_assert_eq!(self.head, Some(id));
-                self.head = next;
+                debug_assert_eq!(list.head, Some(id));
+                list.head = next;
             }
         }
         match next {
             Some(next) => arena.header(next).set_prev(prev),
             None => {
-                debug_assert_eq!(self.tail, Some(id));
-                self.tail = prev;
+                debug_assert_eq!(list.tail, Some(id));
+                list.tail = prev;
             }
         }
-        self.len -= 1;
+        list.len -= 1;
     }
 
-    fn replace(&mut self, arena: &Arena, old: ItemId, new: ItemId) {
-        let (next, prev) = (arena.next(old), arena.prev(old));
+    /// Makes an item the newest of `to`.
+    pub fn relocate(&mut self, id: ItemId, to: Segment) {
+        self.remove(id);
+        let header = self.arena.header(id);
+        header.set_place(header.class(), to as usize);
+        self.push(id);
+    }
+
+    /// Puts `new`, whose header names the same list, in the place of `old`.
+    pub fn replace(&mut self, old: ItemId, new: ItemId) {
+        if !self.marks.is_empty() {
+            self.move_marks(old, Some(new));
+        }
+        let (next, prev) = (self.after(old), self.before(old));
+        let (arena, list) = self.list_of(old);
         arena.header(new).set_next(next);
         arena.header(new).set_prev(prev);
         match prev {
             Some(prev) => arena.header(prev).set_next(Some(new)),
-            None => self.head = Some(new),
+            None => list.head = Some(new),
         }
         match next {
             Some(next) => arena.header(next).set_prev(Some(new)),
-            None => self.tail = Some(new),
+            None => list.tail = Some(new),
         }
+    }
+
+    /// The list that an item's header names, and the arena.
+    fn list_of(&mut self, id: ItemId) -> (&Arena, &mut List) {
+        let segment = self.arena.header(id).segment();
+        (self.arena, &mut self.lists.lists[segment])
     }
 }
 
@@ -324,7 +345,8 @@ mod tests {
         let arena = Arena::new(1 << 20).unwrap();
         let page = arena.commit_page().unwrap();
         let id = |n: usize| arena.chunk(page, n * 64);
-        let mut lists = Lists::default();
+        let lru = Lru::new();
+        let mut lists = lru.class(&arena, 1);
         let mut twins: [VecDeque<ItemId>; SEGMENTS] = Default::default();
         let mut seed = 12345u64;
         for _ in 0..crate::store::steps(20_000) {
@@ -339,22 +361,22 @@ mod tests {
             match (found, seed >> 60) {
                 (None, _) => {
                     header.set_place(1, to as usize);
-                    lists.push(&arena, item);
+                    lists.push(item);
                     twins[to as usize].push_front(item);
                 }
                 (Some((list, at)), 0..6) => {
-                    lists.remove(&arena, item);
+                    lists.remove(item);
                     twins[list].remove(at);
                 }
                 (Some((list, at)), 6..9) => {
                     let new = id(100 + (seed >> 33) as usize % 100);
                     arena.header(new).set_place(1, list);
-                    lists.replace(&arena, item, new);
-                    lists.replace(&arena, new, item);
+                    lists.replace(item, new);
+                    lists.replace(new, item);
                     assert_eq!(twins[list][at], item);
                 }
                 (Some((list, at)), _) => {
-                    lists.relocate(&arena, item, to);
+                    lists.relocate(item, to);
                     twins[list].remove(at);
                     twins[to as usize].push_front(item);
                 }
@@ -369,9 +391,9 @@ mod tests {
         for segment in Segment::ALL {
             let list = lists.list(segment);
             let backwards: Vec<_> =
-                std::iter::successors(list.tail(), |&at| List::before(&arena, at)).collect();
+                std::iter::successors(list.tail(), |&at| lists.before(at)).collect();
             let forwards: Vec<_> =
-                std::iter::successors(list.head(), |&at| List::after(&arena, at)).collect();
+                std::iter::successors(list.head(), |&at| lists.after(at)).collect();
             assert_eq!(
                 backwards,
                 twins[segment as usize]
@@ -392,21 +414,22 @@ mod tests {
         let arena = Arena::new(1 << 20).unwrap();
         let page = arena.commit_page().unwrap();
         let [a, b, c, d, e] = [1, 2, 3, 4, 5].map(|n| arena.chunk(page, n * 64));
-        let mut lists = Lists::default();
+        let lru = Lru::new();
+        let mut lists = lru.class(&arena, 1);
         for id in [d, c, b, a] {
             arena.header(id).set_place(1, Segment::Cold as usize);
-            lists.push(&arena, id);
+            lists.push(id);
         }
         let (first, second) = (lists.mark(b), lists.mark(b));
-        lists.remove(&arena, b);
+        lists.remove(b);
         assert_eq!(lists.take_mark(first), Some(c), "the one behind it");
         arena.header(e).set_place(1, Segment::Cold as usize);
-        lists.replace(&arena, c, e);
-        lists.relocate(&arena, a, Segment::Cold);
+        lists.replace(c, e);
+        lists.relocate(a, Segment::Cold);
         let third = lists.mark(e);
         assert_eq!(lists.take_mark(second), Some(e), "a copy is the same item");
-        lists.relocate(&arena, e, Segment::Cold);
-        lists.relocate(&arena, d, Segment::Warm);
+        lists.relocate(e, Segment::Cold);
+        lists.relocate(d, Segment::Warm);
         assert_eq!(lists.take_mark(third), None, "nothing is behind it");
         assert!(!lists.has_marks());
     }
@@ -414,15 +437,15 @@ mod tests {
     #[test]
     fn only_items_that_expire_soon_are_temporary() {
         let lru = Division::new(true, None);
-        assert_eq!(lru.entrance(130, 100), Segment::Hot, "TEMP is off");
+        assert_eq!(lru.first_segment(130, 100), Segment::Hot, "TEMP is off");
         let lru = lru.with_temporary_ttl(Some(61));
-        assert_eq!(lru.entrance(130, 100), Segment::Temp);
-        assert_eq!(lru.entrance(161, 100), Segment::Temp);
-        assert_eq!(lru.entrance(162, 100), Segment::Hot);
-        assert_eq!(lru.entrance(0, 100), Segment::Hot, "never");
-        assert_eq!(lru.entrance(99, 100), Segment::Hot, "already");
+        assert_eq!(lru.first_segment(130, 100), Segment::Temp);
+        assert_eq!(lru.first_segment(161, 100), Segment::Temp);
+        assert_eq!(lru.first_segment(162, 100), Segment::Hot);
+        assert_eq!(lru.first_segment(0, 100), Segment::Hot, "never");
+        assert_eq!(lru.first_segment(99, 100), Segment::Hot, "already");
         let lru = lru.with_segments(false);
-        assert_eq!(lru.entrance(0, 100), Segment::Cold);
-        assert_eq!(lru.entrance(130, 100), Segment::Temp);
+        assert_eq!(lru.first_segment(0, 100), Segment::Cold);
+        assert_eq!(lru.first_segment(130, 100), Segment::Temp);
     }
 }

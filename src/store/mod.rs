@@ -18,7 +18,7 @@
 //! | `tail`   | walking a list from its tail                                       |
 //! | `evict`  | memory for a new item: free, or made free                          |
 //! | `bumps`  | reports of items in use, from those who read to the maintainer     |
-//! | `juggle` | what the LRU maintainer does to the lists                          |
+//! | `maintain`| what the LRU maintainer does to the lists                          |
 //! | `crawl`  | going through all items: to expire them, to list them              |
 //! | `mover`  | emptying a page, so that another class can have it                 |
 //! | `read`   | get, touch, and values pinned while they are sent                  |
@@ -32,7 +32,7 @@
 //! | `moment` | what a command sees of the words that all threads share, read once |
 //!
 //! Every call that names a key takes its hash ([`Store::hash`]), computed once, so that a
-//! batch can prefetch. The thread's own state ([`Local`]) comes along: its counters, its
+//! batch can prefetch. The thread's own state ([`ThreadState`]) comes along: its counters, its
 //! free chunks, its reports to the maintainer. No thread is started in here: what runs in the
 //! background is called by threads of `ops`.
 //!
@@ -57,7 +57,6 @@ pub mod hash;
 mod held;
 mod item;
 mod join;
-mod juggle;
 mod key;
 mod large;
 mod link;
@@ -65,6 +64,7 @@ mod locks;
 #[cfg(loom)]
 mod loom_twins;
 mod lru;
+mod maintain;
 mod moment;
 mod mover;
 mod observe;
@@ -86,19 +86,20 @@ pub use config::Config;
 pub use crawl::{Crawl, Histogram, Histograms, LISTED_PER_HOLD, Listed, MINUTES};
 pub use draft::Draft;
 pub use engine::Store;
-pub use events::{End, Event, Observer, Seen};
+pub use events::{Event, Observer, Seen, StoreEnd};
 pub use found::{Found, Pinned};
 pub use item::{KEY_LEN_MAX, accounted_len};
-pub use juggle::{Juggled, ListAges, ListState, Tuning};
 pub use key::Hashed;
 pub use lru::Segment;
-pub use mover::{Chunk, Move, MoveRefused, Moved, Pass, Source};
+pub use maintain::{ListAges, ListState, Maintained, Tuning};
+pub use mover::{ChunkStatus, MoveCounts, MoveRefused, PageMove, Pass, Source};
 pub use slabs::ClassUsage;
-pub use table::{Hint, Peek, Usage};
+pub use table::{Hint, Probe, Usage};
 pub use terms::{
-    Access, Ask, Change, FlushTime, Meta, Mode, NoChange, Outcome, Refused, Removal, Stored, Terms,
+    Access, AllocError, Change, ChangeError, FlushTime, Meta, MetaRead, Mode, Outcome, Removal,
+    StoreRules, Stored,
 };
-pub use thread_state::Local;
+pub use thread_state::ThreadState;
 #[cfg(any(test, debug_assertions))]
 pub use verify::Census;
 

@@ -13,7 +13,7 @@
 //! Threads that come from the side of the lists read a moment under those.
 
 use super::clock::Clock;
-use super::lru::{Division, Lists};
+use super::lru::{Division, HeldLists};
 use super::table::{EPOCHS, Stripe};
 use crate::sys::sync::atomic::{AtomicU8, AtomicU32};
 use crate::sys::sync::{Mutex, MutexGuard};
@@ -30,7 +30,7 @@ pub(super) struct Moment {
 /// The locks under which a moment may be read.
 pub(super) trait Lock {}
 impl Lock for Stripe<'_> {}
-impl Lock for Lists {}
+impl Lock for HeldLists<'_> {}
 
 impl Moment {
     /// Reads the words; the lock is the one under which the outcome is used.
@@ -128,7 +128,7 @@ mod tests {
         ("store/evict.rs", include_str!("evict.rs")),
         ("store/found.rs", include_str!("found.rs")),
         ("store/join.rs", include_str!("join.rs")),
-        ("store/juggle.rs", include_str!("juggle.rs")),
+        ("store/maintain.rs", include_str!("maintain.rs")),
         ("store/large.rs", include_str!("large.rs")),
         ("store/link.rs", include_str!("link.rs")),
         ("store/mover.rs", include_str!("mover.rs")),

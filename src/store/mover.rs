@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A page that is being emptied hands out no chunk (`slabs`), so what is freed stays free and
-//! passes make progress. A chunk counts as vacated only when it lies on its page's free list;
+//! passes make progress. A chunk counts as evacuated only when it lies on its page's free list;
 //! anything else that is not a linked item or a part of one is busy: a draft, or an item that
 //! is gone but still read. The mover never waits for a lock while it holds one: it finds the
 //! key of an item under the lock of its lists, lets go, and then tries the item's stripe.
@@ -21,7 +21,7 @@ use super::engine::Store;
 use super::held::{Held, Keeping};
 use super::item::{HEADER_LEN, ItemId, state};
 use super::table::Slot;
-use super::thread_state::Local;
+use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// Items that are given up at most to make room for one copy.
@@ -49,7 +49,7 @@ pub enum Source {
 
 /// A page on its way.
 #[derive(Debug)]
-pub struct Move {
+pub struct PageMove {
     page: usize,
     /// The class it leaves; 0: it comes from the pool, and has arrived.
     pub from: usize,
@@ -58,12 +58,12 @@ pub struct Move {
     /// Whether living items may be given up for want of memory.
     evict: bool,
     /// What has been done so far.
-    pub done: Moved,
+    pub done: MoveCounts,
 }
 
 /// What a move has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Moved {
+pub struct MoveCounts {
     /// Items copied.
     pub rescues: u64,
     /// Chunks of large items copied.
@@ -79,7 +79,7 @@ pub struct Moved {
 /// Why a chunk is not free, at the end of its visit. The names are those of `stats`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Chunk {
+pub enum ChunkStatus {
     /// Nothing was looked at.
     None,
     /// It was free, or is now.
@@ -96,36 +96,36 @@ pub enum Chunk {
     Locked,
 }
 
-impl Chunk {
+impl ChunkStatus {
     /// Its name in `stats`.
     pub fn name(self) -> &'static str {
         match self {
-            Chunk::None => "none",
-            Chunk::Pass => "pass",
-            Chunk::Busy => "busy",
-            Chunk::BusyActive => "busy_active",
-            Chunk::BusyUploading => "busy_uploading",
-            Chunk::BusyFloating => "busy_floating",
-            Chunk::Locked => "locked",
+            ChunkStatus::None => "none",
+            ChunkStatus::Pass => "pass",
+            ChunkStatus::Busy => "busy",
+            ChunkStatus::BusyActive => "busy_active",
+            ChunkStatus::BusyUploading => "busy_uploading",
+            ChunkStatus::BusyFloating => "busy_floating",
+            ChunkStatus::Locked => "locked",
         }
     }
 
     /// The state that was kept as a number.
-    pub fn from_number(number: u8) -> Chunk {
+    pub fn from_number(number: u8) -> ChunkStatus {
         let all = [
-            Chunk::None,
-            Chunk::Pass,
-            Chunk::Busy,
-            Chunk::BusyActive,
-            Chunk::BusyUploading,
-            Chunk::BusyFloating,
-            Chunk::Locked,
+            ChunkStatus::None,
+            ChunkStatus::Pass,
+            ChunkStatus::Busy,
+            ChunkStatus::BusyActive,
+            ChunkStatus::BusyUploading,
+            ChunkStatus::BusyFloating,
+            ChunkStatus::Locked,
         ];
         all[usize::from(number)]
     }
 
     fn is_busy(self) -> bool {
-        !matches!(self, Chunk::None | Chunk::Pass)
+        !matches!(self, ChunkStatus::None | ChunkStatus::Pass)
     }
 }
 
@@ -135,7 +135,7 @@ pub enum Pass {
     /// The page has moved.
     Done,
     /// So many chunks are busy, and this is the last one's state.
-    Busy(u64, Chunk),
+    Busy(u64, ChunkStatus),
 }
 
 impl Store {
@@ -150,21 +150,21 @@ impl Store {
         to: usize,
         evict: bool,
         emptiest: bool,
-    ) -> Result<Move, MoveRefused> {
+    ) -> Result<PageMove, MoveRefused> {
         let from = self.check_move(from, to)?;
         let page = if from == 0 {
             0
         } else {
             self.slabs
-                .begin_drain(&self.arena, from, emptiest)
+                .begin_drain(from, emptiest)
                 .ok_or(MoveRefused::NoSpare)?
         };
-        Ok(Move {
+        Ok(PageMove {
             page,
             from,
             to,
             evict,
-            done: Moved::default(),
+            done: MoveCounts::default(),
         })
     }
 
@@ -208,110 +208,116 @@ impl Store {
 
     /// Goes over the page once. `stuck`: it has been busy for so long that large items in use
     /// are deleted.
-    pub fn move_pass(&self, local: &mut Local, moving: &mut Move, stuck: bool) -> Pass {
+    pub fn move_pass(&self, thread: &mut ThreadState, moving: &mut PageMove, stuck: bool) -> Pass {
         if moving.from == 0 {
-            if !self.slabs.move_from_pool(&self.arena, moving.to) {
-                return Pass::Busy(0, Chunk::None);
+            if !self.slabs.move_from_pool(moving.to) {
+                return Pass::Busy(0, ChunkStatus::None);
             }
             return Pass::Done;
         }
         let page = moving.page;
-        moving.done.inline_reclaim += self.slabs.recall(&self.arena, page) as u64;
+        moving.done.inline_reclaim += self.slabs.recall(page) as u64;
         let size = self.slabs.classes.size(moving.from);
-        let (mut busy, mut status) = (0, Chunk::None);
-        let cut = self.slabs.draining(&self.arena, page).cut;
+        let (mut busy, mut status) = (0, ChunkStatus::None);
+        let cut = self.slabs.draining(page).cut;
         for index in 0..cut {
-            let id = self.arena.chunk(page, index * size);
-            let found = self.vacate(local, moving, id, stuck);
+            let id = self.arena().chunk(page, index * size);
+            let found = self.evacuate(thread, moving, id, stuck);
             if found.is_busy() {
                 busy += 1;
                 status = found;
             }
         }
         // Chunks that threads have freed meanwhile may be in their magazines.
-        moving.done.inline_reclaim += self.slabs.recall(&self.arena, page) as u64;
-        let now = self.slabs.draining(&self.arena, page);
+        moving.done.inline_reclaim += self.slabs.recall(page) as u64;
+        let now = self.slabs.draining(page);
         if now.free < now.cut {
             return Pass::Busy(busy.max(1), status);
         }
-        self.slabs.end_drain(&self.arena, page, moving.to);
+        self.slabs.end_drain(page, moving.to);
         Pass::Done
     }
 
     /// Gives up: the page goes back into service where it is.
-    pub fn abandon_move(&self, moving: &Move) {
+    pub fn abandon_move(&self, moving: &PageMove) {
         if moving.from != 0 {
-            self.slabs.abandon_drain(&self.arena, moving.page);
+            self.slabs.abandon_drain(moving.page);
         }
     }
 
     /// Tries to get a chunk free.
-    fn vacate(&self, local: &mut Local, moving: &mut Move, id: ItemId, stuck: bool) -> Chunk {
+    fn evacuate(
+        &self,
+        thread: &mut ThreadState,
+        moving: &mut PageMove,
+        id: ItemId,
+        stuck: bool,
+    ) -> ChunkStatus {
         let header = self.header(id);
         let state = header.state_acquired();
         if state & state::FREE != 0 {
-            return Chunk::Pass;
+            return ChunkStatus::Pass;
         }
         if state & state::LINKED != 0 {
-            return self.vacate_item(local, moving, id, id, stuck);
+            return self.evacuate_item(thread, moving, id, id, stuck);
         }
         // A chunk of a chain has no key, a head has one. No lock is held: the link may be half
         // changed, and then leads anywhere in the arena, or nowhere.
         if state & state::CHUNKED != 0
             && header.key_len() == 0
-            && let Some(head) = self.arena.prev(id)
+            && let Some(head) = self.arena().prev(id)
         {
-            return self.vacate_item(local, moving, head, id, stuck);
+            return self.evacuate_item(thread, moving, head, id, stuck);
         }
-        Chunk::BusyFloating
+        ChunkStatus::BusyFloating
     }
 
     /// Gets `chunk` free, which is the linked item `head` or a part of its chain.
-    fn vacate_item(
+    fn evacuate_item(
         &self,
-        local: &mut Local,
-        moving: &mut Move,
+        thread: &mut ThreadState,
+        moving: &mut PageMove,
         head: ItemId,
         chunk: ItemId,
         stuck: bool,
-    ) -> Chunk {
+    ) -> ChunkStatus {
         let Some(hash) = self.hash_if_linked(head) else {
-            return Chunk::BusyFloating;
+            return ChunkStatus::BusyFloating;
         };
         let Some(stripe) = self.try_hold(hash) else {
-            return Chunk::Locked;
+            return ChunkStatus::Locked;
         };
         let Some(slot) = stripe.slot_of(hash, head) else {
-            return Chunk::BusyUploading;
+            return ChunkStatus::BusyUploading;
         };
         let header = self.header(head);
         // Acquires: who read the value last is done with it.
         let is_read = header.refs.load(Acquire) > 1;
         if self.is_dead(stripe.moment(), &slot) {
-            self.unlink(local, &stripe, hash, slot);
+            self.unlink(thread, &stripe, hash, slot);
             return self.outcome(chunk);
         }
         if is_read && header.has(state::CHUNKED) {
             if stuck {
                 moving.done.busy_deletes += 1;
-                self.tell_evicted(local, &stripe, slot.id);
-                self.unlink(local, &stripe, hash, slot);
+                self.notify_evicted(thread, &stripe, slot.id);
+                self.unlink(thread, &stripe, hash, slot);
             }
-            return Chunk::BusyActive;
+            return ChunkStatus::BusyActive;
         }
         if head == chunk {
-            self.rescue_item(local, moving, &stripe, hash, head)
+            self.rescue_item(thread, moving, &stripe, hash, head)
         } else {
-            self.rescue_chunk(local, moving, &stripe, head, chunk)
+            self.rescue_chunk(thread, moving, &stripe, head, chunk)
         }
     }
 
     /// Whether a chunk is free now, or still read.
-    fn outcome(&self, chunk: ItemId) -> Chunk {
+    fn outcome(&self, chunk: ItemId) -> ChunkStatus {
         if self.header(chunk).has(state::FREE) {
-            Chunk::Pass
+            ChunkStatus::Pass
         } else {
-            Chunk::BusyFloating
+            ChunkStatus::BusyFloating
         }
     }
 
@@ -319,17 +325,17 @@ impl Store {
     /// this returns, so the caller looks again under the stripe that the hint names. The length of
     /// the key is read once: what is hashed is what was found to lie within the chunk.
     fn hash_if_linked(&self, id: ItemId) -> Option<u64> {
-        let page = self.arena.page_of(id);
-        if page >= self.arena.pages() || self.arena.class_of_page(page) == 0 {
+        let page = self.arena().page_of(id);
+        if page >= self.arena().pages() || self.arena().class_of_page(page) == 0 {
             return None;
         }
         let within = id.offset() % PAGE_LEN;
-        let size = self.slabs.classes.size(self.arena.class_of_page(page));
+        let size = self.slabs.classes.size(self.arena().class_of_page(page));
         let header = self.header(id);
         let class = header.class();
         // Items leave the table and the lists under this lock, so while it is held a linked
         // item stays one and its key can be read.
-        let _lists = self.lru.class(class);
+        let _lists = self.lists(class);
         let is_chunk = within.is_multiple_of(size) && within / size < self.slabs.cut_of(page);
         // The bits first: the class is then that of the list that the item is in. If it is this
         // one, the item came there under the lock that is held, and its key is to be seen.
@@ -340,8 +346,8 @@ impl Store {
         if !is_item || !key_fits {
             return None;
         }
-        self.arena.reads(id, Part::Key);
-        let at = self.arena.at(id);
+        self.arena().reads(id, Part::Key);
+        let at = self.arena().at(id);
         // SAFETY: within the chunk, of a page in use, by the checks above. It is a linked item of
         // the lists that are held, so its key is frozen.
         let key = unsafe { std::slice::from_raw_parts(at.add(self.key_offset).as_ptr(), key_len) };
@@ -352,35 +358,35 @@ impl Store {
     /// not that of the item that is to be copied.
     fn spare_chunk(
         &self,
-        local: &mut Local,
-        moving: &mut Move,
+        thread: &mut ThreadState,
+        moving: &mut PageMove,
         keeping: Keeping<'_>,
     ) -> Option<ItemId> {
         let (class, last) = (moving.from, self.slabs.classes.last());
         let to_pool = moving.to == 0;
-        let free = |local: &Local| {
-            let popped = self.slabs.pop(&self.arena, &local.magazines, class);
+        let free = |thread: &ThreadState| {
+            let popped = self.slabs.pop(&thread.magazines, class);
             popped
-                .or_else(|| self.take(local, class, !to_pool))
+                .or_else(|| self.take(thread, class, !to_pool))
                 .or_else(|| {
                     // A class that is to lose a page to the pool gets none from there for it.
-                    let has_grown = to_pool && self.slabs.grow_from_system(&self.arena, class);
-                    has_grown.then(|| self.take(local, class, false)).flatten()
+                    let has_grown = to_pool && self.slabs.grow_from_system(class);
+                    has_grown.then(|| self.take(thread, class, false)).flatten()
                 })
         };
-        let found = free(local);
+        let found = free(thread);
         if found.is_some() {
             return found;
         }
         moving.done.busy_nomem += 1;
         for _ in 0..ROUNDS {
             let changed = moving.evict
-                && (self.give_up(local, class, false, Some(keeping))
-                    || class != last && self.give_up(local, last, false, Some(keeping)));
+                && (self.evict_one(thread, class, false, Some(keeping))
+                    || class != last && self.evict_one(thread, last, false, Some(keeping)));
             if !changed {
                 break;
             }
-            let found = free(local);
+            let found = free(thread);
             if found.is_some() {
                 return found;
             }
@@ -392,18 +398,18 @@ impl Store {
     /// old one goes on doing so; it is free when the last of them is done.
     fn rescue_item(
         &self,
-        local: &mut Local,
-        moving: &mut Move,
+        thread: &mut ThreadState,
+        moving: &mut PageMove,
         stripe: &Held<'_>,
         hash: u64,
         old: ItemId,
-    ) -> Chunk {
+    ) -> ChunkStatus {
         let keeping = Keeping {
             held: stripe,
             id: Some(old),
         };
-        let Some(new) = self.spare_chunk(local, moving, keeping) else {
-            return Chunk::Busy;
+        let Some(new) = self.spare_chunk(thread, moving, keeping) else {
+            return ChunkStatus::Busy;
         };
         let (header, copy) = (self.header(old), self.header(new));
         let len = if header.has(state::CHUNKED) {
@@ -414,8 +420,8 @@ impl Store {
         self.copy_chunk(old, new, len);
         copy.refs.store(1, Relaxed);
         {
-            let lists = &mut *self.lru.class(header.class());
-            lists.replace(&self.arena, old, new);
+            let mut lists = self.lists(header.class());
+            lists.replace(old, new);
             header.remove_state(state::LINKED);
         }
         let slot = stripe.slot_of(hash, old);
@@ -426,36 +432,36 @@ impl Store {
             // The chain is the new head's now.
             header.remove_state(state::CHUNKED);
         }
-        local.counters.thread.total_items.add(1);
+        thread.counters.thread.total_items.add(1);
         moving.done.rescues += 1;
-        self.drop_ref(Some(local), old);
+        self.drop_ref(Some(thread), old);
         self.outcome(old)
     }
 
     /// Copies one chunk of the chain of `head`, which nobody reads and whose stripe is held.
     fn rescue_chunk(
         &self,
-        local: &mut Local,
-        moving: &mut Move,
+        thread: &mut ThreadState,
+        moving: &mut PageMove,
         stripe: &Held<'_>,
         head: ItemId,
         old: ItemId,
-    ) -> Chunk {
+    ) -> ChunkStatus {
         if !self.chain_has(head, old) {
-            return Chunk::BusyUploading;
+            return ChunkStatus::BusyUploading;
         }
         let keeping = Keeping {
             held: stripe,
             id: Some(head),
         };
-        let Some(new) = self.spare_chunk(local, moving, keeping) else {
-            return Chunk::Busy;
+        let Some(new) = self.spare_chunk(thread, moving, keeping) else {
+            return ChunkStatus::Busy;
         };
         self.copy_chunk(old, new, self.slabs.classes.size(moving.from));
         self.relink_chunk(head, old, new);
         moving.done.chunk_rescues += 1;
-        self.slabs.give(&self.arena, &local.magazines, old);
-        Chunk::Pass
+        self.slabs.give(&thread.magazines, old);
+        ChunkStatus::Pass
     }
 
     /// Copies the first `len` bytes of a chunk to one of the same class that is this thread's
@@ -463,28 +469,28 @@ impl Store {
     fn copy_chunk(&self, from: ItemId, to: ItemId, len: usize) {
         self.header(to).copy_from(self.header(from));
         for part in [Part::Key, Part::Value] {
-            self.arena.reads(from, part);
-            self.arena.writes(to, part);
+            self.arena().reads(from, part);
+            self.arena().writes(to, part);
         }
         // SAFETY: both chunks hold `len` bytes. What comes after the header is written by
         // nobody: the stripe is held, and a draft is never copied.
         unsafe {
             std::ptr::copy_nonoverlapping(
-                self.arena.at(from).add(HEADER_LEN).as_ptr(),
-                self.arena.at(to).add(HEADER_LEN).as_ptr(),
+                self.arena().at(from).add(HEADER_LEN).as_ptr(),
+                self.arena().at(to).add(HEADER_LEN).as_ptr(),
                 len - HEADER_LEN,
             );
         }
     }
 
     /// Notes from now on which class gives items up, or no longer.
-    pub fn ask_for_pages(&self, ask: bool) {
-        self.asks_for_pages.store(ask, Relaxed);
+    pub fn note_page_requests(&self, ask: bool) {
+        self.notes_page_requests.store(ask, Relaxed);
     }
 
     /// The class that has given up an item since this was asked, if any has.
-    pub fn take_page_wanted(&self) -> Option<usize> {
-        let class = self.page_wanted.swap(0, Relaxed);
+    pub fn take_page_request(&self) -> Option<usize> {
+        let class = self.page_request.swap(0, Relaxed);
         (class != 0).then_some(class)
     }
 
@@ -509,7 +515,7 @@ impl Store {
     }
 
     /// Pages that classes got beyond the limit, as long as it is not kept.
-    pub fn debt(&self) -> u64 {
-        self.slabs.debt()
+    pub fn pages_over_limit(&self) -> u64 {
+        self.slabs.pages_over_limit()
     }
 }

@@ -8,26 +8,32 @@
 #![forbid(unsafe_code)]
 
 use super::engine::Store;
-use super::events::{End, Event, Seen};
+use super::events::{Event, Seen, StoreEnd};
 use super::held::Held;
 use super::item::{ItemId, state};
 use super::moment::Moment;
-use super::terms::{Outcome, Terms};
-use super::thread_state::Local;
+use super::terms::{Outcome, StoreRules};
+use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
 
 impl Store {
     /// Tells that `key` is looked up. To be called before that is done, since a dead item is
     /// removed then.
     #[inline]
-    pub(super) fn tell_look_up(&self, local: &Local, stripe: &Held<'_>, hash: u64, key: &[u8]) {
-        if local.is_observed() {
-            self.tell_what_is_there(local, stripe, hash, key);
+    pub(super) fn notify_look_up(
+        &self,
+        thread: &ThreadState,
+        stripe: &Held<'_>,
+        hash: u64,
+        key: &[u8],
+    ) {
+        if thread.is_observed() {
+            self.notify_what_is_there(thread, stripe, hash, key);
         }
     }
 
     #[cold]
-    fn tell_what_is_there(&self, local: &Local, stripe: &Held<'_>, hash: u64, key: &[u8]) {
+    fn notify_what_is_there(&self, thread: &ThreadState, stripe: &Held<'_>, hash: u64, key: &[u8]) {
         let (slot, moment) = (self.find(stripe, hash, key), stripe.moment());
         let seen = match &slot {
             None => Seen::NotFound,
@@ -37,7 +43,7 @@ impl Store {
         };
         let found = slot.filter(|_| seen == Seen::Found);
         let (class, value_len) = found.map_or((0, 0), |slot| self.size_of(slot.id));
-        local.tell(
+        thread.notify(
             key,
             Event::LookedUp {
                 seen,
@@ -49,38 +55,44 @@ impl Store {
 
     /// Tells what has become of an attempt to store the item, linked or not.
     #[inline]
-    pub(super) fn tell_stored(
+    pub(super) fn notify_stored(
         &self,
-        local: &Local,
+        thread: &ThreadState,
         moment: Moment,
         (key, id): (&[u8], ItemId),
-        terms: &Terms,
+        terms: &StoreRules,
         outcome: Outcome,
     ) {
-        if local.is_observed() {
+        if thread.is_observed() {
             let ttl_s = ttl_s(moment, self.header(id).expires_s.load(Relaxed));
-            let (end, size) = (End::Judged(outcome), self.size_of(id));
-            self.tell_end(local, key, terms, end, ttl_s, size);
+            let (end, size) = (StoreEnd::Judged(outcome), self.size_of(id));
+            self.notify_end(thread, key, terms, end, ttl_s, size);
         }
     }
 
     /// The same for a value that has not become an item.
     #[inline]
-    pub(super) fn tell_not_stored(&self, local: &Local, key: &[u8], terms: &Terms, end: End) {
-        if local.is_observed() {
-            self.tell_end(local, key, terms, end, 0, (0, 0));
+    pub(super) fn notify_not_stored(
+        &self,
+        thread: &ThreadState,
+        key: &[u8],
+        terms: &StoreRules,
+        end: StoreEnd,
+    ) {
+        if thread.is_observed() {
+            self.notify_end(thread, key, terms, end, 0, (0, 0));
         }
     }
 
     /// How an attempt to store has ended; only if there is anybody to tell. `ttl_s` as in
     /// [`Event::Stored`].
     #[cold]
-    pub(super) fn tell_end(
+    pub(super) fn notify_end(
         &self,
-        local: &Local,
+        thread: &ThreadState,
         key: &[u8],
-        terms: &Terms,
-        end: End,
+        terms: &StoreRules,
+        end: StoreEnd,
         ttl_s: u32,
         (class, value_len): (u8, u32),
     ) {
@@ -92,13 +104,13 @@ impl Store {
             class,
             value_len,
         };
-        local.tell(key, event);
+        thread.notify(key, event);
     }
 
     /// Tells that a linked live item goes to make room.
     #[inline]
-    pub(super) fn tell_evicted(&self, local: &Local, stripe: &Held<'_>, id: ItemId) {
-        if !local.is_observed() {
+    pub(super) fn notify_evicted(&self, thread: &ThreadState, stripe: &Held<'_>, id: ItemId) {
+        if !thread.is_observed() {
             return;
         }
         let header = self.header(id);
@@ -112,19 +124,19 @@ impl Store {
             class,
             value_len,
         };
-        local.tell(self.key_of(id, stripe), event);
+        thread.notify(self.key_of(id, stripe), event);
     }
 
     /// Tells that a client has removed the item, or emptied it, by this command.
     #[inline]
-    pub(super) fn tell_removed(
+    pub(super) fn notify_removed(
         &self,
-        local: &Local,
+        thread: &ThreadState,
         key: &[u8],
         id: ItemId,
         by: Option<&'static str>,
     ) {
-        if local.is_observed()
+        if thread.is_observed()
             && let Some(by) = by
         {
             let (class, value_len) = self.size_of(id);
@@ -133,7 +145,7 @@ impl Store {
                 class,
                 value_len,
             };
-            local.tell(key, event);
+            thread.notify(key, event);
         }
     }
 

@@ -8,8 +8,8 @@ use super::key::Hashed;
 use super::lru::Segment;
 use super::moment::Moment;
 use super::table::Slot;
-use super::terms::{Access, Ask, Meta};
-use super::thread_state::Local;
+use super::terms::{Access, Meta, MetaRead};
+use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
 
 impl Store {
@@ -18,7 +18,7 @@ impl Store {
     #[inline]
     pub fn read<'s, R>(
         &'s self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         key: &[u8],
         hash: impl Into<Hashed>,
         access: Access,
@@ -27,19 +27,19 @@ impl Store {
         let sought = hash.into();
         let hash = sought.hash;
         let stripe = self.hold(hash);
-        let found = self.find_readable(local, &stripe, sought, key);
+        let found = self.find_readable(thread, &stripe, sought, key);
         let touch = matches!(access, Access::Touch(_));
-        count_look(local, touch);
+        count_look(thread, touch);
         let Some(slot) = found else {
-            count_miss(local, touch);
+            count_miss(thread, touch);
             return None;
         };
         let header = self.header(slot.id);
-        count_hit(local, header, touch);
+        count_hit(thread, header, touch);
         if let Access::Touch(expires_s) = access {
-            self.retime(&stripe, slot.id, expires_s);
+            self.set_expiry(&stripe, slot.id, expires_s);
         }
-        self.mark_hit(local, stripe.moment(), header, hash, slot.id);
+        self.mark_hit(thread, stripe.moment(), header, hash, slot.id);
         Some(read(Found::new(self, slot.id, &stripe)))
     }
 
@@ -48,33 +48,33 @@ impl Store {
     #[inline]
     pub fn read_meta<'s, R>(
         &'s self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         key: &[u8],
         hash: impl Into<Hashed>,
-        ask: &Ask,
+        ask: &MetaRead,
         read: impl for<'k> FnOnce(Found<'s, 'k>, bool) -> R,
     ) -> Option<R> {
         let sought = hash.into();
         let hash = sought.hash;
         let stripe = self.hold(hash);
         let found = self
-            .find_readable(local, &stripe, sought, key)
+            .find_readable(thread, &stripe, sought, key)
             .map(|slot| (slot.id, false));
         let made = || {
-            self.make_empty(local, &stripe, hash, key, ask.create?)
+            self.make_empty(thread, &stripe, hash, key, ask.create?)
                 .map(|id| (id, true))
         };
         let Some((id, is_new)) = found.or_else(made) else {
-            count_look(local, false);
-            count_miss(local, false);
+            count_look(thread, false);
+            count_miss(thread, false);
             return None;
         };
         let header = self.header(id);
-        count_look(local, ask.touches);
-        count_hit(local, header, ask.touches);
+        count_look(thread, ask.touches);
+        count_hit(thread, header, ask.touches);
         let outcome = read(Found::new(self, id, &stripe), is_new);
         if !ask.unmarked {
-            self.mark_hit(local, stripe.moment(), header, hash, id);
+            self.mark_hit(thread, stripe.moment(), header, hash, id);
         }
         Some(outcome)
     }
@@ -82,14 +82,14 @@ impl Store {
     /// Looks `key` up without leaving a trace on the item; counted as a look of `me`.
     pub fn peek<'s, R>(
         &'s self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         key: &[u8],
         hash: u64,
         read: impl for<'k> FnOnce(Found<'s, 'k>) -> R,
     ) -> Option<R> {
-        local.counters.thread.cmd_meta.add(1);
+        thread.counters.thread.cmd_meta.add(1);
         let stripe = self.hold(hash);
-        let slot = self.find_live(local, &stripe, hash, key)?;
+        let slot = self.find_live(thread, &stripe, hash, key)?;
         Some(read(Found::new(self, slot.id, &stripe)))
     }
 
@@ -103,18 +103,18 @@ impl Store {
     #[inline]
     fn find_readable<'t>(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         stripe: &Held<'t>,
         sought: Hashed,
         key: &[u8],
     ) -> Option<Slot<'t>> {
-        self.find_live(local, stripe, sought, key)
+        self.find_live(thread, stripe, sought, key)
             .filter(|slot| self.header(slot.id).refs.load(Relaxed) < REFS_MAX)
     }
 
     fn make_empty(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         stripe: &Held<'_>,
         hash: u64,
         key: &[u8],
@@ -124,7 +124,7 @@ impl Store {
         if self.find(stripe, hash, key).is_some() {
             return None;
         }
-        let id = self.link_new(local, stripe, key, hash, Meta::default(), b"")?;
+        let id = self.link_new(thread, stripe, key, hash, Meta::default(), b"")?;
         if cas != 0 {
             self.set_cas(id, cas);
         }
@@ -134,50 +134,64 @@ impl Store {
     /// The first hit marks an item as fetched, a later one as active; nothing else is
     /// written, so that items in steady use cause no traffic between caches.
     #[inline]
-    fn mark_hit(&self, local: &Local, moment: Moment, header: &Header, hash: u64, id: ItemId) {
+    fn mark_hit(
+        &self,
+        thread: &ThreadState,
+        moment: Moment,
+        header: &Header,
+        hash: u64,
+        id: ItemId,
+    ) {
         match header.state() & (state::FETCHED | state::ACTIVE) {
             0 => header.add_state(state::FETCHED),
-            state::FETCHED => self.mark_active(local, moment, header, hash, id),
+            state::FETCHED => self.mark_active(thread, moment, header, hash, id),
             _ => {}
         }
     }
 
-    fn mark_active(&self, local: &Local, moment: Moment, header: &Header, hash: u64, id: ItemId) {
+    fn mark_active(
+        &self,
+        thread: &ThreadState,
+        moment: Moment,
+        header: &Header,
+        hash: u64,
+        id: ItemId,
+    ) {
         header.add_state(state::ACTIVE);
         header.accessed_s.store(moment.now_s(), Relaxed);
         let is_cold = header.segment() == Segment::Cold as usize;
-        if is_cold && moment.division().is_segmented() && !local.bumps.push(hash, id.raw()) {
-            local.counters.thread.lru_bumps_dropped.add(1);
+        if is_cold && moment.division().is_segmented() && !thread.bumps.push(hash, id.raw()) {
+            thread.counters.thread.lru_bumps_dropped.add(1);
         }
     }
 }
 
 /// Counts that an item was asked for, to be touched or not.
 #[inline]
-fn count_look(local: &Local, touch: bool) {
-    let thread = &local.counters.thread;
+fn count_look(thread: &ThreadState, touch: bool) {
+    let counters = &thread.counters.thread;
     if touch {
-        thread.cmd_touch.add(1);
+        counters.cmd_touch.add(1);
     } else {
-        thread.cmd_get.add(1);
+        counters.cmd_get.add(1);
     }
 }
 
 /// Counts that it was not there.
 #[cold]
-fn count_miss(local: &Local, touch: bool) {
-    let thread = &local.counters.thread;
+fn count_miss(thread: &ThreadState, touch: bool) {
+    let counters = &thread.counters.thread;
     if touch {
-        thread.touch_misses.add(1);
+        counters.touch_misses.add(1);
     } else {
-        thread.get_misses.add(1);
+        counters.get_misses.add(1);
     }
 }
 
 /// Counts that it was.
 #[inline]
-fn count_hit(local: &Local, header: &Header, touch: bool) {
-    let class = &local.counters.class[header.class()];
+fn count_hit(thread: &ThreadState, header: &Header, touch: bool) {
+    let class = &thread.counters.class[header.class()];
     if touch {
         class.touch_hits.add(1);
     } else {

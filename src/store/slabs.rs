@@ -77,19 +77,21 @@ struct Pool {
     pages: Vec<u32>,
     /// Pages whose memory the system has back.
     returned: Vec<u32>,
-    /// Pages that classes without any got beyond the limit and that have not been paid back.
-    debt: u64,
+    /// Pages that classes without any got beyond the limit and that have not gone back since.
+    over_limit: u64,
 }
 
 /// The allocator.
 pub struct Slabs {
+    /// The memory itself.
+    pub arena: Arena,
     /// The sizes.
     pub classes: Classes,
     states: Box<[Padded]>,
     /// One for each page of the arena.
     pages: Space<Page>,
     /// Classes of the table whose first page was full once: items go to their finer classes.
-    crowded: Box<[AtomicBool]>,
+    first_page_full: Box<[AtomicBool]>,
     pool: Mutex<Pool>,
     /// Bytes of pages, those of the pool included. Written under the lock of the pool.
     malloced: AtomicU64,
@@ -125,14 +127,14 @@ pub struct Draining {
 
 impl Slabs {
     /// No pages yet. `malloced` pretends that so many bytes are already taken.
-    pub fn new(sizes: &ClassSizes, arena: &Arena, limit: u64, malloced: u64) -> Result<Slabs> {
+    pub fn new(sizes: &ClassSizes, arena: Arena, limit: u64, malloced: u64) -> Result<Slabs> {
         Ok(Slabs {
             classes: Classes::new(sizes),
             states: std::iter::repeat_with(Padded::default)
                 .take(CLASSES_MAX)
                 .collect(),
             pages: Space::new(arena.pages())?,
-            crowded: std::iter::repeat_with(AtomicBool::default)
+            first_page_full: std::iter::repeat_with(AtomicBool::default)
                 .take(CLASSES_MAX)
                 .collect(),
             pool: Mutex::default(),
@@ -140,6 +142,7 @@ impl Slabs {
             limit: AtomicU64::new(limit),
             members: Mutex::default(),
             used: AtomicU64::new(0),
+            arena,
         })
     }
 
@@ -153,16 +156,16 @@ impl Slabs {
     }
 
     /// Gives back what is in a thread's magazines.
-    pub fn empty(&self, arena: &Arena, magazines: &Magazines) {
+    pub fn empty(&self, magazines: &Magazines) {
         let mut chunks = magazines.chunks.lock().unwrap();
         for (class, chunks) in chunks.iter_mut().enumerate() {
-            self.drain(arena, chunks, class, 0);
+            self.drain(chunks, class, 0);
         }
     }
 
     /// Ends a thread's magazines: what is in them goes back.
-    pub fn leave(&self, arena: &Arena, magazines: &Arc<Magazines>) {
-        self.empty(arena, magazines);
+    pub fn leave(&self, magazines: &Arc<Magazines>) {
+        self.empty(magazines);
         let mut members = self.members.lock().unwrap();
         members.retain(|member| !Arc::ptr_eq(member, magazines));
     }
@@ -178,10 +181,10 @@ impl Slabs {
     }
 
     /// Changes what pages may take; pages of the pool beyond it go back to the system.
-    pub fn set_limit(&self, arena: &Arena, bytes: u64, note: impl FnOnce()) {
+    pub fn set_limit(&self, bytes: u64, note: impl FnOnce()) {
         self.limit.store(bytes, Relaxed);
         note();
-        self.shrink(arena);
+        self.shrink();
     }
 
     /// The classes that anything has ever been counted for.
@@ -214,11 +217,11 @@ impl Slabs {
     }
 
     /// Pages that classes got beyond the limit, as long as there are more pages than it allows.
-    pub fn debt(&self) -> u64 {
+    pub fn pages_over_limit(&self) -> u64 {
         let limit = self.limit();
-        let debt = self.pool.lock().unwrap().debt;
+        let pages = self.pool.lock().unwrap().over_limit;
         if limit != 0 && self.malloced() > limit {
-            debt
+            pages
         } else {
             0
         }
@@ -253,94 +256,90 @@ impl Slabs {
 
     /// Whether the first page of `home` was full once.
     #[inline]
-    pub fn is_crowded(&self, home: usize) -> bool {
-        self.crowded[home].load(Relaxed)
+    pub fn is_first_page_full(&self, home: usize) -> bool {
+        self.first_page_full[home].load(Relaxed)
     }
 
     /// Notes that the first page of `home` is full.
-    pub fn set_crowded(&self, home: usize) {
-        self.crowded[home].store(true, Relaxed);
+    pub fn set_first_page_full(&self, home: usize) {
+        self.first_page_full[home].store(true, Relaxed);
     }
 
     /// A chunk of `class` from the thread's magazine.
     #[inline]
-    pub fn pop(&self, arena: &Arena, magazines: &Magazines, class: usize) -> Option<ItemId> {
+    pub fn pop(&self, magazines: &Magazines, class: usize) -> Option<ItemId> {
         let id = magazines.chunks.lock().unwrap()[class].pop()?;
-        Some(self.in_use(arena, id))
+        Some(self.in_use(id))
     }
 
     /// A chunk of `class` for the thread that owns `magazines`: one that is free or, if
     /// `grow`, of a new page. `None` if there is none to be had.
     #[cold]
-    pub fn take(
-        &self,
-        arena: &Arena,
-        magazines: &Magazines,
-        class: usize,
-        grow: bool,
-    ) -> Option<ItemId> {
+    pub fn take(&self, magazines: &Magazines, class: usize, grow: bool) -> Option<ItemId> {
         let chunks = &mut magazines.chunks.lock().unwrap()[class];
         if let Some(id) = chunks.pop() {
-            return Some(self.in_use(arena, id));
+            return Some(self.in_use(id));
         }
         let mut state = self.class(class);
-        let first = match self.pop_free(arena, &mut state, class) {
+        let first = match self.pop_free(&mut state, class) {
             Some(id) => id,
             None if grow => {
-                self.grow(arena, &mut state, class)?;
-                self.pop_free(arena, &mut state, class)?
+                self.grow(&mut state, class)?;
+                self.pop_free(&mut state, class)?
             }
             None => return None,
         };
         for _ in 1..self.magazine_len(class) / 2 {
-            let Some(id) = self.pop_free(arena, &mut state, class) else {
+            let Some(id) = self.pop_free(&mut state, class) else {
                 break;
             };
             chunks.push(id);
         }
-        Some(self.in_use(arena, first))
+        Some(self.in_use(first))
     }
 
     /// Gives a chunk back to the thread's magazine, or to its page if that is full or the
     /// page is being emptied.
     #[inline]
-    pub fn give(&self, arena: &Arena, magazines: &Magazines, id: ItemId) {
-        let class = arena.class_of(id);
+    pub fn give(&self, magazines: &Magazines, id: ItemId) {
+        let class = self.arena.class_of(id);
         let most = self.magazine_len(class);
-        if most == 0 || arena.is_draining(id) {
-            return self.give_back(arena, id);
+        if most == 0 || self.arena.is_draining(id) {
+            return self.give_back(id);
         }
-        self.set_free(arena, id);
+        self.set_free(id);
         let chunks = &mut magazines.chunks.lock().unwrap()[class];
         if chunks.len() >= most {
-            self.drain(arena, chunks, class, most / 2);
+            self.drain(chunks, class, most / 2);
         }
         chunks.push(id);
     }
 
     /// Gives a chunk back to its page, from any thread.
-    pub fn give_back(&self, arena: &Arena, id: ItemId) {
-        let class = arena.class_of(id);
-        self.set_free(arena, id);
+    pub fn give_back(&self, id: ItemId) {
+        let class = self.arena.class_of(id);
+        self.set_free(id);
         let mut state = self.class(class);
-        self.push_free(arena, &mut state, class, id);
+        self.push_free(&mut state, class, id);
     }
 
     /// Marks a chunk that is nobody's any more.
     #[inline]
-    fn set_free(&self, arena: &Arena, id: ItemId) {
-        arena.header(id).set_state(state::FREE);
+    fn set_free(&self, id: ItemId) {
+        self.arena.header(id).set_state(state::FREE);
         #[cfg(poison)]
-        arena.poison(id, self.classes.size(arena.class_of(id)));
+        self.arena
+            .poison(id, self.classes.size(self.arena.class_of(id)));
     }
 
     /// Marks a chunk that is the caller's from now on.
     #[inline]
-    fn in_use(&self, arena: &Arena, id: ItemId) -> ItemId {
-        debug_assert!(arena.header(id).has(state::FREE));
+    fn in_use(&self, id: ItemId) -> ItemId {
+        debug_assert!(self.arena.header(id).has(state::FREE));
         #[cfg(poison)]
-        arena.unpoison(id, self.classes.size(arena.class_of(id)));
-        arena.header(id).set_state(0);
+        self.arena
+            .unpoison(id, self.classes.size(self.arena.class_of(id)));
+        self.arena.header(id).set_state(0);
         id
     }
 
@@ -362,28 +361,30 @@ impl Slabs {
     }
 
     #[cold]
-    fn drain(&self, arena: &Arena, chunks: &mut Vec<ItemId>, class: usize, keep: usize) {
+    fn drain(&self, chunks: &mut Vec<ItemId>, class: usize, keep: usize) {
         if chunks.len() > keep {
             let mut state = self.class(class);
             for id in chunks.drain(keep..) {
-                self.push_free(arena, &mut state, class, id);
+                self.push_free(&mut state, class, id);
             }
         }
     }
 
-    fn pop_free(&self, arena: &Arena, state: &mut Class, class: usize) -> Option<ItemId> {
+    fn pop_free(&self, state: &mut Class, class: usize) -> Option<ItemId> {
         let number = *state.open.last()?;
         let page = self.page(number as usize);
-        let id = if let Some(id) = arena.checked(page.free.load(Relaxed)) {
-            page.free.store(arena.header(id).next_raw(), Relaxed);
+        let id = if let Some(id) = self.arena.checked(page.free.load(Relaxed)) {
+            page.free.store(self.arena.header(id).next_raw(), Relaxed);
             page.free_len
                 .store(page.free_len.load(Relaxed) - 1, Relaxed);
             id
         } else {
             let cut = page.cut.load(Relaxed);
-            let id = arena.chunk(number as usize, cut as usize * self.classes.size(class));
+            let id = self
+                .arena
+                .chunk(number as usize, cut as usize * self.classes.size(class));
             // What the memory held before means nothing now.
-            let header = arena.header(id);
+            let header = self.arena.header(id);
             header.set_state(state::FREE);
             header.set_prev(None);
             // After that: who counts this chunk among those that were cut sees it as a free one.
@@ -397,17 +398,17 @@ impl Slabs {
         Some(id)
     }
 
-    fn push_free(&self, arena: &Arena, state: &mut Class, class: usize, id: ItemId) {
-        let number = arena.page_of(id) as u32;
+    fn push_free(&self, state: &mut Class, class: usize, id: ItemId) {
+        let number = self.arena.page_of(id) as u32;
         let was_full = self.spare(number, class) == 0;
         let page = self.page(number as usize);
-        arena
+        self.arena
             .header(id)
-            .set_next(arena.checked(page.free.load(Relaxed)));
+            .set_next(self.arena.checked(page.free.load(Relaxed)));
         page.free.store(id.raw(), Relaxed);
         page.free_len
             .store(page.free_len.load(Relaxed) + 1, Relaxed);
-        if arena.is_draining(id) {
+        if self.arena.is_draining(id) {
             return;
         }
         state.free += 1;
@@ -426,7 +427,7 @@ impl Slabs {
     /// One more page for `class`: from the pool, or from the system if the limit allows. A
     /// class of the table that has none gets one all the same: it could otherwise never store
     /// anything.
-    fn grow(&self, arena: &Arena, state: &mut Class, class: usize) -> Option<()> {
+    fn grow(&self, state: &mut Class, class: usize) -> Option<()> {
         let mut pool = self.pool.lock().unwrap();
         let page = match pool.pages.pop() {
             Some(page) => page,
@@ -435,13 +436,13 @@ impl Slabs {
                 if beyond && (!state.pages.is_empty() || !self.classes.is_of_table(class)) {
                     return None;
                 }
-                let page = self.obtain(arena, &mut pool)?;
-                pool.debt += u64::from(beyond);
+                let page = self.obtain(&mut pool)?;
+                pool.over_limit += u64::from(beyond);
                 page
             }
         };
         drop(pool);
-        self.put_in_service(arena, state, class, page);
+        self.put_in_service(state, class, page);
         Some(())
     }
 
@@ -449,49 +450,49 @@ impl Slabs {
     ///
     /// # Errors
     /// The bytes that this takes, if they are more than the limit or the system has.
-    pub fn preallocate(&self, arena: &Arena) -> std::result::Result<(), u64> {
+    pub fn preallocate(&self) -> std::result::Result<(), u64> {
         let needed = self.classes.last() as u64 * PAGE_LEN as u64;
         if self.limit() != 0 && self.limit() < needed {
             return Err(needed);
         }
         (1..=self.classes.last())
-            .all(|class| self.grow_from_system(arena, class))
+            .all(|class| self.grow_from_system(class))
             .then_some(())
             .ok_or(needed)
     }
 
     /// One more page for `class` if the limit allows, from the system even when there are pages
     /// in the pool; false if there is none.
-    pub fn grow_from_system(&self, arena: &Arena, class: usize) -> bool {
+    pub fn grow_from_system(&self, class: usize) -> bool {
         let mut state = self.class(class);
         let mut pool = self.pool.lock().unwrap();
         let page = if self.is_full() {
             None
         } else {
-            self.obtain(arena, &mut pool)
+            self.obtain(&mut pool)
         };
         drop(pool);
         if let Some(page) = page {
-            self.put_in_service(arena, &mut state, class, page);
+            self.put_in_service(&mut state, class, page);
         }
         page.is_some()
     }
 
     /// A page from the system.
-    fn obtain(&self, arena: &Arena, pool: &mut Pool) -> Option<u32> {
+    fn obtain(&self, pool: &mut Pool) -> Option<u32> {
         let page = pool.returned.pop();
         if page.is_none() {
             // Before the page, which cannot be given back.
-            self.pages.commit(arena.pages() + 1).ok()?;
+            self.pages.commit(self.arena.pages() + 1).ok()?;
         }
-        let page = page.or_else(|| arena.commit_page().map(|page| page as u32))?;
+        let page = page.or_else(|| self.arena.commit_page().map(|page| page as u32))?;
         self.malloced.fetch_add(PAGE_LEN as u64, Relaxed);
         Some(page)
     }
 
-    fn put_in_service(&self, arena: &Arena, state: &mut Class, class: usize, number: u32) {
-        self.cut_anew(arena, number);
-        arena.set_class(number as usize, class);
+    fn put_in_service(&self, state: &mut Class, class: usize, number: u32) {
+        self.cut_anew(number);
+        self.arena.set_class(number as usize, class);
         self.note_used(class);
         state.pages.push(number);
         state.open.push(number);
@@ -501,9 +502,9 @@ impl Slabs {
     /// Gives pages of the pool back to the system until the limit is kept. The pool is held for
     /// one page at a time, and not while the system takes it: there may be thousands, and threads
     /// that store wait for the pool.
-    fn shrink(&self, arena: &Arena) {
+    fn shrink(&self) {
         while let Some(page) = self.take_beyond_limit() {
-            arena.give_back(page as usize);
+            self.arena.give_back(page as usize);
             self.pool.lock().unwrap().returned.push(page);
         }
     }
@@ -516,7 +517,7 @@ impl Slabs {
             return None;
         }
         let page = pool.pages.pop()?;
-        pool.debt = pool.debt.saturating_sub(1);
+        pool.over_limit = pool.over_limit.saturating_sub(1);
         self.malloced.fetch_sub(PAGE_LEN as u64, Relaxed);
         Some(page)
     }
@@ -526,14 +527,14 @@ impl Slabs {
 impl Slabs {
     /// Takes a page of `class` out of service and returns its number: the oldest, or the one
     /// with the most free chunks. `None`: the class would be left without any.
-    pub fn begin_drain(&self, arena: &Arena, class: usize, emptiest: bool) -> Option<usize> {
+    pub fn begin_drain(&self, class: usize, emptiest: bool) -> Option<usize> {
         let number = if emptiest {
             self.emptiest(class)
         } else {
             self.oldest(class)
         }?;
         let mut state = self.class(class);
-        arena.mark_draining(number as usize, true);
+        self.arena.mark_draining(number as usize, true);
         if let Some(at) = state.open.iter().position(|&open| open == number) {
             state.open.remove(at);
             state.free -= self.spare(number, class);
@@ -574,11 +575,11 @@ impl Slabs {
     /// Gives the memory of pages of `class` that are free as a whole back to the system, of `most` at
     /// most; returns of how many. They stay pages of the class, of which nothing has been cut.
     /// The class is held for one of them at a time.
-    pub fn rest_free_pages(&self, arena: &Arena, class: usize, most: usize) -> usize {
+    pub fn rest_free_pages(&self, class: usize, most: usize) -> usize {
         // A chunk in a magazine keeps a whole page.
         for member in self.members.lock().unwrap().iter() {
             let chunks = &mut member.chunks.lock().unwrap()[class];
-            self.drain(arena, chunks, class, 0);
+            self.drain(chunks, class, 0);
         }
         let (mut rested, mut from) = (0, 0);
         while rested < most {
@@ -590,18 +591,18 @@ impl Slabs {
             }
             let free = pages.enumerate().find(|(_, number)| {
                 let (id, page) = (
-                    arena.chunk(**number as usize, 0),
+                    self.arena.chunk(**number as usize, 0),
                     self.page(**number as usize),
                 );
                 let cut = page.cut.load(Relaxed);
-                cut > 0 && page.free_len.load(Relaxed) == cut && !arena.is_draining(id)
+                cut > 0 && page.free_len.load(Relaxed) == cut && !self.arena.is_draining(id)
             });
             let Some((at, &number)) = free else {
                 from += looked_at;
                 continue;
             };
-            self.cut_anew(arena, number);
-            arena.give_back(number as usize);
+            self.cut_anew(number);
+            self.arena.give_back(number as usize);
             from += at + 1;
             rested += 1;
         }
@@ -609,16 +610,15 @@ impl Slabs {
     }
 
     /// A page of which nothing has been cut: its class is held, and nobody has a chunk of it.
-    fn cut_anew(&self, arena: &Arena, number: u32) {
+    fn cut_anew(&self, number: u32) {
         let page = self.page(number as usize);
         page.free.store(0, Relaxed);
         page.free_len.store(0, Relaxed);
         page.cut.store(0, Relaxed);
         // Chunks of another size may have been free here.
         #[cfg(poison)]
-        arena.unpoison(arena.chunk(number as usize, 0), PAGE_LEN);
-        #[cfg(not(poison))]
-        let _ = arena;
+        self.arena
+            .unpoison(self.arena.chunk(number as usize, 0), PAGE_LEN);
     }
 
     /// Chunks that have been cut from a page, looked at without a lock. Each of them has had a
@@ -628,8 +628,8 @@ impl Slabs {
     }
 
     /// How far a page is emptied.
-    pub fn draining(&self, arena: &Arena, page: usize) -> Draining {
-        let _state = self.class(arena.class_of_page(page));
+    pub fn draining(&self, page: usize) -> Draining {
+        let _state = self.class(self.arena.class_of_page(page));
         let state = self.page(page);
         Draining {
             cut: state.cut.load(Relaxed) as usize,
@@ -638,16 +638,16 @@ impl Slabs {
     }
 
     /// Fetches the chunks of `page` out of all magazines; returns how many there were.
-    pub fn recall(&self, arena: &Arena, page: usize) -> usize {
-        let class = arena.class_of_page(page);
+    pub fn recall(&self, page: usize) -> usize {
+        let class = self.arena.class_of_page(page);
         let mut recalled = 0;
         for member in self.members.lock().unwrap().iter() {
             let mut chunks = member.chunks.lock().unwrap();
             let mut state = self.class(class);
             chunks[class].retain(|&id| {
-                let stays = arena.page_of(id) != page;
+                let stays = self.arena.page_of(id) != page;
                 if !stays {
-                    self.push_free(arena, &mut state, class, id);
+                    self.push_free(&mut state, class, id);
                     recalled += 1;
                 }
                 stays
@@ -657,10 +657,10 @@ impl Slabs {
     }
 
     /// Puts a page that could not be emptied back into service.
-    pub fn abandon_drain(&self, arena: &Arena, page: usize) {
-        let class = arena.class_of_page(page);
+    pub fn abandon_drain(&self, page: usize) {
+        let class = self.arena.class_of_page(page);
         let mut state = self.class(class);
-        arena.mark_draining(page, false);
+        self.arena.mark_draining(page, false);
         state.stuck = Some(page as u32);
         let spare = self.spare(page as u32, class);
         if spare > 0 {
@@ -670,37 +670,37 @@ impl Slabs {
     }
 
     /// Takes an empty page from its class and gives it to another, or to the pool (0).
-    pub fn end_drain(&self, arena: &Arena, page: usize, to: usize) {
-        let from = arena.class_of_page(page);
+    pub fn end_drain(&self, page: usize, to: usize) {
+        let from = self.arena.class_of_page(page);
         let mut state = self.class(from);
         debug_assert_eq!(
             self.page(page).cut.load(Relaxed),
             self.page(page).free_len.load(Relaxed)
         );
         state.pages.retain(|&number| number as usize != page);
-        arena.set_class(page, 0);
+        self.arena.set_class(page, 0);
         drop(state);
-        self.assign(arena, page, to);
+        self.assign(page, to);
     }
 
     /// Takes a page from the pool for a class; false if the pool would be left empty.
-    pub fn move_from_pool(&self, arena: &Arena, to: usize) -> bool {
+    pub fn move_from_pool(&self, to: usize) -> bool {
         let mut pool = self.pool.lock().unwrap();
         if pool.pages.len() < 2 {
             return false;
         }
         let page = pool.pages.remove(0);
         drop(pool);
-        self.assign(arena, page as usize, to);
+        self.assign(page as usize, to);
         true
     }
 
-    fn assign(&self, arena: &Arena, page: usize, to: usize) {
+    fn assign(&self, page: usize, to: usize) {
         if to == 0 {
             self.pool.lock().unwrap().pages.push(page as u32);
-            self.shrink(arena);
+            self.shrink();
         } else {
-            self.put_in_service(arena, &mut self.class(to), to, page as u32);
+            self.put_in_service(&mut self.class(to), to, page as u32);
         }
     }
 }
@@ -709,13 +709,15 @@ impl Slabs {
 #[cfg(any(test, debug_assertions))]
 impl Slabs {
     /// Calls `each` with every free chunk that is not in a magazine.
-    pub fn for_each_free(&self, arena: &Arena, class: usize, mut each: impl FnMut(ItemId)) {
+    pub fn for_each_free(&self, class: usize, mut each: impl FnMut(ItemId)) {
         let state = self.class(class);
         for &number in &state.pages {
-            let mut next = arena.checked(self.page(number as usize).free.load(Relaxed));
+            let mut next = self
+                .arena
+                .checked(self.page(number as usize).free.load(Relaxed));
             while let Some(id) = next {
                 each(id);
-                next = arena.next(id);
+                next = self.arena.next(id);
             }
         }
     }
@@ -729,14 +731,14 @@ impl Slabs {
     }
 
     /// What does not agree in the pages of a class, in words.
-    pub fn verify(&self, arena: &Arena, class: usize) -> std::result::Result<(), String> {
+    pub fn verify(&self, class: usize) -> std::result::Result<(), String> {
         let state = self.class(class);
         let mut free = 0;
         for &number in &state.pages {
-            let draining = arena.is_draining(arena.chunk(number as usize, 0));
+            let draining = self.arena.is_draining(self.arena.chunk(number as usize, 0));
             let spare = self.spare(number, class);
             let is_open = state.open.contains(&number);
-            if arena.class_of_page(number as usize) != class {
+            if self.arena.class_of_page(number as usize) != class {
                 return Err(format!("page {number} is not of class {class}"));
             }
             if is_open != (spare > 0 && !draining) {

@@ -35,8 +35,8 @@
 //! Locks: one per stripe, first in the order. The pool of overflow nodes and the
 //! committing of rows have mutexes of their own, which nest innermost.
 
-mod nodes;
-mod rows;
+mod overflow;
+mod stripe_size;
 mod walk;
 mod word;
 
@@ -51,13 +51,13 @@ use crate::sys::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     fence,
 };
-use nodes::Nodes;
-use rows::Rows;
+use overflow::OverflowNodes;
 use std::io::Result;
 use std::mem::size_of;
-pub use walk::Walk;
+use stripe_size::StripeSize;
+pub use walk::TableWalk;
 pub use word::EPOCHS;
-use word::{Cell, NodeId, Seen, Slotted, Word};
+use word::{Cell, NodeId, Slotted, Snapshot, Word};
 
 /// Words of a bucket and of an overflow node. Loom goes through all orders of all loads, so there
 /// must be few.
@@ -123,7 +123,7 @@ const _: () = assert!(size_of::<StripeState>() == 64);
 /// 2. Links lead to nodes that `nodes` has handed out.
 pub struct Table {
     stripes: Box<[StripeState]>,
-    /// Buckets of each stripe, as [`Rows`]; written under its lock, peeked at without. Who looks
+    /// Buckets of each stripe, as [`StripeSize`]; written under its lock, peeked at without. Who looks
     /// ahead needs this first, and would wait here for the core that took the lock last.
     sizes: Box<[AtomicU64]>,
     stripe_bits: u32,
@@ -136,7 +136,7 @@ pub struct Table {
     changing_rows: Mutex<()>,
     /// Rows at the start: there are never fewer.
     rows_min: u32,
-    nodes: Nodes,
+    nodes: OverflowNodes,
     expand: bool,
 }
 
@@ -173,7 +173,7 @@ impl Table {
             stripes: std::iter::repeat_with(StripeState::default)
                 .take(stripes)
                 .collect(),
-            sizes: std::iter::repeat_with(|| AtomicU64::new(Rows::new(first).0))
+            sizes: std::iter::repeat_with(|| AtomicU64::new(StripeSize::new(first).0))
                 .take(stripes)
                 .collect(),
             stripe_bits,
@@ -182,7 +182,7 @@ impl Table {
             dense_rows: AtomicUsize::new(first as usize),
             changing_rows: Mutex::default(),
             rows_min: first,
-            nodes: Nodes::new()?,
+            nodes: OverflowNodes::new()?,
             expand: size.expand,
         };
         table.main.commit(stripes * first as usize)?;
@@ -244,15 +244,15 @@ impl Table {
     /// not be the bucket of this key any more: what is found is then fetched in vain, and the hint
     /// is not true any more, which [`Stripe::find_at`] notices.
     #[inline]
-    pub fn peek(&self, hash: u64, mut found: impl FnMut(ItemId)) -> Peek {
+    pub fn probe(&self, hash: u64, mut found: impl FnMut(ItemId)) -> Probe {
         let place = self.place_of(hash);
         let Some(bucket) = self.main.get(place) else {
-            return Peek::Nothing;
+            return Probe::Nothing;
         };
-        let seen = Seen::of(&bucket.0);
+        let seen = Snapshot::of(&bucket.0);
         let mut matches = seen.tagged(hash);
         if matches == 0 {
-            return self.peek_link(&seen);
+            return self.probe_link(&seen);
         }
         let first = matches.trailing_zeros() as usize;
         while matches != 0 {
@@ -261,24 +261,24 @@ impl Table {
             }
             matches &= matches - 1;
         }
-        Peek::Seen(Hint {
+        Probe::Seen(Hint {
             place: place * BUCKET_WORDS + first,
             seen: seen.word(first).slot(),
         })
     }
 
-    fn peek_link(&self, seen: &Seen<BUCKET_WORDS>) -> Peek {
+    fn probe_link(&self, seen: &Snapshot<BUCKET_WORDS>) -> Probe {
         let Some(node) = seen.word(BUCKET_WORDS - 1).link() else {
-            return Peek::Nothing;
+            return Probe::Nothing;
         };
         if let Some(node) = self.nodes.get(node) {
             prefetch(std::ptr::from_ref(node).cast());
         }
-        Peek::Spilled
+        Probe::Overflow
     }
 
     /// The same for the first node of the chain, which may be of another chain by now.
-    pub fn peek_spilled(&self, hash: u64, mut found: impl FnMut(ItemId)) {
+    pub fn probe_overflow(&self, hash: u64, mut found: impl FnMut(ItemId)) {
         let bucket = self.main.get(self.place_of(hash));
         let link = bucket.and_then(|bucket| linked(&bucket.0));
         if let Some(node) = link.and_then(|node| self.nodes.get(node)) {
@@ -291,7 +291,7 @@ impl Table {
 
     /// Sizes, summed over the stripes without locks.
     pub fn usage(&self) -> Usage {
-        let buckets = (0..self.stripes.len()).map(|stripe| self.rows_of(stripe).buckets());
+        let buckets = (0..self.stripes.len()).map(|stripe| self.stripe_size(stripe).buckets());
         let (rows, dense) = (self.rows.load(Relaxed), self.dense_rows.load(Relaxed));
         let lone_buckets = buckets
             .clone()
@@ -325,15 +325,15 @@ impl Table {
     }
 
     #[inline]
-    fn rows_of(&self, stripe: usize) -> Rows {
-        Rows(self.sizes[stripe].load(Acquire))
+    fn stripe_size(&self, stripe: usize) -> StripeSize {
+        StripeSize(self.sizes[stripe].load(Acquire))
     }
 
     /// Where the bucket of `hash` lies, as far as can be told without its lock.
     #[inline]
     fn place_of(&self, hash: u64) -> usize {
         let index = self.index_of(hash);
-        let row = self.rows_of(index).index(hash >> self.stripe_bits);
+        let row = self.stripe_size(index).index(hash >> self.stripe_bits);
         (row as usize) << self.stripe_bits | index
     }
 
@@ -352,7 +352,7 @@ impl Table {
 
     /// A node that a link leads to; the caller holds the stripe of the chain.
     #[inline]
-    fn node(&self, node: NodeId) -> &nodes::Node {
+    fn node(&self, node: NodeId) -> &overflow::Node {
         self.nodes.get(node).expect("a node that was handed out")
     }
 
@@ -394,7 +394,7 @@ impl Table {
         let _one_at_a_time = self.changing_rows.lock().unwrap();
         let have = self.rows.load(Relaxed);
         let used = || {
-            let rows = (0..self.stripes.len()).map(|stripe| self.rows_of(stripe).buckets());
+            let rows = (0..self.stripes.len()).map(|stripe| self.stripe_size(stripe).buckets());
             rows.max().unwrap_or(0).max(self.rows_min) as usize
         };
         let kept = used();
@@ -451,13 +451,13 @@ pub struct Hint {
 
 /// What a look without the lock has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peek {
+pub enum Probe {
     /// No slot with the tag of the key.
     Nothing,
     /// One at least.
     Seen(Hint),
     /// None here, but the chain goes on: it is worth looking there later.
-    Spilled,
+    Overflow,
 }
 
 /// A held stripe: the right to read and change its buckets and the items linked in them.
@@ -493,7 +493,7 @@ impl<'t> Stripe<'t> {
     /// The slot of the item for which `is_it` says yes, among those whose tag matches.
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(ItemId) -> bool) -> Option<Slot<'t>> {
         let bucket = self.bucket_of(hash);
-        let mut chain = (&bucket.0[..], Seen::of(&bucket.0).tagged(hash));
+        let mut chain = (&bucket.0[..], Snapshot::of(&bucket.0).tagged(hash));
         loop {
             let (cells, mut matches) = chain;
             while matches != 0 {
@@ -506,7 +506,7 @@ impl<'t> Stripe<'t> {
                 matches &= matches - 1;
             }
             let node = self.table.node(linked(cells)?);
-            chain = (&node.0, Seen::of(&node.0).tagged(hash));
+            chain = (&node.0, Snapshot::of(&node.0).tagged(hash));
         }
     }
 
@@ -597,7 +597,7 @@ impl<'t> Stripe<'t> {
     }
 
     /// Calls `each` with every item of the stripe and its epoch: for the invariant walk, which has
-    /// the table alone. Others take a bucket at a time ([`Walk`]).
+    /// the table alone. Others take a bucket at a time ([`TableWalk`]).
     #[cfg(any(test, debug_assertions))]
     pub fn for_each(&self, mut each: impl FnMut(ItemId, u8)) {
         for row in 0..self.buckets() {
@@ -612,7 +612,7 @@ impl<'t> Stripe<'t> {
     }
 
     fn buckets(&self) -> u32 {
-        self.table.rows_of(self.index).buckets()
+        self.table.stripe_size(self.index).buckets()
     }
 
     fn state(&self) -> &'t StripeState {
@@ -623,7 +623,7 @@ impl<'t> Stripe<'t> {
     fn bucket_of(&self, hash: u64) -> &'t Bucket {
         let row = self
             .table
-            .rows_of(self.index)
+            .stripe_size(self.index)
             .index(hash >> self.table.stripe_bits);
         self.table.bucket(row, self.index)
     }
@@ -683,7 +683,7 @@ impl<'t> Stripe<'t> {
         }
         // Said first, so that nobody gives the row back meanwhile: see `Table`, (1).
         let size = &self.table.sizes[self.index];
-        size.store(Rows::new(count + 1).0, Release);
+        size.store(StripeSize::new(count + 1).0, Release);
         fence(SeqCst);
         // Who sees that there is a row sees its memory (acquires).
         let may_use = (count as usize) < self.table.rows.load(Acquire)
@@ -691,7 +691,7 @@ impl<'t> Stripe<'t> {
                 .table
                 .begin_rows(count as usize + 1, items > count * ITEMS_PER_LONE_BUCKET);
         if !may_use || !self.divide(count, hash_of) {
-            size.store(Rows::new(count).0, Release); // longer chains do until there is memory
+            size.store(StripeSize::new(count).0, Release); // longer chains do until there is memory
         }
     }
 
@@ -729,7 +729,7 @@ impl<'t> Stripe<'t> {
             }
         }
         self.rewrite(from, &[]);
-        self.table.sizes[self.index].store(Rows::new(last).0, Release);
+        self.table.sizes[self.index].store(StripeSize::new(last).0, Release);
         let row_len = self.table.stripes.len() * size_of::<Bucket>();
         if cfg!(loom) || (last as usize * row_len).is_multiple_of(HUGE_PAGE_LEN) {
             self.table.give_rows_back();

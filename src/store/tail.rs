@@ -9,9 +9,9 @@
 use super::engine::Store;
 use super::held::Keeping;
 use super::item::{Header, ItemId, state};
-use super::lru::{List, Lists, Segment};
+use super::lru::{HeldLists, Lists, Segment};
 use super::moment::Moment;
-use super::thread_state::Local;
+use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Items that a walk looks at without moving them.
@@ -19,7 +19,7 @@ const STEPS: usize = 5;
 
 /// What becomes of a living item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fate {
+pub(super) enum TailAction {
     /// It is given up, and the walk ends.
     Evict,
     /// It goes to the head of that list, without its marks.
@@ -32,7 +32,7 @@ pub(super) enum Fate {
 
 /// Where a walk begins, and how far it may go.
 #[derive(Clone, Copy)]
-pub(super) struct Walk {
+pub(super) struct TailWalk {
     pub class: usize,
     pub segment: Segment,
     /// Items that may be moved.
@@ -41,10 +41,10 @@ pub(super) struct Walk {
     pub is_direct: bool,
 }
 
-impl Walk {
+impl TailWalk {
     /// One that does not count.
-    pub fn new(class: usize, segment: Segment, moves_max: u32) -> Walk {
-        Walk {
+    pub fn new(class: usize, segment: Segment, moves_max: u32) -> TailWalk {
+        TailWalk {
             class,
             segment,
             moves_max,
@@ -76,22 +76,21 @@ impl Store {
     /// under that guard, but for the one that it is changing.
     pub(super) fn walk_tail(
         &self,
-        local: &mut Local,
-        walk: Walk,
+        thread: &mut ThreadState,
+        walk: TailWalk,
         keeping: Option<Keeping<'_>>,
-        mut judge: impl FnMut(&mut Lists, &Header, Moment) -> Fate,
+        mut judge: impl FnMut(&mut Lists, &Header, Moment) -> TailAction,
     ) -> Walked {
-        let Walk { class, segment, .. } = walk;
-        let mut held = self.lru.class(class);
-        let lists = &mut *held;
+        let TailWalk { class, segment, .. } = walk;
+        let mut lists = self.lists(class);
         let (mut walked, mut gone) = (Walked::default(), [None; STEPS]);
         let (mut steps, mut at) = (0, lists.list(segment).tail());
         while steps < STEPS
             && walked.moved < walk.moves_max
             && let Some(id) = at
         {
-            at = List::before(&self.arena, id);
-            let hash = self.hash_of(id, lists);
+            at = lists.before(id);
+            let hash = self.hash_of(id, &lists);
             let kept = keeping.filter(|keeping| keeping.held.covers(hash));
             let tried;
             let stripe = match kept {
@@ -115,51 +114,51 @@ impl Store {
                 continue;
             };
             let moment = stripe.moment();
-            let fate = if self.is_dead(moment, &slot) {
+            let action = if self.is_dead(moment, &slot) {
                 None
             } else {
-                Some(judge(lists, self.header(id), moment))
+                Some(judge(&mut lists, self.header(id), moment))
             };
-            match fate {
-                None => self.count_reclaimed(lists, id),
-                Some(Fate::Evict) => {
-                    self.count_evicted(lists, moment, id);
-                    self.tell_evicted(local, stripe, id);
-                    if self.asks_for_pages.load(Relaxed) {
-                        self.page_wanted.store(class, Relaxed);
+            match action {
+                None => self.count_reclaimed(&mut lists, id),
+                Some(TailAction::Evict) => {
+                    self.count_evicted(&mut lists, moment, id);
+                    self.notify_evicted(thread, stripe, id);
+                    if self.notes_page_requests.load(Relaxed) {
+                        self.page_request.store(class, Relaxed);
                     }
                 }
-                Some(Fate::Stop) => break,
-                Some(Fate::To(to) | Fate::LastTo(to)) => {
-                    self.relocate(lists, id, segment, to);
+                Some(TailAction::Stop) => break,
+                Some(TailAction::To(to) | TailAction::LastTo(to)) => {
+                    self.relocate(&mut lists, id, segment, to);
                     walked.moved += 1;
-                    if matches!(fate, Some(Fate::LastTo(_))) {
+                    if matches!(action, Some(TailAction::LastTo(_))) {
                         break;
                     }
                     continue;
                 }
             }
             stripe.remove(hash, slot);
-            lists.remove(&self.arena, id);
+            lists.remove(id);
             self.header(id).remove_state(state::LINKED);
-            self.account(local, id, false);
+            self.account(thread, id, false);
             gone[walked.removed as usize] = Some(id);
             walked.removed += 1;
             steps += 1;
-            if fate == Some(Fate::Evict) {
+            if action == Some(TailAction::Evict) {
                 break;
             }
         }
         lists.events.direct_reclaims += u64::from(walk.is_direct && walked.has_changed());
-        drop(held);
+        drop(lists);
         // Freed without the lists: an item may be thousands of chunks.
         for id in gone.into_iter().flatten() {
-            self.drop_ref(Some(local), id);
+            self.drop_ref(Some(thread), id);
         }
         walked
     }
 
-    fn relocate(&self, lists: &mut Lists, id: ItemId, from: Segment, to: Segment) {
+    fn relocate(&self, lists: &mut HeldLists<'_>, id: ItemId, from: Segment, to: Segment) {
         let header = self.header(id);
         let events = &mut lists.events;
         match (from, to) {
@@ -169,7 +168,7 @@ impl Store {
             _ => {}
         }
         header.remove_state(state::ACTIVE | state::REWRITTEN);
-        lists.relocate(&self.arena, id, to);
+        lists.relocate(id, to);
     }
 
     fn count_evicted(&self, lists: &mut Lists, moment: Moment, id: ItemId) {

@@ -28,7 +28,7 @@ pub enum Mode {
 
 /// On what terms a value is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct StoreRules {
     /// What is done with it.
     pub mode: Mode,
     /// The cas id that the item there must have; 0 matches none, but for [`Mode::Append`] and
@@ -49,9 +49,9 @@ pub struct Terms {
     pub refusal_uncounted: bool,
 }
 
-impl From<Mode> for Terms {
-    fn from(mode: Mode) -> Terms {
-        Terms {
+impl From<Mode> for StoreRules {
+    fn from(mode: Mode) -> StoreRules {
+        StoreRules {
             mode,
             compare: None,
             or_stale: false,
@@ -92,7 +92,7 @@ pub struct Stored {
 
 /// Why there is no memory for a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum AllocError {
     /// It can never fit.
     TooLarge,
     /// Not now.
@@ -118,7 +118,7 @@ pub struct Change {
 
 /// Why a number was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoChange {
+pub enum ChangeError {
     /// No such key.
     NotFound,
     /// Another cas id.
@@ -148,7 +148,7 @@ pub struct Removal {
     /// The cas id of what stays, 0 for the next one if it is stale, else its own.
     pub cas: u64,
     /// By which name observers are told of it; none, and they are not.
-    pub told_as: Option<&'static str>,
+    pub event_name: Option<&'static str>,
 }
 
 /// Why a key is looked up; it decides what is counted.
@@ -162,7 +162,7 @@ pub enum Access {
 
 /// How a key is looked up by a meta command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Ask {
+pub struct MetaRead {
     /// A hit counts as a touch: the reader sets a new expiry.
     pub touches: bool,
     /// A hit leaves no mark.

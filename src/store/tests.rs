@@ -31,7 +31,7 @@ pub(super) fn config(memory_mb: u64) -> Config {
     }
 }
 
-fn local(store: &Store) -> Local {
+fn thread_state(store: &Store) -> ThreadState {
     store.join(Arc::new(Counters::new(CLASSES_MAX, 0)))
 }
 
@@ -50,14 +50,14 @@ impl Random {
 /// One client of a store, in plain words.
 pub(super) struct Client<'s> {
     pub store: &'s Store,
-    pub local: Local,
+    pub thread: ThreadState,
 }
 
 impl<'s> Client<'s> {
     pub fn new(store: &'s Store) -> Client<'s> {
         Client {
             store,
-            local: local(store),
+            thread: thread_state(store),
         }
     }
 
@@ -65,13 +65,13 @@ impl<'s> Client<'s> {
         &mut self,
         key: &[u8],
         value: &[u8],
-        terms: impl Into<Terms>,
-    ) -> std::result::Result<Outcome, Refused> {
+        terms: impl Into<StoreRules>,
+    ) -> std::result::Result<Outcome, AllocError> {
         let (hash, terms) = (self.store.hash(key), terms.into());
         let meta = Meta::default();
         let stored = self
             .store
-            .put(&mut self.local, key, hash, meta, value, &terms)?;
+            .put(&mut self.thread, key, hash, meta, value, &terms)?;
         Ok(stored.outcome)
     }
 
@@ -81,22 +81,22 @@ impl<'s> Client<'s> {
         key: &[u8],
         value: &[u8],
         mode: Mode,
-    ) -> std::result::Result<Outcome, Refused> {
+    ) -> std::result::Result<Outcome, AllocError> {
         let (hash, meta, terms) = (self.store.hash(key), Meta::default(), mode.into());
         let len = value.len();
         let mut draft = self
             .store
-            .draft(&mut self.local, key, hash, meta, len, &terms)?;
+            .draft(&mut self.thread, key, hash, meta, len, &terms)?;
         for piece in value.chunks(1000) {
-            draft.write(&mut self.local, piece)?;
+            draft.write(&mut self.thread, piece)?;
         }
-        Ok(self.store.commit(&mut self.local, draft, &terms).outcome)
+        Ok(self.store.commit(&mut self.thread, draft, &terms).outcome)
     }
 
     pub fn get(&mut self, key: &[u8]) -> Option<(Vec<u8>, u64)> {
         let hash = self.store.hash(key);
         self.store
-            .read(&mut self.local, key, hash, Access::Get, |found| {
+            .read(&mut self.thread, key, hash, Access::Get, |found| {
                 (
                     found.pin().pieces().flatten().copied().collect(),
                     found.cas(),
@@ -106,12 +106,12 @@ impl<'s> Client<'s> {
 
     pub fn delete(&mut self, key: &[u8]) -> bool {
         self.store
-            .delete(&mut self.local, key, self.store.hash(key))
+            .delete(&mut self.thread, key, self.store.hash(key))
     }
 
     pub fn verify(&self) -> Census {
         self.store
-            .verify(&Store::totals_of(&[&self.local]))
+            .verify(&Store::totals_of(&[&self.thread]))
             .unwrap()
     }
 }

@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// One thread's part of a store: what it alone writes, or nearly.
-pub struct Local {
+pub struct ThreadState {
     /// Its counters.
     pub counters: Arc<Counters>,
     pub(super) magazines: Arc<Magazines>,
@@ -20,7 +20,7 @@ pub struct Local {
     observer: Option<Arc<dyn Observer>>,
 }
 
-impl Local {
+impl ThreadState {
     /// Tells `observer` from now on what this thread does, or nobody.
     pub fn set_observer(&mut self, observer: Option<Arc<dyn Observer>>) {
         self.observer = observer;
@@ -33,13 +33,13 @@ impl Local {
     }
 
     /// Tells of something that is not about one key.
-    pub fn tell_system(&self, text: &dyn fmt::Display) {
+    pub fn notify_system(&self, text: &dyn fmt::Display) {
         if let Some(observer) = &self.observer {
             observer.system(text);
         }
     }
 
-    pub(super) fn tell(&self, key: &[u8], event: Event) {
+    pub(super) fn notify(&self, key: &[u8], event: Event) {
         if let Some(observer) = &self.observer {
             observer.item(key, event);
         }
@@ -48,10 +48,10 @@ impl Local {
 
 impl Store {
     /// A thread's part; the counters are shared with whoever sums them up.
-    pub fn join(&self, counters: Arc<Counters>) -> Local {
+    pub fn join(&self, counters: Arc<Counters>) -> ThreadState {
         let bumps = Arc::new(Bumps::new());
-        self.rings.lock().unwrap().push(Arc::clone(&bumps));
-        Local {
+        self.bump_rings.lock().unwrap().push(Arc::clone(&bumps));
+        ThreadState {
             counters,
             magazines: self.slabs.join(),
             bumps,
@@ -60,14 +60,14 @@ impl Store {
     }
 
     /// Ends a thread's part: its free chunks go back to the classes.
-    pub fn retire(&self, local: Local) {
-        self.slabs.leave(&self.arena, &local.magazines);
-        let mut rings = self.rings.lock().unwrap();
-        rings.retain(|ring| !Arc::ptr_eq(ring, &local.bumps));
+    pub fn retire(&self, thread: ThreadState) {
+        self.slabs.leave(&thread.magazines);
+        let mut rings = self.bump_rings.lock().unwrap();
+        rings.retain(|ring| !Arc::ptr_eq(ring, &thread.bumps));
     }
 
     /// Gives a thread's free chunks back to the classes, before it rests.
-    pub fn give_back(&self, local: &Local) {
-        self.slabs.empty(&self.arena, &local.magazines);
+    pub fn give_back(&self, thread: &ThreadState) {
+        self.slabs.empty(&thread.magazines);
     }
 }

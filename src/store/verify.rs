@@ -8,8 +8,8 @@ use super::arena::PAGE_LEN;
 use super::classes::CLASSES_MAX;
 use super::engine::Store;
 use super::item::{ItemId, accounted_len, state};
-use super::lru::{List, Segment};
-use super::thread_state::Local;
+use super::lru::Segment;
+use super::thread_state::ThreadState;
 use crate::counters::ClassTotals;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -53,17 +53,16 @@ impl Store {
             }
         };
         for class in self.slabs.classes.ids() {
-            self.slabs.verify(&self.arena, class)?;
-            self.slabs
-                .for_each_free(&self.arena, class, |id| found(id, FREE));
+            self.slabs.verify(class)?;
+            self.slabs.for_each_free(class, |id| found(id, FREE));
         }
         self.slabs.for_each_in_magazine(|id| found(id, FREE));
         fault
     }
 
     /// The sums that [`verify`](Store::verify) wants, of these threads.
-    pub fn totals_of(locals: &[&Local]) -> Vec<ClassTotals> {
-        ClassTotals::of_threads(locals.iter().map(|local| &*local.counters), |_| true)
+    pub fn totals_of(threads: &[&ThreadState]) -> Vec<ClassTotals> {
+        ClassTotals::of_threads(threads.iter().map(|thread| &*thread.counters), |_| true)
     }
 
     fn walk_table(
@@ -121,7 +120,8 @@ impl Store {
         while let Some(chunk) = next {
             note(seen, chunk, "chained")?;
             let header = self.header(chunk);
-            if self.arena.prev(chunk) != Some(head) || header.value_len() > self.chunk_room(chunk) {
+            if self.arena().prev(chunk) != Some(head) || header.value_len() > self.chunk_room(chunk)
+            {
                 return Err(format!("{chunk:?} is not a sound part of {head:?}"));
             }
             chunks += 1;
@@ -139,7 +139,7 @@ impl Store {
         for (class, segment) in
             (0..CLASSES_MAX).flat_map(|class| Segment::ALL.map(|segment| (class, segment)))
         {
-            let lists = self.lru.class(class);
+            let lists = self.lists(class);
             if lists.has_marks() {
                 return Err(format!("a walk has left a mark in class {class}"));
             }
@@ -152,7 +152,7 @@ impl Store {
                     return Err(format!("{id:?} is in {segment:?} of {class} by mistake"));
                 }
                 len += 1;
-                at = List::before(&self.arena, id);
+                at = lists.before(id);
             }
             if len != list.len {
                 return Err(format!(
@@ -173,8 +173,8 @@ impl Store {
     fn walk_pages(&self, seen: &Seen, census: &mut Census) -> Result<(), String> {
         let without = self.slabs.pages_without_class();
         let mut pages = without.len();
-        for page in 1..self.arena.pages() {
-            let class = self.arena.class_of_page(page);
+        for page in 1..self.arena().pages() {
+            let class = self.arena().class_of_page(page);
             if (class == 0) != without.contains(&page) {
                 return Err(format!("page {page} is of class {class} and nowhere else"));
             }
@@ -184,7 +184,7 @@ impl Store {
             pages += 1;
             let size = self.slabs.classes.size(class);
             for index in 0..self.slabs.cut_of(page) {
-                let id = self.arena.chunk(page, index * size);
+                let id = self.arena().chunk(page, index * size);
                 let free = self.header(id).has(state::FREE);
                 match seen.get(&id) {
                     Some(&FREE) if free => census.free += 1,

@@ -12,7 +12,7 @@
 
 use super::draft::Draft;
 use super::engine::Store;
-use super::events::End;
+use super::events::StoreEnd;
 use super::held::Held;
 use super::item::state;
 use super::key::{Hashed, is_equal};
@@ -20,8 +20,8 @@ use super::lru::Segment;
 use super::moment::Moment;
 use super::observe::ttl_s;
 use super::table::Slot;
-use super::terms::{Meta, Mode, Outcome, Refused, Stored, Terms};
-use super::thread_state::Local;
+use super::terms::{AllocError, Meta, Mode, Outcome, StoreRules, Stored};
+use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// What the terms allow.
@@ -39,39 +39,41 @@ impl Store {
     /// Memory for a value of `value_len` bytes.
     ///
     /// # Errors
-    /// [`Refused`], counted as the terms say. What is there is removed if the terms say so. When
+    /// [`AllocError`], counted as the terms say. What is there is removed if the terms say so. When
     /// memory runs out later, inside of a large value, [`Draft::refuse`] does likewise.
     pub fn draft(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         key: &[u8],
         hash: u64,
         meta: Meta,
         value_len: usize,
-        terms: &Terms,
-    ) -> Result<Draft<'_>, Refused> {
+        terms: &StoreRules,
+    ) -> Result<Draft<'_>, AllocError> {
         let fits = self.fits(key.len(), meta.client_flags, value_len);
         let id = if fits {
-            self.allocate_item(local, key, meta, value_len, None)
+            self.allocate_item(thread, key, meta, value_len, None)
         } else {
             None
         };
         if let Some(id) = id {
-            local.counters.class[self.header(id).class()].cmd_set.add(1);
+            thread.counters.class[self.header(id).class()]
+                .cmd_set
+                .add(1);
             return Ok(Draft::new(self, id, hash));
         }
-        let thread = &local.counters.thread;
+        let counters = &thread.counters.thread;
         let (refused, counter) = if fits {
-            (Refused::NoMemory, &thread.store_no_memory)
+            (AllocError::NoMemory, &counters.store_no_memory)
         } else {
-            (Refused::TooLarge, &thread.store_too_large)
+            (AllocError::TooLarge, &counters.store_too_large)
         };
         if !terms.refusal_uncounted {
             counter.add(1);
         }
-        self.tell_not_stored(local, key, terms, End::Refused(refused));
+        self.notify_not_stored(thread, key, terms, StoreEnd::Refused(refused));
         if terms.replaces {
-            self.remove_quietly(local, key, hash);
+            self.remove_quietly(thread, key, hash);
         }
         Err(refused)
     }
@@ -83,41 +85,41 @@ impl Store {
     #[inline]
     pub fn put(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         key: &[u8],
         hash: impl Into<Hashed>,
         meta: Meta,
         value: &[u8],
-        terms: &Terms,
-    ) -> Result<Stored, Refused> {
+        terms: &StoreRules,
+    ) -> Result<Stored, AllocError> {
         let sought = hash.into();
         if self.fits(key.len(), meta.client_flags, value.len())
-            && let Some(stored) = self.put_in_place(local, key, sought, meta, value, terms)
+            && let Some(stored) = self.put_in_place(thread, key, sought, meta, value, terms)
         {
             return Ok(stored);
         }
         let hash = sought.hash;
-        let mut draft = self.draft(local, key, hash, meta, value.len(), terms)?;
-        if let Err(refused) = draft.write(local, value) {
-            return Err(draft.refuse(local, terms, refused));
+        let mut draft = self.draft(thread, key, hash, meta, value.len(), terms)?;
+        if let Err(refused) = draft.write(thread, value) {
+            return Err(draft.refuse(thread, terms, refused));
         }
-        Ok(self.commit(local, draft, terms))
+        Ok(self.commit(thread, draft, terms))
     }
 
     /// Links a complete draft if the terms allow it.
-    pub fn commit(&self, local: &mut Local, draft: Draft<'_>, terms: &Terms) -> Stored {
+    pub fn commit(&self, thread: &mut ThreadState, draft: Draft<'_>, terms: &StoreRules) -> Stored {
         debug_assert_eq!(draft.filled, self.header(draft.id).value_len());
         if matches!(terms.mode, Mode::Append | Mode::Prepend) {
-            return self.merge(local, draft, terms);
+            return self.merge(thread, draft, terms);
         }
         let (id, hash) = (draft.id, draft.hash);
         let stripe = self.hold(hash);
-        self.tell_look_up(local, &stripe, hash, draft.key());
-        let old = self.find_live_to_store(local, &stripe, hash, draft.key());
+        self.notify_look_up(thread, &stripe, hash, draft.key());
+        let old = self.find_live_to_store(thread, &stripe, hash, draft.key());
         let moment = stripe.moment();
-        let verdict = self.verdict(local, moment, old.as_ref(), terms);
+        let verdict = self.verdict(thread, moment, old.as_ref(), terms);
         if let Verdict::Refused(outcome) = verdict {
-            self.tell_stored(local, moment, (draft.key(), id), terms, outcome);
+            self.notify_stored(thread, moment, (draft.key(), id), terms, outcome);
             return Stored {
                 outcome,
                 cas: 0,
@@ -129,18 +131,18 @@ impl Store {
             let expires_s = header.expires_s.load(Relaxed);
             self.header(id).expires_s.store(expires_s, Relaxed);
             self.header(id)
-                .add_state(state::STALE | header.state() & state::WON);
+                .add_state(state::STALE | header.state() & state::WIN_SENT);
         }
-        self.place(local, &stripe, old, draft, terms)
+        self.place(thread, &stripe, old, draft, terms)
     }
 
     /// Whether the terms let a value take the place of `old`; counts what that means for cas.
     fn verdict(
         &self,
-        local: &Local,
+        thread: &ThreadState,
         moment: Moment,
         old: Option<&Slot<'_>>,
-        terms: &Terms,
+        terms: &StoreRules,
     ) -> Verdict {
         match (terms.mode, old, terms.compare) {
             (Mode::Set, _, None) | (Mode::Add, None, _) | (Mode::Replace, Some(_), None) => {
@@ -152,11 +154,11 @@ impl Store {
                 Verdict::Refused(Outcome::NotStored)
             }
             (_, None, Some(_)) => {
-                local.counters.thread.cas_misses.add(1);
+                thread.counters.thread.cas_misses.add(1);
                 Verdict::Refused(Outcome::NotFound)
             }
             (_, Some(slot), Some(given)) => {
-                let class = &local.counters.class[self.header(slot.id).class()];
+                let class = &thread.counters.class[self.header(slot.id).class()];
                 let there = self.cas_of(slot.id);
                 let verdict = if given != 0 && given == there {
                     Verdict::Fresh
@@ -179,12 +181,12 @@ impl Store {
     #[inline]
     fn put_in_place(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         key: &[u8],
         sought: Hashed,
         meta: Meta,
         value: &[u8],
-        terms: &Terms,
+        terms: &StoreRules,
     ) -> Option<Stored> {
         if !matches!(terms.mode, Mode::Set | Mode::Replace) {
             return None;
@@ -212,26 +214,26 @@ impl Store {
         if !alone || !fits || !stays || header.has(state::CHUNKED) {
             return None;
         }
-        self.tell_look_up(local, &stripe, hash, key);
-        local.counters.class[class].cmd_set.add(1);
+        self.notify_look_up(thread, &stripe, hash, key);
+        thread.counters.class[class].cmd_set.add(1);
         let mut mark = if terms.binary_key {
             state::KEY_BINARY
         } else {
             0
         };
         let mut meta = meta;
-        match self.verdict(local, moment, Some(&slot), terms) {
+        match self.verdict(thread, moment, Some(&slot), terms) {
             Verdict::Fresh => {}
             Verdict::Stale => {
                 meta.expires_s = header.expires_s.load(Relaxed);
-                mark |= state::STALE | header.state() & state::WON;
+                mark |= state::STALE | header.state() & state::WIN_SENT;
             }
             Verdict::Refused(outcome) => {
-                if local.is_observed() {
+                if thread.is_observed() {
                     let size = (class as u8, value.len() as u32);
-                    let end = End::Judged(outcome);
+                    let end = StoreEnd::Judged(outcome);
                     let ttl_s = ttl_s(moment, meta.expires_s);
-                    self.tell_end(local, key, terms, end, ttl_s, size);
+                    self.notify_end(thread, key, terms, end, ttl_s, size);
                 }
                 return Some(Stored {
                     outcome,
@@ -247,9 +249,9 @@ impl Store {
         header.accessed_s.store(moment.now_s(), Relaxed);
         header.set_state(state::LINKED | state::REWRITTEN | mark);
         self.renew_cas(&stripe, slot.id, terms.cas);
-        local.counters.thread.total_items.add(1);
-        self.account_again(local, slot.id, before);
-        self.tell_stored(local, moment, (key, slot.id), terms, Outcome::Stored);
+        thread.counters.thread.total_items.add(1);
+        self.account_again(thread, slot.id, before);
+        self.notify_stored(thread, moment, (key, slot.id), terms, Outcome::Stored);
         Some(self.stored(slot.id))
     }
 
@@ -257,7 +259,7 @@ impl Store {
     /// reclaimed memory, as it does when a search meets it at a tail.
     pub(super) fn find_live_to_store<'t>(
         &self,
-        local: &mut Local,
+        thread: &mut ThreadState,
         stripe: &Held<'t>,
         hash: u64,
         key: &[u8],
@@ -267,8 +269,8 @@ impl Store {
         if !self.is_dead(stripe.moment(), &slot) {
             return Some(slot);
         }
-        self.count_reclaimed(&mut self.lru.class(header.class()), slot.id);
-        self.bury(local, stripe, hash, slot);
+        self.count_reclaimed(&mut self.lists(header.class()), slot.id);
+        self.reclaim_dead(thread, stripe, hash, slot);
         None
     }
 }

@@ -10,7 +10,7 @@
 
 use super::crawler::Job;
 use crate::server::Server;
-use crate::store::{CLASSES_MAX, ClassSet, Histogram, Local};
+use crate::store::{CLASSES_MAX, ClassSet, Histogram, ThreadState};
 
 /// Part of a class's items that makes a crawl worth its while: one in so many.
 const WORTH: u64 = 100;
@@ -45,7 +45,7 @@ impl Default for Autocrawl {
 
 impl Autocrawl {
     /// Reads what the last crawl has found, and starts the next if it is time.
-    pub fn look(&mut self, server: &Server, local: &Local) {
+    pub fn look(&mut self, server: &Server, local: &ThreadState) {
         if !server.settings.lru_crawler.get() {
             return;
         }
@@ -56,7 +56,7 @@ impl Autocrawl {
                 let outlook = self.classes[class].learn(histogram, now);
                 if found.is_auto {
                     // All lists of a class are gone through at once: they share a line.
-                    local.tell_system(&format_args!(
+                    local.notify_system(&format_args!(
                         "type=lru_crawler crawler={class} lru=cold low_mark={} next_reclaims={} \
                          since_run={} next_run={} elapsed={} examined={} reclaimed={}",
                         outlook.worth,

@@ -8,7 +8,7 @@
 
 use super::wakeup::Wakeup;
 use crate::server::Server;
-use crate::store::{CLASSES_MAX, ClassSet, Crawl, Histogram, Histograms, Local};
+use crate::store::{CLASSES_MAX, ClassSet, Crawl, Histogram, Histograms, ThreadState};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
@@ -195,7 +195,7 @@ pub fn run(server: &Server) {
 /// its turn.
 fn crawl(
     server: &Server,
-    local: &mut Local,
+    local: &mut ThreadState,
     job: Job,
     first_stripe: &mut usize,
 ) -> Box<Histograms> {

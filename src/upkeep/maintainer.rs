@@ -64,7 +64,7 @@ pub fn run(server: &Server) {
             let due = &mut due[class];
             due.in_us = due.in_us.saturating_sub(rest.as_micros() as u64);
             if due.in_us == 0 {
-                let moved = server.store.juggle(&mut local, class, &tuning);
+                let moved = server.store.maintain_class(&mut local, class, &tuning);
                 new += moved.new;
                 due.look_again(moved.all() > 0);
             }

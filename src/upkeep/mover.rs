@@ -15,7 +15,9 @@
 use super::automove::{Automover, Decision, Sight, Terms};
 use super::wakeup::Wakeup;
 use crate::server::Server;
-use crate::store::{Chunk, ClassUsage, Local, Move, MoveRefused, Pass, Segment, Source};
+use crate::store::{
+    ChunkStatus, ClassUsage, MoveRefused, PageMove, Pass, Segment, Source, ThreadState,
+};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::thread::sleep;
@@ -89,13 +91,13 @@ impl Mover {
     }
 
     /// The state of the last chunk that was busy.
-    pub fn last_busy(&self) -> Chunk {
-        Chunk::from_number(self.last_busy.load(Relaxed))
+    pub fn last_busy(&self) -> ChunkStatus {
+        ChunkStatus::from_number(self.last_busy.load(Relaxed))
     }
 
     /// Forgets it.
     pub fn reset(&self) {
-        self.last_busy.store(Chunk::None as u8, Relaxed);
+        self.last_busy.store(ChunkStatus::None as u8, Relaxed);
     }
 }
 
@@ -152,7 +154,7 @@ const RESTED_MAX: usize = 64;
 /// The thread's own state.
 struct Thread<'s> {
     server: &'s Server,
-    local: Local,
+    local: ThreadState,
     automover: Automover,
     /// Clock second of the last move between classes that was its own idea.
     moved_s: u32,
@@ -221,17 +223,17 @@ impl Thread<'_> {
         let mode = self.server.settings.slab_automove.get();
         store.clock.update();
         let (now, awake_s) = (store.clock.now(), store.clock.awake());
-        if mode == 0 || store.debt() == 0 {
+        if mode == 0 || store.pages_over_limit() == 0 {
             self.debt_s = awake_s;
         }
-        store.ask_for_pages(mode == AGGRESSIVE);
+        store.note_page_requests(mode == AGGRESSIVE);
         if mode == 0 {
             return None;
         }
         if self.automover.terms() != terms(self.server) {
             self.automover = Automover::new(terms(self.server));
         }
-        if let Some(class) = store.take_page_wanted() {
+        if let Some(class) = store.take_page_request() {
             return Some(plan(Source::Any, class, true));
         }
         if now == self.moved_s {
@@ -286,7 +288,7 @@ impl Thread<'_> {
             store.abandon_move(&moving);
         }
         // What it has evicted for its copies wants no page in return.
-        store.take_page_wanted();
+        store.take_page_request();
         store.give_back(&self.local);
         let thread = &self.local.counters.thread;
         thread.slab_reassign_rescues.add(moving.done.rescues);
@@ -305,19 +307,19 @@ impl Thread<'_> {
     }
 
     /// Tells those who watch of a move that nobody has asked for.
-    fn tell(&self, plan: Plan, begun: Option<&Move>) {
+    fn tell(&self, plan: Plan, begun: Option<&PageMove>) {
         let from = match (begun, plan.from) {
             (Some(moving), _) => moving.from as i64,
             (None, Source::Class(class)) => class as i64,
             (None, Source::Any) => -1,
         };
         let (to, state) = (plan.to, if begun.is_some() { "ok" } else { "fail" });
-        self.local.tell_system(&format_args!(
+        self.local.notify_system(&format_args!(
             "type=slab_move src={from} dst={to} state={state}"
         ));
     }
 
-    fn repeat_passes(&mut self, moving: &mut Move, plan: Plan) -> bool {
+    fn repeat_passes(&mut self, moving: &mut PageMove, plan: Plan) -> bool {
         let store = &self.server.store;
         let mut pause_us = 1;
         let evicts = self.server.settings.evict;

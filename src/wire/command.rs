@@ -43,6 +43,10 @@ pub enum Admin {
     #[cfg(all(debug_assertions, feature = "faults"))]
     DebugFaults,
     #[cfg(debug_assertions)]
+    DebugWait,
+    #[cfg(debug_assertions)]
+    DebugDone,
+    #[cfg(debug_assertions)]
     Misbehave,
 }
 
@@ -68,7 +72,7 @@ pub enum Verb {
     /// A key.
     Delete,
     /// A key and a number.
-    Add {
+    Arithmetic {
         /// Up or down.
         increment: bool,
     },
@@ -121,8 +125,8 @@ commands! {
     APPEND:     b"append",     5, Verb::Store(StoreVerb::Append);
     PREPEND:    b"prepend",    5, Verb::Store(StoreVerb::Prepend);
     CAS:        b"cas",        5, Verb::CompareAndSwap;
-    INCR:       b"incr",       3, Verb::Add { increment: true };
-    DECR:       b"decr",       3, Verb::Add { increment: false };
+    INCR:       b"incr",       3, Verb::Arithmetic { increment: true };
+    DECR:       b"decr",       3, Verb::Arithmetic { increment: false };
     DELETE:     b"delete",     2, Verb::Delete;
     TOUCH:      b"touch",      3, Verb::Touch;
     MG: b"mg", 2, Verb::Meta(MetaVerb::Get);
@@ -148,6 +152,8 @@ commands! {
     #[cfg(debug_assertions)] DEBUGITEM: b"debugitem", 1, Verb::Admin(Admin::DebugItem);
     #[cfg(debug_assertions)] DEBUGVERIFY: b"debugverify", 1, Verb::Admin(Admin::DebugVerify);
     #[cfg(all(debug_assertions, feature = "faults"))] DEBUGFAULTS: b"debugfaults", 1, Verb::Admin(Admin::DebugFaults);
+    #[cfg(debug_assertions)] DEBUGWAIT: b"debugwait", 2, Verb::Admin(Admin::DebugWait);
+    #[cfg(debug_assertions)] DEBUGDONE: b"debugdone", 1, Verb::Admin(Admin::DebugDone);
     #[cfg(debug_assertions)] MISBEHAVE: b"misbehave", 1, Verb::Admin(Admin::Misbehave);
 }
 

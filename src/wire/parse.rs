@@ -129,7 +129,7 @@ impl Parser {
     pub fn rewind(&mut self, request: &Request) {
         self.searched = 0;
         self.list = match request.command {
-            Command::Read {
+            Command::Get {
                 keys, first: false, ..
             } => Some(List { keys, line: None }),
             _ => None,
@@ -156,7 +156,7 @@ impl Parser {
         let cause = CloseCause::BadInput;
         let body = if is_list {
             let reply = reply::LINE_TOO_LONG;
-            Command::Refuse { reply, cause }
+            Command::ReplyAndClose { reply, cause }
         } else {
             Command::Close(cause)
         };
@@ -212,7 +212,7 @@ impl Parser {
             Verb::Store(store) => fill.storage(at, &tokens, store, false, next),
             Verb::CompareAndSwap => fill.storage(at, &tokens, StoreVerb::Set, true, next),
             Verb::Meta(verb) => fill.meta(at, &tokens, verb, next),
-            Verb::Delete | Verb::Add { .. } | Verb::Touch => {
+            Verb::Delete | Verb::Arithmetic { .. } | Verb::Touch => {
                 if let Some(body) = fill.keyed(at, &tokens, command.verb) {
                     fill.push(at, body);
                 }
@@ -313,7 +313,7 @@ impl Parser {
             let start = line.take().map_or(at, |start| start as usize);
             fill.push(
                 start,
-                Command::Read {
+                Command::Get {
                     key,
                     hash,
                     keys,
@@ -338,7 +338,7 @@ impl<H> Fill<'_, H> {
     }
 
     fn say(&mut self, at: usize, reply: &'static [u8], next: usize) -> Step {
-        self.push(at, Command::Say(reply));
+        self.push(at, Command::Reply(reply));
         Step::Next(next)
     }
 
@@ -358,7 +358,7 @@ impl<H> Fill<'_, H> {
     /// A value that nobody wants, and the reply, which does not wait for it.
     fn swallow(&mut self, at: usize, len: u32, reply: &'static [u8], next: usize) -> Step {
         let len = len + reply::CR_LF.len() as u32; // a length leaves requests_max for that
-        self.push(at, Command::Swallow { len, reply });
+        self.push(at, Command::Discard { len, reply });
         Step::Halt(next)
     }
 
@@ -369,14 +369,14 @@ impl<H> Fill<'_, H> {
             self.push(at, Command::MetaUpload { storage });
             return Step::Halt(next);
         };
-        let block = after == reply::CR_LF;
+        let ends_in_crlf = after == reply::CR_LF;
         let value = Span::new(next, end);
         self.push(
             at,
-            Command::MetaPut {
+            Command::MetaStore {
                 storage,
                 value,
-                block,
+                ends_in_crlf,
             },
         );
         Step::Next(end + 2)
@@ -390,13 +390,13 @@ impl<H> Fill<'_, H> {
             self.push(at, Command::Upload { storage });
             return Step::Halt(next);
         };
-        let block = after == reply::CR_LF;
+        let ends_in_crlf = after == reply::CR_LF;
         self.push(
             at,
-            Command::Put {
+            Command::Store {
                 storage,
                 value: Span::new(next, end),
-                block,
+                ends_in_crlf,
             },
         );
         Step::Next(end + 2)
@@ -429,7 +429,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
         };
         self.push(
             at,
-            Command::Read {
+            Command::Get {
                 key,
                 hash,
                 keys,
@@ -608,15 +608,15 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
     /// The commands about one key and no value. `None`: it is refused, silently.
     fn keyed(&self, at: usize, tokens: &Tokens<'_>, verb: Verb) -> Option<Command> {
         let quiet = tokens.is_quiet();
-        let refuse = |reply| (!quiet).then_some(Command::Say(reply));
+        let refuse = |reply| (!quiet).then_some(Command::Reply(reply));
         let key = Span::new(at + tokens.start(1), at + tokens.end(1));
         if !is_key_len(key.len as usize) {
             return refuse(reply::BAD_LINE);
         }
         let hash = (self.hash)(key.of(self.input));
         match verb {
-            Verb::Add { increment } => match parse_u64(tokens.get(2)) {
-                Some(delta) => Some(Command::Add {
+            Verb::Arithmetic { increment } => match parse_u64(tokens.get(2)) {
+                Some(delta) => Some(Command::Arithmetic {
                     key,
                     hash,
                     delta,

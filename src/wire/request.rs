@@ -3,10 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::command::{Admin, StoreVerb};
-use super::flags::MetaVerb;
+use super::flags::{Flags, Key, MetaVerb};
 use super::frame::fault::Fault;
 use super::frame::header::Frame;
-use super::frame::opcode::Verb;
 use std::fmt;
 
 /// A part of the input.
@@ -138,27 +137,27 @@ impl Request {
 #[derive(Clone, Copy)]
 pub enum Command {
     /// One key of a retrieval; the line's first and last are marked.
-    Read {
+    Get {
         key: Span,
         hash: u64,
         keys: Keys,
         first: bool,
         last: bool,
     },
-    /// A value that is here; `block` is false if CR LF is not where it should be.
-    Put {
+    /// A value that is here; CR LF may not be where it should be.
+    Store {
         storage: Storage,
         value: Span,
-        block: bool,
+        ends_in_crlf: bool,
     },
     /// A value that is still arriving: the rest of the input belongs to it.
     Upload { storage: Storage },
-    /// The reply, at once; `len` bytes that belong to nobody follow.
-    Swallow { len: u32, reply: &'static [u8] },
+    /// The reply, at once; the value of `len` bytes that follows is refused.
+    Discard { len: u32, reply: &'static [u8] },
     /// Deletes a key.
     Delete { key: Span, hash: u64, quiet: bool },
     /// Increments or decrements.
-    Add {
+    Arithmetic {
         key: Span,
         hash: u64,
         delta: u64,
@@ -180,10 +179,10 @@ pub enum Command {
         flags: Span,
     },
     /// `ms` with a value that is here.
-    MetaPut {
+    MetaStore {
         storage: MetaStorage,
         value: Span,
-        block: bool,
+        ends_in_crlf: bool,
     },
     /// `ms` with a value that is still arriving.
     MetaUpload { storage: MetaStorage },
@@ -196,19 +195,19 @@ pub enum Command {
     /// One that logs in; `is_whole` is false if its value is too long to wait for.
     FrameLogin { frame: Frame, is_whole: bool },
     /// One that is answered with an error; `skip` bytes of it follow, or all is over.
-    FrameFault {
+    FrameError {
         fault: Fault,
         skip: u32,
         closes: bool,
     },
     /// A fixed reply.
-    Say(&'static [u8]),
+    Reply(&'static [u8]),
     /// The connection is to be sent events from now on; `line` says which.
     Watch { line: Span },
     /// The connection is to be closed after the replies so far.
     Close(CloseCause),
     /// A last reply, and the same.
-    Refuse {
+    ReplyAndClose {
         reply: &'static [u8],
         cause: CloseCause,
     },
@@ -219,15 +218,15 @@ impl Command {
     #[inline]
     pub fn hash(&self) -> Option<u64> {
         match *self {
-            Command::Read { hash, .. }
-            | Command::Put {
+            Command::Get { hash, .. }
+            | Command::Store {
                 storage: Storage { hash, .. },
                 ..
             }
             | Command::Delete { hash, .. }
-            | Command::Add { hash, .. }
+            | Command::Arithmetic { hash, .. }
             | Command::Meta { hash, .. }
-            | Command::MetaPut {
+            | Command::MetaStore {
                 storage: MetaStorage { hash, .. },
                 ..
             }
@@ -241,8 +240,8 @@ impl Command {
     #[inline]
     pub fn value_len(&self) -> usize {
         match *self {
-            Command::Put { value, .. }
-            | Command::MetaPut { value, .. }
+            Command::Store { value, .. }
+            | Command::MetaStore { value, .. }
             | Command::Frame {
                 frame: Frame { value, .. },
             } => value.len as usize,
@@ -250,23 +249,47 @@ impl Command {
         }
     }
 
-    /// Why the connection is to be closed after it, if it is.
-    #[inline]
-    pub fn closes(&self) -> Option<CloseCause> {
-        match *self {
-            Command::Close(cause) | Command::Refuse { cause, .. } => Some(cause),
-            Command::Frame { ref frame } => {
-                (frame.opcode.verb == Verb::Quit).then_some(CloseCause::Quit)
+    /// The key that it is about, and its hash.
+    pub fn key<'i>(&self, input: &'i [u8]) -> Option<(Key<'i>, u64)> {
+        let (given, hash, flags) = match *self {
+            Command::Get { key, hash, .. }
+            | Command::Delete { key, hash, .. }
+            | Command::Arithmetic { key, hash, .. }
+            | Command::Touch { key, hash, .. }
+            | Command::Store {
+                storage: Storage { key, hash, .. },
+                ..
             }
-            Command::FrameFault { closes, .. } => closes.then_some(CloseCause::BadInput),
-            _ => None,
-        }
+            | Command::Upload {
+                storage: Storage { key, hash, .. },
+            } => (key, hash, Span::default()),
+            Command::Meta {
+                key, hash, flags, ..
+            }
+            | Command::MetaStore {
+                storage: MetaStorage {
+                    key, hash, flags, ..
+                },
+                ..
+            }
+            | Command::MetaUpload {
+                storage: MetaStorage {
+                    key, hash, flags, ..
+                },
+            } => (key, hash, flags),
+            Command::Frame { ref frame } | Command::FrameUpload { ref frame } => {
+                return Some((Key::Plain(frame.parts(input).key), frame.hash?));
+            }
+            _ => return None,
+        };
+        let is_base64 = Flags::read(flags.of(input)).has(b'b');
+        Some((Key::read(given.of(input), is_base64), hash))
     }
 
     /// Whether a request is over with it.
     #[inline]
     pub fn ends_request(&self) -> bool {
-        !matches!(self, Command::Read { last: false, .. })
+        !matches!(self, Command::Get { last: false, .. })
     }
 }
 

@@ -3,14 +3,14 @@
 use crate::random::Random;
 use memcached::commands::{Batch, Context, Next, Output, Session};
 use memcached::server::Server;
-use memcached::server::conns::Asker;
-use memcached::store::Local;
+use memcached::server::caller::Caller;
+use memcached::store::ThreadState;
 
 /// One connection's side of the protocol, fed by hand.
 pub struct Talk<'s> {
     server: &'s Server,
     session: Session<'s>,
-    local: Local,
+    local: ThreadState,
     batch: Batch,
     out: Output<'s>,
     /// Input that has not been consumed.
@@ -104,6 +104,7 @@ impl<'s> Talk<'s> {
                 Next::Input => break,
                 Next::Turn => {}
                 Next::Flush => self.send(),
+                Next::Wait => panic!("a caller that cannot wait has been told to"),
                 Next::Close(_) | Next::Watch(_) => {
                     self.send();
                     self.closed = true;
@@ -121,4 +122,4 @@ impl<'s> Talk<'s> {
 }
 
 /// Its socket does not exist.
-const NOBODY: Asker<'_> = Asker { fd: -1, from: None };
+const NOBODY: Caller<'_> = Caller::without_waiting(-1);

@@ -2,14 +2,14 @@
 
 use crate::random::Random;
 use memcached::server::Server;
-use memcached::store::{ClassSet, Crawl, Histograms, Local, Move, Pass, Source, Tuning};
+use memcached::store::{ClassSet, Crawl, Histograms, PageMove, Pass, Source, ThreadState, Tuning};
 
 /// The work of maintainer, crawler and mover.
 pub struct Upkeep<'s> {
     server: &'s Server,
-    local: Local,
+    local: ThreadState,
     crawl: Crawl,
-    moving: Option<Move>,
+    moving: Option<PageMove>,
     moved: u64,
     juggled: u64,
     rescued: u64,
@@ -47,7 +47,7 @@ impl<'s> Upkeep<'s> {
         match random.below(12) {
             0 | 1 => {
                 for class in store.classes().ids() {
-                    let done = store.juggle(&mut self.local, class, &TUNING);
+                    let done = store.maintain_class(&mut self.local, class, &TUNING);
                     self.juggled += u64::from(done.all());
                 }
                 store.drain_bumps(1000);

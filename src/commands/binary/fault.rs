@@ -2,27 +2,27 @@
 
 #![forbid(unsafe_code)]
 
-use crate::store::{NoChange, Refused};
+use crate::store::{AllocError, ChangeError};
 use crate::wire::frame::fault::Fault;
 
-impl From<Refused> for Fault {
-    fn from(refused: Refused) -> Fault {
+impl From<AllocError> for Fault {
+    fn from(refused: AllocError) -> Fault {
         match refused {
-            Refused::TooLarge => Fault::TooLarge,
-            Refused::NoMemory => Fault::NoMemory,
-            Refused::NoMemoryInside => Fault::NoMemoryReading,
+            AllocError::TooLarge => Fault::TooLarge,
+            AllocError::NoMemory => Fault::NoMemory,
+            AllocError::NoMemoryInside => Fault::NoMemoryReading,
         }
     }
 }
 
-impl From<NoChange> for Fault {
-    fn from(why: NoChange) -> Fault {
+impl From<ChangeError> for Fault {
+    fn from(why: ChangeError) -> Fault {
         match why {
-            NoChange::NotFound => Fault::NotFound,
-            NoChange::Exists => Fault::Exists,
-            NoChange::NotNumeric => Fault::NotNumeric,
-            NoChange::NoMemory => Fault::NoMemoryToChange,
-            NoChange::NoMemoryForNew => Fault::NoMemoryForNew,
+            ChangeError::NotFound => Fault::NotFound,
+            ChangeError::Exists => Fault::Exists,
+            ChangeError::NotNumeric => Fault::NotNumeric,
+            ChangeError::NoMemory => Fault::NoMemoryToChange,
+            ChangeError::NoMemoryForNew => Fault::NoMemoryForNew,
         }
     }
 }

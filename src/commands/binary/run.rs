@@ -4,141 +4,174 @@
 
 use super::super::admin;
 use super::super::classic::mode_of;
-use super::super::context::Context;
+use super::super::context::{Context, Done};
 use super::super::output::{Output, put_value};
 use super::sasl;
-use crate::server::prefixes::Deed;
+use crate::server::events::CommandClass;
 use crate::settings::VERSION;
 use crate::store::{
-    Access, Change, Found, Hashed, Hint, Meta, Mode, NoChange, Outcome, Refused, Removal, Stored,
-    Terms,
+    Access, AllocError, Change, ChangeError, Found, Hashed, Hint, Meta, Mode, Outcome, Removal,
+    StoreRules, Stored,
 };
 use crate::wire::Put;
 use crate::wire::frame::fault::Fault;
-use crate::wire::frame::header::{Echo, Frame, Parts, Says};
+use crate::wire::frame::header::{Frame, Parts, ReplyHeader, RequestIds};
 use crate::wire::frame::opcode::Verb;
 
 /// An increment with this expiry makes no item where there is none.
 const DO_NOT_CREATE: u32 = u32::MAX;
 
 impl<'s> Context<'_, 's> {
-    /// Carries out a frame that is all here. Kept out of the loop that carries out text, which
-    /// is the better for being short.
+    /// Carries out a frame that is all here; what became of its key, if it is about one. Kept out
+    /// of the loop that carries out text, which is the better for being short.
     #[inline(never)]
-    pub fn frame(&mut self, input: &[u8], frame: &Frame, hint: Hint, out: &mut Output<'s>) {
+    pub(in crate::commands) fn frame(
+        &mut self,
+        input: &[u8],
+        frame: &Frame,
+        hint: Hint,
+        out: &mut Output<'s>,
+    ) -> Option<Done> {
         let parts = frame.parts(input);
         let quiet = frame.opcode.quiet;
-        let hash = frame.hash.map(|hash| Hashed { hash, hint });
-        match (frame.opcode.verb, hash) {
-            (Verb::Get { with_key }, Some(hash)) => {
+        let Some(hash) = frame.hash else {
+            self.frame_of_no_item(&parts, frame, out);
+            return None;
+        };
+        let hash = Hashed { hash, hint };
+        Some(match frame.opcode.verb {
+            Verb::Get { with_key } => {
                 let asked = Asked {
                     access: Access::Get,
                     with_key,
                     with_value: true,
                     quiet,
                 };
-                self.frame_read(&parts, hash, &asked, out);
+                self.frame_read(&parts, hash, &asked, out)
             }
-            (verb @ (Verb::Touch | Verb::GetAndTouch { .. }), Some(hash)) => {
+            verb @ (Verb::Touch | Verb::GetAndTouch { .. }) => {
                 let asked = Asked {
                     access: Access::Touch(self.server.store.clock.expiry(parts.u32_at(0))),
                     with_key: verb == Verb::GetAndTouch { with_key: true },
                     with_value: verb != Verb::Touch,
                     quiet,
                 };
-                self.frame_read(&parts, hash, &asked, out);
+                self.frame_read(&parts, hash, &asked, out)
             }
-            (Verb::Store(verb), Some(hash)) => {
+            Verb::Store(verb) => {
                 let mode = mode_of(verb);
-                self.count_prefix(parts.key, Deed::Set);
                 let (meta, terms) = self.frame_terms(&parts, mode);
                 let (store, value) = (&self.server.store, frame.value.of(input));
                 let stored = store.put(self.local, parts.key, hash, meta, value, &terms);
-                put_stored(parts.echo, mode, quiet, stored, out);
-            }
-            (Verb::Delete, Some(hash)) => {
-                let removed = self.frame_delete(&parts, hash.hash);
-                put_done(parts.echo, quiet, removed, out);
-            }
-            (Verb::Add { increment }, Some(hash)) => {
-                match self.frame_add(&parts, hash.hash, increment) {
-                    Ok(_) if quiet => {}
-                    Ok((sum, cas)) => parts.echo.put_value(0, &sum.to_be_bytes(), cas, out),
-                    Err(why) => parts.echo.put_fault(why.into(), out),
+                let hit = matches!(&stored, Ok(stored) if stored.outcome == Outcome::Stored);
+                put_stored(parts.ids, mode, quiet, stored, out);
+                Done {
+                    class: CommandClass::Store,
+                    hit,
+                    bytes: value.len(),
                 }
             }
-            _ => self.frame_of_no_item(&parts, frame, out),
-        }
+            Verb::Delete => {
+                let removed = self.frame_delete(&parts, hash.hash);
+                let hit = removed.is_ok();
+                put_done(parts.ids, quiet, removed, out);
+                Done::without_value(CommandClass::Delete, hit)
+            }
+            Verb::Arithmetic { increment } => {
+                let sum = self.frame_add(&parts, hash.hash, increment);
+                match sum {
+                    Ok(_) if quiet => {}
+                    Ok((sum, cas)) => parts.ids.put_value(0, &sum.to_be_bytes(), cas, out),
+                    Err(why) => parts.ids.put_fault(why.into(), out),
+                }
+                Done::without_value(CommandClass::Arithmetic, sum.is_ok())
+            }
+            // None of them is about an item.
+            _ => return None,
+        })
     }
 
     fn frame_of_no_item(&mut self, parts: &Parts<'_>, frame: &Frame, out: &mut Output<'s>) {
-        let (echo, quiet) = (parts.echo, frame.opcode.quiet);
+        let (ids, quiet) = (parts.ids, frame.opcode.quiet);
         match frame.opcode.verb {
             Verb::Flush => {
                 let flushed = self.frame_flush(parts);
-                put_done(echo, quiet, flushed, out);
+                put_done(ids, quiet, flushed, out);
             }
-            Verb::NoOp => echo.put_done(0, out),
-            Verb::Quit => put_done(echo, quiet, Ok::<(), Fault>(()), out),
-            Verb::Version => echo.put_value(0, VERSION.as_bytes(), 0, out),
+            Verb::NoOp => ids.put_done(0, out),
+            Verb::Quit => put_done(ids, quiet, Ok::<(), Fault>(()), out),
+            Verb::Version => ids.put_value(0, VERSION.as_bytes(), 0, out),
             Verb::Stat => self.frame_stat(parts, out),
-            Verb::SaslList => echo.put_value(0, sasl::mechanisms(&self.server.logins), 0, out),
+            Verb::SaslList => ids.put_value(0, sasl::mechanisms(&self.server.logins), 0, out),
             // The session sees to logins: they change what it may be asked for. All others
             // are about an item.
             _ => {}
         }
     }
 
-    fn frame_delete(&mut self, parts: &Parts<'_>, hash: u64) -> Result<(), NoChange> {
+    fn frame_delete(&mut self, parts: &Parts<'_>, hash: u64) -> Result<(), ChangeError> {
         let removal = Removal {
             compare: Some(parts.cas).filter(|&cas| cas != 0),
             mismatch_uncounted: true,
-            told_as: None, // observers are told of deletions by text
+            event_name: None, // observers are told of deletions by text
             ..Removal::default()
         };
-        self.count_prefix(parts.key, Deed::Delete);
         let store = &self.server.store;
         store.remove(self.local, parts.key, hash, &removal)
     }
 
     #[inline]
-    fn frame_read(&mut self, parts: &Parts<'_>, hash: Hashed, asked: &Asked, out: &mut Output<'s>) {
+    fn frame_read(
+        &mut self,
+        parts: &Parts<'_>,
+        hash: Hashed,
+        asked: &Asked,
+        out: &mut Output<'s>,
+    ) -> Done {
         let shown = if asked.with_key { parts.key } else { b"" };
         let store = &self.server.store;
         let found = store.read(self.local, parts.key, hash, asked.access, |item| {
-            put_item(parts.echo, &item, shown, asked.with_value, out);
+            put_item(parts.ids, &item, shown, asked.with_value, out)
         });
-        let hit = found.is_some();
-        self.count_prefix(parts.key, Deed::Get { hit });
-        if hit || asked.quiet {
-            return;
-        }
-        if !asked.with_key {
-            return parts.echo.put_fault(Fault::NotFound, out);
-        }
-        // With the key in the place of a text.
-        let says = Says {
-            status: Fault::NotFound.status(),
-            key_len: shown.len(),
-            ..Says::default()
+        let done = Done {
+            class: match asked.access {
+                Access::Get => CommandClass::Get,
+                Access::Touch(_) => CommandClass::GetAndTouch,
+            },
+            hit: found.is_some(),
+            bytes: found.unwrap_or(0),
         };
-        parts.echo.put(&says, out);
-        out.put(shown);
+        if done.hit || asked.quiet {
+            return done;
+        }
+        if asked.with_key {
+            // With the key in the place of a text.
+            let header = ReplyHeader {
+                status: Fault::NotFound.status(),
+                key_len: shown.len(),
+                ..ReplyHeader::default()
+            };
+            parts.ids.put(&header, out);
+            out.put(shown);
+        } else {
+            parts.ids.put_fault(Fault::NotFound, out);
+        }
+        done
     }
 
     /// On what terms a value is stored.
     #[inline]
-    pub fn frame_terms(&self, parts: &Parts<'_>, mode: Mode) -> (Meta, Terms) {
+    pub fn frame_terms(&self, parts: &Parts<'_>, mode: Mode) -> (Meta, StoreRules) {
         let (store, settings) = (&self.server.store, &self.server.settings);
         let is_part = matches!(mode, Mode::Append | Mode::Prepend);
         let compare = Some(parts.cas).filter(|&cas| cas != 0 && settings.use_cas);
         // With an id all of them mean: what is there, if it has that id.
         let compared = compare.is_some() && !is_part;
-        let terms = Terms {
+        let terms = StoreRules {
             compare,
             replaces: mode == Mode::Set,
             refusal_uncounted: true,
-            ..Terms::from(if compared { Mode::Set } else { mode })
+            ..StoreRules::from(if compared { Mode::Set } else { mode })
         };
         let meta = if is_part {
             Meta::default()
@@ -157,7 +190,7 @@ impl<'s> Context<'_, 's> {
         parts: &Parts<'_>,
         hash: u64,
         increment: bool,
-    ) -> Result<(u64, u64), NoChange> {
+    ) -> Result<(u64, u64), ChangeError> {
         let (seed, expiry) = (parts.u64_at(8), parts.u32_at(16));
         let change = Change {
             delta: parts.u64_at(0),
@@ -169,7 +202,7 @@ impl<'s> Context<'_, 's> {
         let store = &self.server.store;
         store.change(self.local, parts.key, hash, &change, |item, sum, is_new| {
             if is_new {
-                item.set_expires_s(item.expiry(expiry));
+                item.set_expiry(item.expiry(expiry));
             }
             (sum, item.cas())
         })
@@ -200,38 +233,40 @@ struct Asked {
 
 #[inline]
 fn put_item<'s>(
-    echo: Echo,
+    ids: RequestIds,
     item: &Found<'s, '_>,
     key: &[u8],
     with_value: bool,
     out: &mut Output<'s>,
-) {
-    let says = Says {
+) -> usize {
+    let value_len = if with_value { item.value_len() } else { 0 };
+    let header = ReplyHeader {
         status: 0,
         key_len: key.len(),
-        value_len: if with_value { item.value_len() } else { 0 },
+        value_len,
         cas: item.cas(),
     };
-    echo.put_with_flags(&says, item.client_flags(), out);
+    ids.put_with_flags(&header, item.client_flags(), out);
     out.put(key);
     if with_value {
         put_value(item, out);
     }
+    value_len
 }
 
 /// The reply to a value that was stored, or was not.
 #[inline]
 pub fn put_stored(
-    echo: Echo,
+    ids: RequestIds,
     mode: Mode,
     quiet: bool,
-    stored: Result<Stored, Refused>,
+    stored: Result<Stored, AllocError>,
     out: &mut Output<'_>,
 ) {
     let fault = match stored {
         Ok(Stored { outcome, cas, .. }) => match outcome {
             Outcome::Stored if quiet => return,
-            Outcome::Stored => return echo.put_done(cas, out),
+            Outcome::Stored => return ids.put_done(cas, out),
             Outcome::Exists => Fault::Exists,
             Outcome::NotFound => Fault::NotFound,
             Outcome::NoMemory => Fault::NoMemory,
@@ -243,14 +278,19 @@ pub fn put_stored(
         },
         Err(refused) => refused.into(),
     };
-    echo.put_fault(fault, out);
+    ids.put_fault(fault, out);
 }
 
 /// The reply to what has no cas id.
-fn put_done<E: Into<Fault>>(echo: Echo, quiet: bool, outcome: Result<(), E>, out: &mut Output<'_>) {
+fn put_done<E: Into<Fault>>(
+    ids: RequestIds,
+    quiet: bool,
+    outcome: Result<(), E>,
+    out: &mut Output<'_>,
+) {
     match outcome {
         Ok(()) if quiet => {}
-        Ok(()) => echo.put_done(0, out),
-        Err(why) => echo.put_fault(why.into(), out),
+        Ok(()) => ids.put_done(0, out),
+        Err(why) => ids.put_fault(why.into(), out),
     }
 }

@@ -35,10 +35,10 @@ impl Context<'_, '_> {
     ) -> Login {
         let parts = frame.parts(input);
         let payload = frame.value.of(input);
-        let echo = parts.echo;
+        let ids = parts.ids;
         if is_too_long_a_name(&parts) {
-            echo.put_fault(Fault::Invalid, out);
-            return Login::Due;
+            ids.put_fault(Fault::Invalid, out);
+            return Login::Required;
         }
         let is_plain = match frame.opcode.verb {
             // The name of the mechanism was given when the login was begun.
@@ -46,17 +46,17 @@ impl Context<'_, '_> {
             _ => self.server.logins.offers_plain() && parts.key.eq_ignore_ascii_case(PLAIN),
         };
         if is_plain && payload.is_empty() && frame.opcode.verb == Verb::SaslAuth {
-            echo.put_value(CONTINUE, b"", 0, out);
+            ids.put_value(CONTINUE, b"", 0, out);
             return Login::Begun;
         }
         let admitted = is_plain && admits(&self.server.logins, payload);
         self.count_login(admitted);
         if admitted {
-            echo.put_value(0, b"Authenticated", 0, out);
+            ids.put_value(0, b"Authenticated", 0, out);
             Login::Done
         } else {
-            echo.put_fault(Fault::Denied, out);
-            Login::Due
+            ids.put_fault(Fault::Denied, out);
+            Login::Required
         }
     }
 

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 const LIMIT: u64 = 3 << 20;
 
 struct Fixture {
-    arena: Arena,
     slabs: Slabs,
     magazines: Arc<Magazines>,
 }
@@ -20,19 +19,15 @@ impl Fixture {
             chunk_max: 512 << 10,
         };
         let arena = Arena::new(LIMIT).unwrap();
-        let slabs = Slabs::new(&from, &arena, LIMIT, 0).unwrap();
+        let slabs = Slabs::new(&from, arena, LIMIT, 0).unwrap();
         let magazines = slabs.join();
-        Fixture {
-            arena,
-            slabs,
-            magazines,
-        }
+        Fixture { slabs, magazines }
     }
 
     fn take(&self, class: usize) -> Option<ItemId> {
         self.slabs
-            .pop(&self.arena, &self.magazines, class)
-            .or_else(|| self.slabs.take(&self.arena, &self.magazines, class, true))
+            .pop(&self.magazines, class)
+            .or_else(|| self.slabs.take(&self.magazines, class, true))
     }
 
     fn fill(&self, class: usize) -> HashSet<ItemId> {
@@ -44,12 +39,12 @@ impl Fixture {
     }
 
     fn give(&self, id: ItemId) {
-        self.slabs.give(&self.arena, &self.magazines, id);
+        self.slabs.give(&self.magazines, id);
     }
 
     fn check(&self) {
         for class in self.slabs.classes.ids() {
-            self.slabs.verify(&self.arena, class).unwrap();
+            self.slabs.verify(class).unwrap();
         }
     }
 }
@@ -59,36 +54,28 @@ fn pages_that_are_free_as_a_whole_are_as_new_and_others_stay() {
     let f = Fixture::new();
     let taken = f.fill(1);
     let kept = *taken.iter().next().unwrap();
-    f.arena.cas_word(kept).store(77, Relaxed);
-    assert_eq!(
-        f.slabs.rest_free_pages(&f.arena, 1, 9),
-        0,
-        "nothing is free"
-    );
+    f.slabs.arena.cas_word(kept).store(77, Relaxed);
+    assert_eq!(f.slabs.rest_free_pages(1, 9), 0, "nothing is free");
     taken
         .iter()
         .filter(|&&id| id != kept)
         .for_each(|&id| f.give(id));
     let before = f.slabs.usages()[1];
-    assert_eq!(f.slabs.rest_free_pages(&f.arena, 1, 1), 1);
-    assert_eq!(f.slabs.rest_free_pages(&f.arena, 1, 9), 1);
-    assert_eq!(
-        f.slabs.rest_free_pages(&f.arena, 1, 9),
-        0,
-        "they are rested"
-    );
+    assert_eq!(f.slabs.rest_free_pages(1, 1), 1);
+    assert_eq!(f.slabs.rest_free_pages(1, 9), 1);
+    assert_eq!(f.slabs.rest_free_pages(1, 9), 0, "they are rested");
     assert_eq!(f.slabs.usages()[1], before, "they belong to the class");
     f.check();
-    let page = f.arena.page_of(kept);
-    let words = |id: &&ItemId| f.arena.page_of(**id) != page;
+    let page = f.slabs.arena.page_of(kept);
+    let words = |id: &&ItemId| f.slabs.arena.page_of(**id) != page;
     assert!(
         taken
             .iter()
             .filter(words)
-            .all(|&id| f.arena.header(id).state() == 0)
+            .all(|&id| f.slabs.arena.header(id).state() == 0)
     );
     assert_eq!(
-        f.arena.cas_word(kept).load(Relaxed),
+        f.slabs.arena.cas_word(kept).load(Relaxed),
         77,
         "what is used stays"
     );
@@ -115,7 +102,7 @@ fn chunks_come_back_whole_and_pages_stop_at_the_limit() {
         free: 3 * 10922,
     };
     assert_eq!(f.slabs.usages()[1], all);
-    f.slabs.leave(&f.arena, &f.magazines);
+    f.slabs.leave(&f.magazines);
     assert_eq!(f.slabs.usages()[1], all);
     assert_eq!(f.slabs.used(), 1 << 1 | 1 << 5, "no others are summed up");
     f.check();
@@ -126,18 +113,19 @@ fn chunks_come_back_whole_and_pages_stop_at_the_limit() {
 fn a_page_that_is_emptied_hands_nothing_out_and_moves_when_all_of_it_is_back() {
     let f = Fixture::new();
     let taken = f.fill(4);
-    let page = f.slabs.begin_drain(&f.arena, 4, false).unwrap();
-    let (inside, outside): (Vec<_>, Vec<_>) =
-        taken.iter().partition(|&&id| f.arena.page_of(id) == page);
+    let page = f.slabs.begin_drain(4, false).unwrap();
+    let (inside, outside): (Vec<_>, Vec<_>) = taken
+        .iter()
+        .partition(|&&id| f.slabs.arena.page_of(id) == page);
     for &id in &inside[1..] {
         f.give(id);
     }
     assert!(f.take(4).is_none(), "nothing of it is handed out");
     f.check();
-    let state = f.slabs.draining(&f.arena, page);
+    let state = f.slabs.draining(page);
     assert_eq!((state.cut, state.free), (inside.len(), inside.len() - 1));
     f.give(inside[0]);
-    f.slabs.end_drain(&f.arena, page, 6);
+    f.slabs.end_drain(page, 6);
     assert_eq!((f.slabs.pages_of(4), f.slabs.pages_of(6)), (2, 1));
     assert_eq!(f.fill(6).len(), f.slabs.classes.per_page(6));
     f.give(outside[0]);
@@ -150,20 +138,20 @@ fn magazines_give_up_the_chunks_of_a_page_that_is_emptied() {
     let f = Fixture::new();
     let (a, b) = (f.take(1).unwrap(), f.fill(1));
     f.give(a);
-    let page = f.arena.page_of(a);
-    let emptied = f.slabs.begin_drain(&f.arena, 1, false).unwrap();
+    let page = f.slabs.arena.page_of(a);
+    let emptied = f.slabs.begin_drain(1, false).unwrap();
     assert_eq!(emptied, page);
-    assert_eq!(f.slabs.recall(&f.arena, page), 1);
+    assert_eq!(f.slabs.recall(page), 1);
     assert!(f.take(1).is_none());
-    f.slabs.abandon_drain(&f.arena, page);
+    f.slabs.abandon_drain(page);
     assert_eq!(f.take(1), Some(a), "in service again");
     assert_eq!(b.len(), 3 * 10922 - 1);
     f.check();
     let mut stuck = page;
     for emptiest in [true, false] {
-        let next = f.slabs.begin_drain(&f.arena, 1, emptiest).unwrap();
+        let next = f.slabs.begin_drain(1, emptiest).unwrap();
         assert_ne!(next, stuck, "another is tried");
-        f.slabs.abandon_drain(&f.arena, next);
+        f.slabs.abandon_drain(next);
         stuck = next;
     }
 }
@@ -175,17 +163,17 @@ fn a_lower_limit_takes_pages_from_the_pool_and_a_higher_one_uses_them_again() {
         f.give(id);
     }
     for _ in 0..2 {
-        let page = f.slabs.begin_drain(&f.arena, 39, true).unwrap();
-        f.slabs.end_drain(&f.arena, page, 0);
+        let page = f.slabs.begin_drain(39, true).unwrap();
+        f.slabs.end_drain(page, 0);
     }
     assert_eq!((f.slabs.pool_len(), f.slabs.malloced()), (2, LIMIT));
-    f.slabs.set_limit(&f.arena, 1 << 20, || {
+    f.slabs.set_limit(1 << 20, || {
         assert_eq!(f.slabs.pool_len(), 2, "noted before the pages go");
     });
     assert_eq!((f.slabs.pool_len(), f.slabs.malloced()), (0, 1 << 20));
-    f.slabs.set_limit(&f.arena, LIMIT, || ());
+    f.slabs.set_limit(LIMIT, || ());
     assert_eq!(f.fill(39).len(), 6);
-    assert_eq!(f.arena.pages(), 4, "no page more than before");
-    assert_eq!(f.slabs.begin_drain(&f.arena, 5, false), None, "it has none");
+    assert_eq!(f.slabs.arena.pages(), 4, "no page more than before");
+    assert_eq!(f.slabs.begin_drain(5, false), None, "it has none");
     f.check();
 }

@@ -40,8 +40,8 @@ fn two_stripes() -> Arc<Table> {
     };
     let table = Arc::new(Table::new(&size).unwrap());
     [2, 4, 6, 1].into_iter().for_each(|id| insert(&table, id));
-    assert_eq!(table.rows_of(0).buckets(), 2);
-    assert_eq!(table.rows_of(1).buckets(), 1);
+    assert_eq!(table.stripe_size(0).buckets(), 2);
+    assert_eq!(table.stripe_size(1).buckets(), 1);
     table
 }
 
@@ -60,7 +60,7 @@ fn a_row_is_not_given_back_under_a_stripe_that_begins_to_use_it() {
             assert!(holds(&table, id), "item {id} is lost");
         }
         let rows = table.rows.load(Relaxed);
-        assert!((0..2).all(|stripe| table.rows_of(stripe).buckets() as usize <= rows));
+        assert!((0..2).all(|stripe| table.stripe_size(stripe).buckets() as usize <= rows));
     });
 }
 
@@ -101,9 +101,9 @@ fn a_peek_finds_whole_words_whatever_becomes_of_the_bucket() {
         });
         let hash = hash_of(ItemId::of_no_arena(2));
         let mut seen = Vec::new();
-        let hint = match table.peek(hash, |id| seen.push(id.raw())) {
-            Peek::Seen(hint) => hint,
-            Peek::Nothing | Peek::Spilled => Hint::default(),
+        let hint = match table.probe(hash, |id| seen.push(id.raw())) {
+            Probe::Seen(hint) => hint,
+            Probe::Nothing | Probe::Overflow => Hint::default(),
         };
         assert!(
             seen.iter().all(|&id| id == 2),

@@ -51,7 +51,7 @@ impl Twin {
         }
     }
 
-    fn next_row(&self, walk: &mut Walk, found: &mut Vec<(ItemId, u8)>) -> bool {
+    fn next_row(&self, walk: &mut TableWalk, found: &mut Vec<(ItemId, u8)>) -> bool {
         let hash_of = |_: &Stripe<'_>, id: ItemId| self.hashes[&id.raw()];
         self.table.next_row(walk, found, hash_of).is_some()
     }
@@ -127,7 +127,7 @@ fn a_walk_meets_everything_once_though_the_table_grows_and_shrinks_under_it() {
     for id in 1..=2000 {
         twin.insert(id, mix(id), 3);
     }
-    let (mut walk, mut found, mut next) = (Walk::default(), Vec::new(), 2001);
+    let (mut walk, mut found, mut next) = (TableWalk::default(), Vec::new(), 2001);
     let mut met = HashMap::new();
     while twin.next_row(&mut walk, &mut found) {
         for (id, epoch) in &found {
@@ -158,7 +158,7 @@ fn a_walk_takes_one_bucket_at_a_time_whatever_has_become_of_the_table() {
     for id in 1..=50 {
         twin.insert(id, mix(id), 3);
     }
-    let (mut walk, mut found, mut most) = (Walk::default(), Vec::new(), 0);
+    let (mut walk, mut found, mut most) = (TableWalk::default(), Vec::new(), 0);
     let mut met = HashMap::new();
     let mut note = |found: &[(ItemId, u8)]| {
         for (id, _) in found {
@@ -187,8 +187,8 @@ fn a_bucket_index_is_below_the_count_and_changes_only_by_splitting() {
     for buckets in 1..200u32 {
         for hash in 0..1000u64 {
             let (before, after) = (
-                Rows::new(buckets).index(hash),
-                Rows::new(buckets + 1).index(hash),
+                StripeSize::new(buckets).index(hash),
+                StripeSize::new(buckets + 1).index(hash),
             );
             assert!(before < buckets);
             assert!(
@@ -234,7 +234,7 @@ fn a_walk_meets_everything_once_though_the_table_shrinks_and_grows_again_under_i
         for id in 1..=20_000 {
             twin.insert(id, mix(id), 3);
         }
-        let (mut walk, mut found, mut at) = (Walk::default(), Vec::new(), 0u64);
+        let (mut walk, mut found, mut at) = (TableWalk::default(), Vec::new(), 0u64);
         let mut met = HashMap::new();
         let mut sizes = std::collections::HashSet::new();
         while twin.next_row(&mut walk, &mut found) {
@@ -250,7 +250,7 @@ fn a_walk_meets_everything_once_though_the_table_shrinks_and_grows_again_under_i
                 }
                 at += 1;
             }
-            sizes.insert(twin.table.rows_of(walk.stripe().min(3)).buckets());
+            sizes.insert(twin.table.stripe_size(walk.stripe().min(3)).buckets());
         }
         twin.check();
         for id in 1..=500 {
@@ -301,7 +301,7 @@ fn the_memory_of_a_table_is_in_proportion_to_its_items_whatever_the_keys() {
             }
             if aimed == 0x3ff && id.is_multiple_of(1000) {
                 // One stripe has all, and chains of a bounded length.
-                let buckets = twin.table.rows_of(0x234).buckets();
+                let buckets = twin.table.stripe_size(0x234).buckets();
                 assert!(
                     buckets.max(16) * 72 >= id as u32,
                     "{buckets} buckets, {id} items"

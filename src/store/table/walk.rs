@@ -12,7 +12,7 @@ use super::{Stripe, Table};
 /// that was visited only the rest counts. The stripe is held for one bucket and its chain, whatever
 /// has become of the table since the last visit.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Walk {
+pub struct TableWalk {
     stripe: usize,
     /// Hashes of the stripe below this, by [`order`], have been visited.
     at: u64,
@@ -23,12 +23,12 @@ fn order(hash: u64) -> u64 {
     u64::from((hash as u32).reverse_bits())
 }
 
-impl Walk {
+impl TableWalk {
     /// A walk that begins with this stripe, or with the first if there is none such.
-    pub fn from_stripe(stripe: usize) -> Walk {
-        Walk {
+    pub fn from_stripe(stripe: usize) -> TableWalk {
+        TableWalk {
             stripe,
-            ..Walk::default()
+            ..TableWalk::default()
         }
     }
 
@@ -43,7 +43,7 @@ impl Table {
     /// into `found`. `hash_of` gives the hash of any item of the stripe. `None`: the walk is over.
     pub fn next_row(
         &self,
-        walk: &mut Walk,
+        walk: &mut TableWalk,
         found: &mut Vec<(ItemId, u8)>,
         hash_of: impl Fn(&Stripe<'_>, ItemId) -> u64,
     ) -> Option<Stripe<'_>> {
@@ -52,7 +52,7 @@ impl Table {
             return None;
         }
         let stripe = self.lock_index(walk.stripe);
-        let rows = self.rows_of(walk.stripe);
+        let rows = self.stripe_size(walk.stripe);
         // The order is its own inverse.
         let row = rows.index(order(walk.at));
         let begin = order(row.into());
@@ -65,7 +65,7 @@ impl Table {
         });
         walk.at = begin + (1 << (u32::BITS - rows.bits_of(row)));
         if walk.at > u32::MAX.into() {
-            *walk = Walk::from_stripe(walk.stripe + 1);
+            *walk = TableWalk::from_stripe(walk.stripe + 1);
         }
         Some(stripe)
     }

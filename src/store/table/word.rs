@@ -123,7 +123,7 @@ impl Cell {
 
     /// Makes it say `word`. The caller holds the stripe, which orders this for those who hold it
     /// later. Who finds a link or an id without it may not see yet that there is memory of that, and
-    /// asks ([`Nodes::get`](super::nodes::Nodes::get), `Arena::class_seen`).
+    /// asks ([`OverflowNodes::get`](super::overflow::OverflowNodes::get), `Arena::class_seen`).
     #[inline]
     pub(super) fn write(&self, word: Word) {
         self.0.store(word.encode(), Relaxed);
@@ -131,12 +131,12 @@ impl Cell {
 }
 
 /// The words of a bucket or a node, each loaded once.
-pub(super) struct Seen<const N: usize>([u64; N]);
+pub(super) struct Snapshot<const N: usize>([u64; N]);
 
-impl<const N: usize> Seen<N> {
+impl<const N: usize> Snapshot<N> {
     #[inline]
-    pub(super) fn of(cells: &[Cell; N]) -> Seen<N> {
-        Seen(std::array::from_fn(|index| cells[index].0.load(Relaxed)))
+    pub(super) fn of(cells: &[Cell; N]) -> Snapshot<N> {
+        Snapshot(std::array::from_fn(|index| cells[index].0.load(Relaxed)))
     }
 
     /// The word at `index`.
@@ -195,7 +195,7 @@ mod tests {
         cells[1].write(Word::Link(NodeId::at(5)));
         cells[7].write(Word::Link(NodeId::at(6)));
         for hash in [u64::MAX, 0xfffe << 48, 0] {
-            assert_eq!(Seen::of(&cells).tagged(hash), 0);
+            assert_eq!(Snapshot::of(&cells).tagged(hash), 0);
         }
     }
 }

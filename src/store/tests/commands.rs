@@ -4,8 +4,8 @@ use super::*;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-fn compare(cas: u64) -> Terms {
-    Terms {
+fn compare(cas: u64) -> StoreRules {
+    StoreRules {
         compare: Some(cas),
         ..Mode::Set.into()
     }
@@ -118,7 +118,7 @@ fn threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value()
                         }
                         5 => {
                             let draft = store.draft(
-                                &mut client.local,
+                                &mut client.thread,
                                 &key,
                                 hash,
                                 Meta::default(),
@@ -126,11 +126,11 @@ fn threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value()
                                 &Mode::Set.into(),
                             );
                             if let Ok(mut draft) = draft {
-                                let _ = draft.write(&mut client.local, &[0; 70_000]);
+                                let _ = draft.write(&mut client.thread, &[0; 70_000]);
                             }
                         }
                         6 => pins.extend(store.read(
-                            &mut client.local,
+                            &mut client.thread,
                             &key,
                             hash,
                             Access::Get,
@@ -138,7 +138,7 @@ fn threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value()
                         )),
                         7 => pins.clear(),
                         8 if random.below(2000) == 0 => {
-                            store.flush(&mut client.local, FlushTime::Now)
+                            store.flush(&mut client.thread, FlushTime::Now)
                         }
                         _ => {
                             if let Some((value, _)) = client.get(&key) {
@@ -154,12 +154,12 @@ fn threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value()
                     }
                 }
                 drop(pins);
-                done.lock().unwrap().push(client.local);
+                done.lock().unwrap().push(client.thread);
             });
         }
     });
-    let locals = done.into_inner().unwrap();
-    let totals = Store::totals_of(&locals.iter().collect::<Vec<_>>());
+    let threads = done.into_inner().unwrap();
+    let totals = Store::totals_of(&threads.iter().collect::<Vec<_>>());
     let census = store.verify(&totals).unwrap();
     assert!(census.linked > 0);
     assert_eq!(census.held, 0, "drafts and pins are gone");
@@ -186,18 +186,18 @@ fn the_eighth_item_of_a_full_bucket_is_found_while_a_ninth_comes_and_goes() {
         let readers = [7, 6].map(|index| {
             let (store, key) = (&store, &keys[index]);
             scope.spawn(move || {
-                let mut local = local(store);
+                let mut thread = thread_state(store);
                 let hash = store.hash(key);
                 for _ in 0..LOOKS {
                     let hint = match store.prefetch_item(hash, 0) {
-                        Peek::Seen(hint) => hint,
-                        Peek::Nothing | Peek::Spilled => {
-                            store.prefetch_spilled(hash);
+                        Probe::Seen(hint) => hint,
+                        Probe::Nothing | Probe::Overflow => {
+                            store.prefetch_overflow(hash);
                             Hint::default()
                         }
                     };
                     let found = store.read(
-                        &mut local,
+                        &mut thread,
                         key,
                         Hashed { hash, hint },
                         Access::Get,
@@ -205,7 +205,7 @@ fn the_eighth_item_of_a_full_bucket_is_found_while_a_ninth_comes_and_goes() {
                     );
                     assert_eq!(found, Some(Some(true)));
                 }
-                store.retire(local);
+                store.retire(thread);
             })
         });
         while readers.iter().any(|reader| !reader.is_finished()) {
@@ -224,7 +224,7 @@ fn increments_from_several_threads_add_up() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let mut local = local(&store);
+                let mut thread = thread_state(&store);
                 let up = Change {
                     delta: 3,
                     increment: true,
@@ -234,11 +234,11 @@ fn increments_from_several_threads_add_up() {
                 };
                 for _ in 0..steps(5000) {
                     assert!(matches!(
-                        store.change(&mut local, key, hash, &up, |_, _, _| ()),
+                        store.change(&mut thread, key, hash, &up, |_, _, _| ()),
                         Ok(())
                     ));
                 }
-                store.retire(local);
+                store.retire(thread);
             });
         }
     });
@@ -258,16 +258,16 @@ fn a_number_keeps_its_length_and_marks_whoever_reads_it() {
             found.value_len(),
             found.is_fetched(),
             found.is_stale(),
-            found.is_won(),
+            found.is_win_sent(),
         )
     };
     let stale = Removal {
         stale: true,
         ..Removal::default()
     };
-    store.remove(&mut client.local, key, hash, &stale).unwrap();
-    let pin = store.read(&mut client.local, key, hash, Access::Get, |found| {
-        found.set_won();
+    store.remove(&mut client.thread, key, hash, &stale).unwrap();
+    let pin = store.read(&mut client.thread, key, hash, Access::Get, |found| {
+        found.set_win_sent();
         found.pin()
     });
     let down = Change {
@@ -277,7 +277,7 @@ fn a_number_keeps_its_length_and_marks_whoever_reads_it() {
         cas: 0,
         create: None,
     };
-    let left = store.change(&mut client.local, key, hash, &down, |found, sum, _| {
+    let left = store.change(&mut client.thread, key, hash, &down, |found, sum, _| {
         (sum, marked(found))
     });
     assert_eq!(left, Ok((9, (502, true, true, true))));
@@ -363,7 +363,7 @@ fn without_evictions_what_does_not_fit_is_refused_and_nothing_is_lost() {
     assert!((0..stored).all(|n| client.get(format!("key{n}").as_bytes()).is_some()));
     assert_eq!(
         client.put(b"key0", &[b'y'; 1001], Mode::Add),
-        Err(Refused::NoMemory)
+        Err(AllocError::NoMemory)
     );
     assert_eq!(
         client.put(b"key0", &[b'y'; 1000], Mode::Set),
@@ -390,12 +390,12 @@ fn memory_that_runs_out_inside_a_large_value_comes_back_and_the_old_value_goes_o
     let before = client.verify();
     assert_eq!(
         client.put(b"b", &vec![2; 1_040_000], Mode::Set),
-        Err(Refused::NoMemoryInside)
+        Err(AllocError::NoMemoryInside)
     );
     let (_, cas) = client.get(b"a").unwrap();
     for terms in [Mode::Add.into(), Mode::Replace.into(), compare(cas)] {
         let refused = client.put(b"a", &vec![3; 1_040_000], terms);
-        assert_eq!(refused, Err(Refused::NoMemoryInside));
+        assert_eq!(refused, Err(AllocError::NoMemoryInside));
         assert_eq!(client.get(b"a").unwrap().0, vec![1; 900_000], "it stays");
     }
     let after = client.verify();
@@ -406,7 +406,7 @@ fn memory_that_runs_out_inside_a_large_value_comes_back_and_the_old_value_goes_o
     // Who meant to replace it in any case shall not read it for good.
     assert_eq!(
         client.put(b"a", &vec![3; 1_040_000], Mode::Set),
-        Err(Refused::NoMemoryInside)
+        Err(AllocError::NoMemoryInside)
     );
     assert_eq!(client.get(b"a"), None);
     let after = client.verify();
@@ -420,7 +420,7 @@ fn a_flush_hides_what_was_stored_before_it_and_nothing_after_even_300_times() {
     for round in 0..300 {
         let (old, new) = (format!("old{round}"), format!("new{round}"));
         client.put(old.as_bytes(), b"x", Mode::Set).unwrap();
-        store.flush(&mut client.local, FlushTime::Now);
+        store.flush(&mut client.thread, FlushTime::Now);
         client.put(new.as_bytes(), b"x", Mode::Set).unwrap();
         assert!(client.get(old.as_bytes()).is_none() && client.get(new.as_bytes()).is_some());
     }
@@ -447,7 +447,7 @@ fn nothing_comes_back_when_its_epoch_does_wherever_it_lies() {
                 assert_eq!(client.get(&key(round - epochs, n)), None, "{round}");
             }
         }
-        store.flush(&mut client.local, FlushTime::Now);
+        store.flush(&mut client.thread, FlushTime::Now);
     }
     client.verify();
 }
@@ -458,14 +458,14 @@ fn a_later_flush_replaces_the_pending_one() {
     store.clock.pause(true);
     let mut client = Client::new(&store);
     client.put(b"k", b"x", Mode::Set).unwrap();
-    store.flush(&mut client.local, FlushTime::At(store.clock.now() + 5));
-    store.flush(&mut client.local, FlushTime::Never);
+    store.flush(&mut client.thread, FlushTime::At(store.clock.now() + 5));
+    store.flush(&mut client.thread, FlushTime::Never);
     store.clock.shift(10);
-    store.flush_if_due(&mut client.local);
+    store.flush_if_due(&mut client.thread);
     assert!(client.get(b"k").is_some());
-    store.flush(&mut client.local, FlushTime::At(store.clock.now() + 5));
+    store.flush(&mut client.thread, FlushTime::At(store.clock.now() + 5));
     store.clock.shift(5);
-    store.flush_if_due(&mut client.local);
+    store.flush_if_due(&mut client.thread);
     assert!(client.get(b"k").is_none());
 }
 
@@ -480,7 +480,7 @@ fn a_flush_is_noted_before_the_walk_through_what_is_dead() {
     }
     let items = store.usage().items;
     // What is shown of it waits for no walk.
-    store.flush_and_note(&mut client.local, FlushTime::Now, || {
+    store.flush_and_note(&mut client.thread, FlushTime::Now, || {
         assert_eq!(store.usage().items, items);
     });
     assert!(store.usage().items < items, "a part is walked");
@@ -493,10 +493,10 @@ fn a_flush_whose_second_has_begun_is_carried_out_whatever_is_asked_for_then() {
         store.clock.pause(true);
         let mut client = Client::new(&store);
         client.put(b"k", b"x", Mode::Set).unwrap();
-        store.flush(&mut client.local, FlushTime::At(store.clock.now() + 1));
+        store.flush(&mut client.thread, FlushTime::At(store.clock.now() + 1));
         // Nobody has noticed yet: a worker is in the middle of what it has read.
         store.clock.shift(1);
-        store.flush(&mut client.local, later);
+        store.flush(&mut client.thread, later);
         assert!(client.get(b"k").is_none(), "{later:?}");
         let pending = matches!(later, FlushTime::At(_)).then_some(1000);
         assert_eq!(store.flush_due_s(), pending.unwrap_or(0));
@@ -510,19 +510,19 @@ fn a_flush_that_many_find_due_happens_once_and_before_any_of_them_goes_on() {
     store.clock.pause(true);
     let barrier = std::sync::Barrier::new(THREADS);
     std::thread::scope(|scope| {
-        for thread in 0..THREADS {
+        for number in 0..THREADS {
             let (store, barrier) = (&store, &barrier);
             scope.spawn(move || {
-                let mut local = local(store);
+                let mut thread = thread_state(store);
                 for _ in 0..100 {
                     let epoch = store.hold(0).moment().epoch();
                     barrier.wait();
-                    if thread == 0 {
-                        store.flush(&mut local, FlushTime::At(store.clock.now() + 1));
+                    if number == 0 {
+                        store.flush(&mut thread, FlushTime::At(store.clock.now() + 1));
                         store.clock.shift(1);
                     }
                     barrier.wait();
-                    store.flush_if_due(&mut local);
+                    store.flush_if_due(&mut thread);
                     let next = (epoch + 1) % table::EPOCHS;
                     assert_eq!(store.hold(0).moment().epoch(), next, "it has happened");
                     barrier.wait();
@@ -546,7 +546,7 @@ fn an_expired_item_is_missing_for_everyone_and_its_memory_is_taken_first() {
     };
     store
         .put(
-            &mut client.local,
+            &mut client.thread,
             b"k",
             hash,
             meta,
@@ -581,7 +581,7 @@ fn an_append_to_the_oldest_item_of_a_full_cache_does_not_evict_it() {
         .find(|key| {
             store
                 .peek(
-                    &mut client.local,
+                    &mut client.thread,
                     key.as_bytes(),
                     store.hash(key.as_bytes()),
                     |_| (),
@@ -633,11 +633,11 @@ fn a_class_with_a_single_item_in_use_still_takes_a_new_one() {
 #[should_panic = "more than the window held"]
 fn more_than_a_window_held_cannot_be_claimed() {
     let store = Store::new(&config(2)).unwrap();
-    let mut local = local(&store);
+    let mut thread = thread_state(&store);
     let (hash, terms) = (store.hash(b"k"), Mode::Set.into());
-    let draft = store.draft(&mut local, b"k", hash, Meta::default(), 900_000, &terms);
+    let draft = store.draft(&mut thread, b"k", hash, Meta::default(), 900_000, &terms);
     let mut draft = draft.ok().unwrap();
-    assert!(draft.window(&mut local).unwrap().len() <= 64 << 10);
+    assert!(draft.window(&mut thread).unwrap().len() <= 64 << 10);
     draft.advance(600_000);
 }
 
@@ -658,7 +658,7 @@ fn a_value_becomes_a_chain_when_every_chunk_of_its_size_is_in_hands() {
             let hash = store.hash(key.as_bytes());
             store
                 .draft(
-                    &mut client.local,
+                    &mut client.thread,
                     key.as_bytes(),
                     hash,
                     meta,

@@ -21,7 +21,7 @@ impl BetweenLooks {
     fn new(store: &Arc<Store>, mut act: impl FnMut(&mut Client<'_>) + 'static) -> BetweenLooks {
         let (counts, store) = (Rc::<Cell<[u32; 2]>>::default(), Arc::clone(store));
         let counters = Arc::new(Counters::new(CLASSES_MAX, 0));
-        let mut local = Some(store.join(Arc::clone(&counters)));
+        let mut thread = Some(store.join(Arc::clone(&counters)));
         let counted = Rc::clone(&counts);
         let act = move |is_held: bool| {
             let mut now = counted.get();
@@ -30,10 +30,10 @@ impl BetweenLooks {
             if !is_held {
                 let mut other = Client {
                     store: &store,
-                    local: local.take().unwrap(),
+                    thread: thread.take().unwrap(),
                 };
                 act(&mut other);
-                local = Some(other.local);
+                thread = Some(other.thread);
             }
         };
         BEFORE_JOIN.set(Some(Box::new(act)));
@@ -57,18 +57,18 @@ fn mark_stale(client: &mut Client<'_>, key: &[u8]) {
         ..Removal::default()
     };
     let (store, hash) = (client.store, client.store.hash(key));
-    store.remove(&mut client.local, key, hash, &stale).unwrap();
+    store.remove(&mut client.thread, key, hash, &stale).unwrap();
 }
 
 fn is_stale(client: &mut Client<'_>, key: &[u8]) -> bool {
     let (store, hash) = (client.store, client.store.hash(key));
     store
-        .peek(&mut client.local, key, hash, |found| found.is_stale())
+        .peek(&mut client.thread, key, hash, |found| found.is_stale())
         .unwrap()
 }
 
-fn append_if(cas: u64) -> Terms {
-    Terms {
+fn append_if(cas: u64) -> StoreRules {
+    StoreRules {
         compare: Some(cas),
         ..Mode::Append.into()
     }
@@ -93,7 +93,7 @@ fn an_append_carries_nothing_past_a_flush_that_comes_between_its_looks() {
     let mut client = Client::new(&store);
     client.put(b"k", b"old", Mode::Set).unwrap();
     let looks = BetweenLooks::new(&store, |other| {
-        other.store.flush(&mut other.local, FlushTime::Now);
+        other.store.flush(&mut other.thread, FlushTime::Now);
     });
     let appended = client.put(b"k", b"+", Mode::Append);
     assert_eq!(appended, Ok(Outcome::NotStored));
@@ -117,9 +117,9 @@ fn what_was_judged_before_a_flush_is_linked_as_from_before_it() {
     );
     let meta = Meta::default();
     let id = store
-        .allocate_item(&mut client.local, b"k", meta, 0, None)
+        .allocate_item(&mut client.thread, b"k", meta, 0, None)
         .unwrap();
-    store.replace(&mut client.local, &held, hash, slot, id);
+    store.replace(&mut client.thread, &held, hash, slot, id);
     let slot = store.find(&held, hash, b"k").unwrap();
     assert!(slot.epoch != epoch);
     drop(held);
@@ -155,8 +155,8 @@ fn an_append_to_a_value_with_as_many_readers_as_may_be_takes_no_pin() {
     let hash = store.hash(b"k");
     let pins: Vec<_> = (1..REFS_MAX)
         .filter_map(|_| {
-            let local = &mut client.local;
-            store.read(local, b"k", hash, Access::Get, |found| found.pin())
+            let thread = &mut client.thread;
+            store.read(thread, b"k", hash, Access::Get, |found| found.pin())
         })
         .collect();
     assert_eq!(pins.len(), usize::from(REFS_MAX) - 1);
@@ -180,9 +180,9 @@ fn an_item_in_its_last_second_has_a_second_left_whenever_that_is_asked() {
         expires_s: store.clock.now() + 1,
         ..Meta::default()
     };
-    let local = &mut client.local;
-    store.put(local, b"k", hash, meta, b"v", &terms).unwrap();
-    let ttl = store.read_meta(local, b"k", hash, &Ask::default(), |found, _| {
+    let thread = &mut client.thread;
+    store.put(thread, b"k", hash, meta, b"v", &terms).unwrap();
+    let ttl = store.read_meta(thread, b"k", hash, &MetaRead::default(), |found, _| {
         // The tick falls between the look-up and the reply.
         store.clock.shift(1);
         (found.ttl_s(), found.idle_s(), found.expiry(30))
@@ -203,8 +203,8 @@ fn who_stores_under_the_key_of_a_dead_item_reclaims_it() {
         ..Meta::default()
     };
     for key in [b"a", b"b", b"c"] {
-        let (local, hash) = (&mut client.local, store.hash(key));
-        store.put(local, key, hash, meta, b"v", &terms).unwrap();
+        let (thread, hash) = (&mut client.thread, store.hash(key));
+        store.put(thread, key, hash, meta, b"v", &terms).unwrap();
     }
     let reclaimed = || {
         let events = store.list_events(1);
@@ -214,14 +214,14 @@ fn who_stores_under_the_key_of_a_dead_item_reclaims_it() {
     // None of them at a tail.
     client.put(b"c", b"new", Mode::Set).unwrap();
     assert_eq!(reclaimed(), (1, 1));
-    assert_eq!(client.local.counters.thread.get_expired.get(), 1);
+    assert_eq!(client.thread.counters.thread.get_expired.get(), 1);
     client.put(b"b", b"new", Mode::Add).unwrap();
     assert_eq!(reclaimed(), (2, 2));
     client.get(b"c").unwrap();
-    store.flush(&mut client.local, FlushTime::Now);
+    store.flush(&mut client.thread, FlushTime::Now);
     client.put(b"c", b"newer", Mode::Set).unwrap();
     assert_eq!(reclaimed(), (3, 2));
-    assert_eq!(client.local.counters.thread.get_flushed.get(), 1);
+    assert_eq!(client.thread.counters.thread.get_flushed.get(), 1);
 }
 
 /// A store of one page and one class for all, with one stripe of one bucket: whoever holds a stripe
@@ -253,12 +253,12 @@ fn fill(client: &mut Client<'_>) {
         assert!(n < 2000, "it is never full");
     }
     // So that each search begins at the tail, and nothing is left over from the last one.
-    client.store.give_back(&client.local);
-    while let Some(id) = client.store.take(&client.local, 1, false) {
+    client.store.give_back(&client.thread);
+    while let Some(id) = client.store.take(&client.thread, 1, false) {
         client.store.release(None, id);
         let key = format!("more{n}");
         client.put(key.as_bytes(), b"x", Mode::Set).unwrap();
-        client.store.give_back(&client.local);
+        client.store.give_back(&client.thread);
         n += 1;
     }
 }
@@ -268,7 +268,7 @@ fn pin<'s>(client: &mut Client<'s>, key: &[u8]) -> Pinned<'s> {
     let hash = client.store.hash(key);
     let pinned = client
         .store
-        .read(&mut client.local, key, hash, Access::Get, |found| {
+        .read(&mut client.thread, key, hash, Access::Get, |found| {
             found.pin()
         });
     pinned.unwrap()
@@ -293,7 +293,7 @@ fn a_number_takes_the_memory_of_its_neighbours_when_all_of_them_are_of_its_strip
         // The old one's memory does not come back, so each number needs that of another item. The
         // number itself is at the tail every now and then.
         pins.push(pin(&mut client, b"n"));
-        let changed = store.change(&mut client.local, b"n", hash, &up, |_, sum, _| sum);
+        let changed = store.change(&mut client.thread, b"n", hash, &up, |_, sum, _| sum);
         assert_eq!(changed, Ok(sum));
     }
     assert_eq!(client.get(b"n").unwrap().0, b"199");
@@ -313,7 +313,7 @@ fn the_oldest_of_all_is_not_given_up_for_itself() {
         client.put(key.as_bytes(), b"x", Mode::Set).unwrap();
     }
     assert_eq!(store.list_events(1).evicted, 0);
-    let (hash, local) = (store.hash(b"n"), &mut client.local);
+    let (hash, thread) = (store.hash(b"n"), &mut client.thread);
     let up = Change {
         delta: 1,
         increment: true,
@@ -321,7 +321,7 @@ fn the_oldest_of_all_is_not_given_up_for_itself() {
         cas: 0,
         create: None,
     };
-    let changed = store.change(local, b"n", hash, &up, |_, sum, _| sum);
+    let changed = store.change(thread, b"n", hash, &up, |_, sum, _| sum);
     assert_eq!(changed, Ok(10));
     assert_eq!(client.get(b"n").unwrap().0, b"10");
     assert_eq!(client.get(b"full1"), None, "the next one goes");
@@ -344,23 +344,23 @@ fn whatever_needs_memory_under_a_stripe_gets_that_of_its_neighbours() {
             cas: 0,
             create: Some(7),
         };
-        let done = store.change(&mut client.local, key, hash, &made, |_, sum, _| sum);
+        let done = store.change(&mut client.thread, key, hash, &made, |_, sum, _| sum);
         assert_eq!(done, Ok(7), "a number that is made");
         pins.push(pin(&mut client, key));
         let emptied = Removal {
             empty: Some(0),
             ..Removal::default()
         };
-        let done = store.remove(&mut client.local, key, hash, &emptied);
+        let done = store.remove(&mut client.thread, key, hash, &emptied);
         assert_eq!(done, Ok(()), "an item that is emptied");
         let key = format!("new{n}");
         let (key, hash) = (key.as_bytes(), store.hash(key.as_bytes()));
-        let ask = Ask {
+        let ask = MetaRead {
             create: Some(0),
-            ..Ask::default()
+            ..MetaRead::default()
         };
-        let local = &mut client.local;
-        let made = store.read_meta(local, key, hash, &ask, |found, is_new| {
+        let thread = &mut client.thread;
+        let made = store.read_meta(thread, key, hash, &ask, |found, is_new| {
             pins.push(found.pin());
             is_new
         });
@@ -377,7 +377,7 @@ fn whatever_needs_memory_under_a_stripe_gets_that_of_its_neighbours() {
         assert_eq!(client.get(key).unwrap().0, b"0+");
     }
     drop(pins);
-    others.push(Arc::clone(&client.local.counters));
+    others.push(Arc::clone(&client.thread.counters));
     let totals = ClassTotals::of_threads(others.iter().map(Arc::as_ref), |_| true);
     assert_eq!(store.verify(&totals).unwrap().held, 0);
 }

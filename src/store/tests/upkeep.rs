@@ -26,7 +26,7 @@ fn put_for(client: &mut Client<'_>, key: &str, len: usize, ttl_s: u32) {
     let value = value_for(key.as_bytes(), len);
     let terms = Mode::Set.into();
     let stored = store.put(
-        &mut client.local,
+        &mut client.thread,
         key.as_bytes(),
         hash,
         meta,
@@ -44,7 +44,7 @@ fn lens(store: &Store, class: usize) -> [u64; 4] {
 fn class_of(client: &mut Client<'_>, key: &str) -> usize {
     let (store, hash) = (client.store, client.store.hash(key.as_bytes()));
     store
-        .peek(&mut client.local, key.as_bytes(), hash, |found| {
+        .peek(&mut client.thread, key.as_bytes(), hash, |found| {
             found.class()
         })
         .unwrap()
@@ -103,7 +103,11 @@ fn items_that_nobody_asks_for_sink_to_cold_and_those_in_use_rise_to_warm() {
     }
     let class = class_of(&mut client, "key0");
     assert_eq!(lens(&store, class), [100, 0, 0, 0]);
-    while store.juggle(&mut client.local, class, &TUNING).all() > 0 {}
+    while store
+        .maintain_class(&mut client.thread, class, &TUNING)
+        .all()
+        > 0
+    {}
     assert_eq!(lens(&store, class), [20, 0, 80, 0], "HOT keeps its part");
     for key in ["key0", "key1", "key99"] {
         assert!(is_there(&mut client, key, 500) && is_there(&mut client, key, 500));
@@ -111,7 +115,11 @@ fn items_that_nobody_asks_for_sink_to_cold_and_those_in_use_rise_to_warm() {
     assert_eq!(store.drain_bumps(1000), 2, "what is in HOT is not reported");
     assert_eq!(lens(&store, class), [20, 2, 78, 0]);
     store.clock.shift(1);
-    while store.juggle(&mut client.local, class, &TUNING).all() > 0 {}
+    while store
+        .maintain_class(&mut client.thread, class, &TUNING)
+        .all()
+        > 0
+    {}
     assert_eq!(lens(&store, class), [0, 3, 97, 0], "an age of 0 is over");
     let events = store.list_events(class);
     assert_eq!((events.moves_to_cold, events.moves_to_warm), (99, 3));
@@ -128,8 +136,8 @@ fn a_report_that_is_out_of_date_does_nothing() {
     }
     let class = class_of(&mut client, "key0");
     store.clock.shift(1);
-    let juggled = store.juggle(&mut client.local, class, &TUNING);
-    assert_eq!((juggled.new, juggled.old), (50, 0), "all leave HOT");
+    let maintained = store.maintain_class(&mut client.thread, class, &TUNING);
+    assert_eq!((maintained.new, maintained.old), (50, 0), "all leave HOT");
     for n in 0..50 {
         let key = format!("key{n}");
         assert!(is_there(&mut client, &key, 500) && is_there(&mut client, &key, 500));
@@ -143,8 +151,12 @@ fn a_report_that_is_out_of_date_does_nothing() {
     assert_eq!(store.drain_bumps(1000), 50);
     assert_eq!(lens(&store, class), [20, 10, 0, 0]);
     store.clock.shift(1);
-    let juggled = store.juggle(&mut client.local, class, &TUNING);
-    assert_eq!((juggled.new, juggled.old), (20, 0), "HOT ages without COLD");
+    let maintained = store.maintain_class(&mut client.thread, class, &TUNING);
+    assert_eq!(
+        (maintained.new, maintained.old),
+        (20, 0),
+        "HOT ages without COLD"
+    );
     client.verify();
 }
 
@@ -179,9 +191,9 @@ fn what_is_asked_for_stays_in_warm_while_others_use_up_cold() {
     let warm = lens(&store, class)[Segment::Warm as usize];
     assert_eq!(warm, 10, "they have become warm on the way");
     // Now it comes, for one visit, after which there are more to be stored than it has moved.
-    let juggled = store.juggle(&mut client.local, class, &TUNING);
-    assert!(juggled.new > 0);
-    store_others(&mut client, evicted + u64::from(juggled.new) + 100);
+    let maintained = store.maintain_class(&mut client.thread, class, &TUNING);
+    assert!(maintained.new > 0);
+    store_others(&mut client, evicted + u64::from(maintained.new) + 100);
     let gone: Vec<_> = asked
         .iter()
         .filter(|key| !is_there(&mut client, key, 4000))
@@ -191,7 +203,11 @@ fn what_is_asked_for_stays_in_warm_while_others_use_up_cold() {
     // Without anyone who asks for them they leave, once there is something to be older than.
     store.clock.shift(10);
     store_others(&mut client, 3000);
-    while store.juggle(&mut client.local, class, &TUNING).all() > 0 {}
+    while store
+        .maintain_class(&mut client.thread, class, &TUNING)
+        .all()
+        > 0
+    {}
     let [_, warm, cold, _] = lens(&store, class);
     assert!(warm == 0 && cold > 0, "{warm} warm, {cold} cold");
     client.verify();
@@ -209,7 +225,7 @@ fn flat_mode_empties_the_other_lists_and_segments_come_back() {
     put_for(&mut client, "flat", 500, 0);
     assert!(is_there(&mut client, "key3", 500) && is_there(&mut client, "key3", 500));
     for _ in 0..3 {
-        store.juggle(&mut client.local, class, &TUNING);
+        store.maintain_class(&mut client.thread, class, &TUNING);
     }
     assert_eq!(lens(&store, class), [0, 0, 31, 0]);
     store.set_segmented(true);
@@ -236,7 +252,7 @@ fn temporary_items_expire_and_are_not_given_up_before_others() {
     put_for(&mut client, "canary", 1000, 0);
     let hash = store.hash(b"short");
     let touch = Access::Touch(0);
-    store.read(&mut client.local, b"short", hash, touch, |_| ());
+    store.read(&mut client.thread, b"short", hash, touch, |_| ());
     let temporary: u64 = store
         .classes()
         .ids()
@@ -246,7 +262,7 @@ fn temporary_items_expire_and_are_not_given_up_before_others() {
     put_for(&mut client, "short", 1000, 20);
     let class = class_of(&mut client, "short");
     store.clock.shift(20);
-    store.juggle(&mut client.local, class, &TUNING);
+    store.maintain_class(&mut client.thread, class, &TUNING);
     assert_eq!(lens(&store, class)[Segment::Temp as usize], 0);
     assert_eq!(store.list_events(class).reclaimed, 1);
     client.verify();
@@ -291,7 +307,7 @@ fn a_crawl_removes_what_is_dead_and_tells_when_the_rest_will_be() {
     for n in 0..1000 {
         put_for(&mut client, &format!("flushed{n}"), 100, 0);
     }
-    store.flush(&mut client.local, FlushTime::Now);
+    store.flush(&mut client.thread, FlushTime::Now);
     for n in 0..300 {
         put_for(&mut client, &format!("never{n}"), 100, 0);
         put_for(&mut client, &format!("soon{n}"), 100, 10);
@@ -308,7 +324,7 @@ fn a_crawl_removes_what_is_dead_and_tells_when_the_rest_will_be() {
     only_small.insert(small);
     let mut crawl = Crawl::new(only_small, 0);
     while store
-        .crawl_row(&mut client.local, &mut crawl, &mut histograms)
+        .crawl_row(&mut client.thread, &mut crawl, &mut histograms)
         .is_some()
     {}
     let found = &histograms[small];
@@ -317,7 +333,7 @@ fn a_crawl_removes_what_is_dead_and_tells_when_the_rest_will_be() {
     assert_eq!(histograms[large].seen, 0, "another class");
     let mut crawl = Crawl::new(ClassSet::ALL, 0);
     while store
-        .crawl_row(&mut client.local, &mut crawl, &mut histograms)
+        .crawl_row(&mut client.thread, &mut crawl, &mut histograms)
         .is_some()
     {}
     assert_eq!(histograms[large].hour_plus, 300);
@@ -337,7 +353,7 @@ fn a_dump_lists_every_living_item_once_and_leaves_no_mark() {
     let mut keys = Vec::new();
     let mut crawl = Crawl::new(ClassSet::ALL, 0);
     while store
-        .list_row(&client.local, &mut crawl, |item| {
+        .list_row(&client.thread, &mut crawl, |item| {
             assert!(!item.is_fetched());
             keys.push(item.key().to_vec());
         })
@@ -350,14 +366,14 @@ fn a_dump_lists_every_living_item_once_and_leaves_no_mark() {
 }
 
 /// Moves a page and returns what was done, or the last pass if it stayed busy.
-fn move_page(client: &mut Client<'_>, from: usize, to: usize) -> Result<Moved, Pass> {
+fn move_page(client: &mut Client<'_>, from: usize, to: usize) -> Result<MoveCounts, Pass> {
     let store = client.store;
     let mut moving = store
         .begin_move(mover::Source::Class(from), to, true, false)
         .unwrap();
     let mut pass = Pass::Done;
     for _ in 0..20 {
-        pass = store.move_pass(&mut client.local, &mut moving, false);
+        pass = store.move_pass(&mut client.thread, &mut moving, false);
         if pass == Pass::Done {
             return Ok(moving.done);
         }
@@ -428,7 +444,7 @@ fn a_page_with_a_draft_or_a_pinned_large_value_waits_for_them() {
     let (meta, terms) = (Meta::default(), Mode::Set.into());
     let hash = store.hash(b"draft");
     let draft = store
-        .draft(&mut client.local, b"draft", hash, meta, 1000, &terms)
+        .draft(&mut client.thread, b"draft", hash, meta, 1000, &terms)
         .unwrap();
     for n in 0..3000 {
         put_for(&mut client, &format!("key{n}"), 1000, 0);
@@ -439,7 +455,7 @@ fn a_page_with_a_draft_or_a_pinned_large_value_waits_for_them() {
         put_for(&mut client, &format!("wide{n}"), 1070, 0);
     }
     let busy = move_page(&mut client, class, 0).unwrap_err();
-    assert_eq!(busy, Pass::Busy(1, Chunk::BusyFloating));
+    assert_eq!(busy, Pass::Busy(1, ChunkStatus::BusyFloating));
     client.verify();
     drop(draft);
     move_page(&mut client, class, 0).unwrap();
@@ -449,7 +465,7 @@ fn a_page_with_a_draft_or_a_pinned_large_value_waits_for_them() {
     put_for(&mut client, "third", 900_000, 0);
     let pin = store
         .read(
-            &mut client.local,
+            &mut client.thread,
             b"large",
             store.hash(b"large"),
             Access::Get,
@@ -458,7 +474,10 @@ fn a_page_with_a_draft_or_a_pinned_large_value_waits_for_them() {
         .unwrap();
     let last = store.classes().last();
     let busy = move_page(&mut client, last, 0).unwrap_err();
-    assert!(matches!(busy, Pass::Busy(_, Chunk::BusyActive)), "{busy:?}");
+    assert!(
+        matches!(busy, Pass::Busy(_, ChunkStatus::BusyActive)),
+        "{busy:?}"
+    );
     let value: Vec<u8> = pin.pieces().flatten().copied().collect();
     assert_eq!(value, value_for(b"large", 300_000));
     drop(pin);
@@ -477,7 +496,7 @@ fn a_plain_value_that_is_being_read_moves_and_its_reader_keeps_the_old_copy() {
     let class = class_of(&mut client, "key0");
     let pin = store
         .read(
-            &mut client.local,
+            &mut client.thread,
             b"key0",
             store.hash(b"key0"),
             Access::Get,
@@ -485,7 +504,7 @@ fn a_plain_value_that_is_being_read_moves_and_its_reader_keeps_the_old_copy() {
         )
         .unwrap();
     let busy = move_page(&mut client, class, 0).unwrap_err();
-    assert_eq!(busy, Pass::Busy(1, Chunk::BusyFloating));
+    assert_eq!(busy, Pass::Busy(1, ChunkStatus::BusyFloating));
     assert!(is_there(&mut client, "key0", 2000));
     assert!(client.delete(b"key0"), "the copy is the item now");
     let value: Vec<u8> = pin.pieces().flatten().copied().collect();
@@ -533,22 +552,22 @@ fn everything_at_once_and_no_value_is_ever_wrong() {
                         proven > steps(20_000) as usize / 100,
                         "only {proven} values could be looked at"
                     );
-                    done.lock().unwrap().push(client.local);
+                    done.lock().unwrap().push(client.thread);
                 })
             })
             .collect();
         let keeper = scope.spawn(|| {
             let mut client = Client::new(&store);
             keep_up(&mut client, &stop);
-            done.lock().unwrap().push(client.local);
+            done.lock().unwrap().push(client.thread);
         });
         let outcomes: Vec<_> = clients.into_iter().map(|client| client.join()).collect();
         stop.store(true, Relaxed);
         keeper.join().unwrap();
         assert!(outcomes.iter().all(|outcome| outcome.is_ok()));
     });
-    let locals = done.into_inner().unwrap();
-    let totals = Store::totals_of(&locals.iter().collect::<Vec<_>>());
+    let threads = done.into_inner().unwrap();
+    let totals = Store::totals_of(&threads.iter().collect::<Vec<_>>());
     let census = store.verify(&totals).unwrap();
     assert_eq!(census.held, 0, "drafts and pins are gone");
 }
@@ -578,7 +597,7 @@ fn use_everything(client: &mut Client<'_>, random: &mut Random) -> usize {
                 let _ = client.upload(key.as_bytes(), &value, Mode::Add);
             }
             5 => pins.extend(store.read(
-                &mut client.local,
+                &mut client.thread,
                 key.as_bytes(),
                 hash,
                 Access::Touch(store.clock.now() + 1 + random.below(5) as u32),
@@ -609,12 +628,12 @@ fn keep_up(client: &mut Client<'_>, stop: &AtomicBool) {
     let mut histograms: Box<Histograms> = Box::new(std::array::from_fn(|_| Default::default()));
     while !stop.load(Relaxed) {
         for class in store.classes().ids() {
-            store.juggle(&mut client.local, class, &TUNING);
+            store.maintain_class(&mut client.thread, class, &TUNING);
         }
         store.drain_bumps(1000);
         let mut crawl = Crawl::new(ClassSet::ALL, 0);
         for _ in 0..200 {
-            store.crawl_row(&mut client.local, &mut crawl, &mut histograms);
+            store.crawl_row(&mut client.thread, &mut crawl, &mut histograms);
         }
         if let Ok(from) = store.check_move(Source::Any, 0) {
             let to = random.below(2) as usize * (1 + random.below(20) as usize);
@@ -623,7 +642,7 @@ fn keep_up(client: &mut Client<'_>, stop: &AtomicBool) {
             }
         }
         match random.below(60) {
-            0 => store.flush(&mut client.local, FlushTime::Now),
+            0 => store.flush(&mut client.thread, FlushTime::Now),
             1 => store.clock.shift(1),
             4 => drop(store.set_limit((4 + random.below(6)) << 20, || ())),
             5 => store.set_segmented(random.below(2) == 0),

@@ -104,7 +104,7 @@ pub struct Frame {
 /// A frame taken apart.
 pub struct Parts<'i> {
     /// What its reply repeats.
-    pub echo: Echo,
+    pub ids: RequestIds,
     /// As many bytes as its opcode wants.
     pub extras: &'i [u8],
     /// Empty if its opcode has none.
@@ -122,7 +122,7 @@ impl Frame {
         let header = Header::read(head);
         let (extras, after) = body.split_at(header.extras_len);
         Parts {
-            echo: Echo::of(&header),
+            ids: RequestIds::of(&header),
             extras,
             key: &after[..header.key_len],
             cas: header.cas,
@@ -130,8 +130,8 @@ impl Frame {
     }
 
     /// What its reply repeats.
-    pub fn echo(&self, input: &[u8]) -> Echo {
-        self.parts(input).echo
+    pub fn ids(&self, input: &[u8]) -> RequestIds {
+        self.parts(input).ids
     }
 }
 
@@ -151,14 +151,14 @@ impl Parts<'_> {
 
 /// What every reply repeats of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Echo {
+pub struct RequestIds {
     opcode: u8,
     opaque: [u8; 4],
 }
 
 /// What a reply's header says besides. Lengths in bytes.
 #[derive(Default)]
-pub struct Says {
+pub struct ReplyHeader {
     /// 0 for success, else that of a [`Fault`].
     pub status: u16,
     /// Of the key.
@@ -170,15 +170,15 @@ pub struct Says {
 }
 
 /// What the reply repeats of a request of which the header alone is known to be there.
-pub fn echo_at(input: &[u8], start: u32) -> Echo {
+pub fn ids_at(input: &[u8], start: u32) -> RequestIds {
     let head = input[start as usize..].first_chunk();
-    Echo::of(&Header::read(head.expect("checked by the parser")))
+    RequestIds::of(&Header::read(head.expect("checked by the parser")))
 }
 
-impl Echo {
+impl RequestIds {
     /// What the reply to such a request repeats.
-    pub fn of(header: &Header) -> Echo {
-        Echo {
+    pub fn of(header: &Header) -> RequestIds {
+        RequestIds {
             opcode: header.opcode,
             opaque: header.opaque,
         }
@@ -186,39 +186,39 @@ impl Echo {
 
     /// A header without extras. Key and value are the caller's to put.
     #[inline]
-    pub fn put(self, says: &Says, out: &mut impl Put) {
-        out.put(&self.header(says, 0));
+    pub fn put(self, header: &ReplyHeader, out: &mut impl Put) {
+        out.put(&self.encode(header, 0));
     }
 
     /// A header with client flags as extras. Key and value are the caller's to put.
     #[inline]
-    pub fn put_with_flags(self, says: &Says, client_flags: u32, out: &mut impl Put) {
+    pub fn put_with_flags(self, header: &ReplyHeader, client_flags: u32, out: &mut impl Put) {
         let mut bytes = [0; HEADER_LEN + 4];
-        bytes[..HEADER_LEN].copy_from_slice(&self.header(says, 4));
+        bytes[..HEADER_LEN].copy_from_slice(&self.encode(header, 4));
         bytes[HEADER_LEN..].copy_from_slice(&client_flags.to_be_bytes());
         out.put(&bytes);
     }
 
     /// A whole reply that has a value, or nothing, behind the header.
     pub fn put_value(self, status: u16, value: &[u8], cas: u64, out: &mut impl Put) {
-        let says = Says {
+        let header = ReplyHeader {
             status,
             value_len: value.len(),
             cas,
-            ..Says::default()
+            ..ReplyHeader::default()
         };
-        self.put(&says, out);
+        self.put(&header, out);
         out.put(value);
     }
 
     /// A whole reply that says that all is well.
     #[inline]
     pub fn put_done(self, cas: u64, out: &mut impl Put) {
-        let says = Says {
+        let header = ReplyHeader {
             cas,
-            ..Says::default()
+            ..ReplyHeader::default()
         };
-        self.put(&says, out);
+        self.put(&header, out);
     }
 
     /// A whole reply that says what is wrong.
@@ -227,13 +227,13 @@ impl Echo {
     }
 
     #[inline]
-    fn header(self, says: &Says, extras_len: u8) -> [u8; HEADER_LEN] {
-        let body_len = usize::from(extras_len) + says.key_len + says.value_len;
-        let [k0, k1] = (says.key_len as u16).to_be_bytes();
-        let [s0, s1] = says.status.to_be_bytes();
+    fn encode(self, header: &ReplyHeader, extras_len: u8) -> [u8; HEADER_LEN] {
+        let body_len = usize::from(extras_len) + header.key_len + header.value_len;
+        let [k0, k1] = (header.key_len as u16).to_be_bytes();
+        let [s0, s1] = header.status.to_be_bytes();
         let [b0, b1, b2, b3] = (body_len as u32).to_be_bytes();
         let [o0, o1, o2, o3] = self.opaque;
-        let [c0, c1, c2, c3, c4, c5, c6, c7] = says.cas.to_be_bytes();
+        let [c0, c1, c2, c3, c4, c5, c6, c7] = header.cas.to_be_bytes();
         [
             MAGIC_REPLY,
             self.opcode,

@@ -11,7 +11,7 @@ pub enum Login {
     /// It need not, and cannot.
     Needless,
     /// It has not logged in.
-    Due,
+    Required,
     /// It has not logged in, but has been told to prove who it is.
     Begun,
     /// It has logged in.
@@ -22,7 +22,7 @@ impl Login {
     /// Whether it must before anything else.
     #[inline]
     pub fn is_due(self) -> bool {
-        matches!(self, Login::Due | Login::Begun)
+        matches!(self, Login::Required | Login::Begun)
     }
 
     /// Whether it can.

@@ -25,7 +25,7 @@ pub enum Verb {
     /// A key deleted.
     Delete,
     /// A number changed.
-    Add {
+    Arithmetic {
         /// Up or down.
         increment: bool,
     },
@@ -147,8 +147,8 @@ opcodes! {
     APPEND: 0x0e quiet APPENDQ: 0x19, [0, 0], Needed, Possible, Verb::Store(StoreVerb::Append);
     PREPEND: 0x0f quiet PREPENDQ: 0x1a, [0, 0], Needed, Possible, Verb::Store(StoreVerb::Prepend);
     DELETE: 0x04 quiet DELETEQ: 0x14, [0, 0], Needed, Forbidden, Verb::Delete;
-    INCR: 0x05 quiet INCRQ: 0x15, [20, 20], Needed, Forbidden, Verb::Add { increment: true };
-    DECR: 0x06 quiet DECRQ: 0x16, [20, 20], Needed, Forbidden, Verb::Add { increment: false };
+    INCR: 0x05 quiet INCRQ: 0x15, [20, 20], Needed, Forbidden, Verb::Arithmetic { increment: true };
+    DECR: 0x06 quiet DECRQ: 0x16, [20, 20], Needed, Forbidden, Verb::Arithmetic { increment: false };
     TOUCH: 0x1c, [4, 4], Needed, Forbidden, Verb::Touch;
     GAT: 0x1d quiet GATQ: 0x1e, [4, 4], Needed, Forbidden, Verb::GetAndTouch { with_key: false };
     GATK: 0x23 quiet GATKQ: 0x24, [4, 4], Needed, Forbidden, Verb::GetAndTouch { with_key: true };

@@ -76,7 +76,7 @@ fn frame(
     let opcode = match check(&header, value_at, login) {
         Ok(opcode) => opcode,
         Err(fault) => {
-            let command = Command::FrameFault {
+            let command = Command::FrameError {
                 fault,
                 skip: 0,
                 closes: true,
@@ -137,7 +137,7 @@ fn unknown(requests: &mut Vec<Request>, at: usize, value: Span, is_whole: bool) 
     } else {
         (value.len, Step::Halt(value.start as usize))
     };
-    let command = Command::FrameFault {
+    let command = Command::FrameError {
         fault: Fault::Unknown,
         skip,
         closes: false,

@@ -3,11 +3,11 @@
 use super::plan::{Pieces, Plan, Step, switch};
 use memcached::commands::{Awaits, Batch, Context, Next, Output, Pin, Session};
 use memcached::server::Server;
-use memcached::server::conns::Asker;
+use memcached::server::caller::Caller;
 use memcached::server::logins::{Environment, Logins};
 use memcached::settings::{Live, Protocol, Settings};
 use memcached::store::hash::Secret;
-use memcached::store::{Local, Source, Tuning};
+use memcached::store::{Source, ThreadState, Tuning};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
@@ -120,7 +120,7 @@ pub struct Client<'s> {
 pub struct Desk<'s> {
     server: &'s Server,
     language: Language,
-    local: Local,
+    local: ThreadState,
     batch: Batch,
     out: Output<'s>,
     replies_max: Option<u32>,
@@ -227,9 +227,9 @@ impl<'s> Desk<'s> {
         }
         while !client.closed && client.unread.is_empty() {
             let mut turn = self.turn;
-            let asker = Asker { fd: -1, from: None };
+            let caller = Caller::without_waiting(-1);
             let (local, batch) = (&mut self.local, &mut self.batch);
-            let mut cx = Context::new(self.server, local, batch, asker, self.replies_max);
+            let mut cx = Context::new(self.server, local, batch, caller, self.replies_max);
             let rest = &client.rest;
             let handled = client
                 .session
@@ -254,6 +254,7 @@ impl<'s> Desk<'s> {
                 Next::Input => break,
                 // Nobody sends events here.
                 Next::Close(_) | Next::Watch(_) => client.closed = true,
+                Next::Wait => panic!("a caller that cannot wait has been told to"),
                 Next::Flush | Next::Turn => {}
             }
         }
@@ -269,7 +270,7 @@ impl<'s> Desk<'s> {
             warm_max_factor: settings.warm_max_factor.get(),
         };
         for class in store.classes().ids() {
-            store.juggle(&mut self.local, class, &tuning);
+            store.maintain_class(&mut self.local, class, &tuning);
         }
         store.drain_bumps(128);
         let to = self.next_class % store.classes().ids().end;
@@ -284,7 +285,7 @@ impl<'s> Desk<'s> {
         if !done {
             store.abandon_move(&moving);
         }
-        store.take_page_wanted();
+        store.take_page_request();
     }
 
     /// Finishes what a client of text has begun, and asks it something: whether the session is
@@ -293,10 +294,10 @@ impl<'s> Desk<'s> {
         const SOME: &[u8] = &[b'x'; 900];
         for _ in 0..400 {
             match client.session.awaits() {
-                Awaits::Dump => break,
+                Awaits::Dump | Awaits::Reply => break,
                 Awaits::Command if client.rest.is_empty() => break,
                 Awaits::Command => self.receive(client, b"\n"),
-                Awaits::Value | Awaits::Swallow => self.receive(client, SOME),
+                Awaits::Value | Awaits::Discard => self.receive(client, SOME),
             }
         }
         if client.closed || client.session.awaits() != Awaits::Command || !client.rest.is_empty() {

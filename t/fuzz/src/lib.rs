@@ -23,7 +23,7 @@ mod replies;
 use desk::{Client, Desk, Language, Terms};
 use memcached::commands::{Batch, Output};
 use memcached::net::udp;
-use memcached::server::conns::Asker;
+use memcached::server::caller::Caller;
 use memcached::sys::socket::Address;
 use plan::{Pieces, Plan, Step, switch};
 
@@ -199,11 +199,11 @@ pub fn udp(data: &[u8]) {
                     buffer: &mut buffer,
                 };
                 let mut sent = Vec::new();
-                let asker = Asker {
-                    fd: -1,
+                let caller = Caller {
                     from: Some(&Address::Unnamed),
+                    ..Caller::without_waiting(-1)
                 };
-                replies.answer(&mut tools, len, asker, |pieces| {
+                replies.answer(&mut tools, len, caller, |pieces| {
                     sent.push([&*pieces[0], &*pieces[1]].concat());
                     Ok(pieces[0].len() + pieces[1].len())
                 });

@@ -8,8 +8,8 @@ use super::item::{Header, state};
 use super::lru::{Lists, Segment};
 use super::moment::Moment;
 use super::table::Slot;
-use super::tail::{Fate, Walk, Walked};
-use super::thread_state::Local;
+use super::tail::{TailAction, TailWalk, Walked};
+use super::thread_state::ThreadState;
 use crate::counters::ListTotals;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -41,14 +41,14 @@ struct Bounds {
 
 /// How many items a visit concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Juggled {
+pub struct Maintained {
     /// Those that left HOT or TEMP.
     pub new: u32,
     /// Those that had been sorted before.
     pub old: u32,
 }
 
-impl Juggled {
+impl Maintained {
     /// Of both kinds.
     pub fn all(self) -> u32 {
         self.new + self.old
@@ -76,21 +76,26 @@ pub struct ListState {
 impl Store {
     /// Visits a class once: expired items at the tails go, HOT and WARM shrink to their bounds,
     /// COLD gives back what is in use.
-    pub fn juggle(&self, local: &mut Local, class: usize, tuning: &Tuning) -> Juggled {
-        let lists = self.lru.class(class);
+    pub fn maintain_class(
+        &self,
+        thread: &mut ThreadState,
+        class: usize,
+        tuning: &Tuning,
+    ) -> Maintained {
+        let lists = self.lists(class);
         if lists.len() == 0 {
-            return Juggled::default();
+            return Maintained::default();
         }
-        let moment = self.moment_under(&*lists);
+        let moment = self.moment_under(&lists);
         let (hot, warm) = if moment.division().is_segmented() {
             self.bounds(&lists, moment, tuning)
         } else {
             Default::default()
         };
         drop(lists);
-        Juggled {
-            new: self.pull_temp(local, class) + self.pull(local, class, Segment::Hot, hot),
-            old: self.pull(local, class, Segment::Warm, warm) + self.pull_cold(local, class),
+        Maintained {
+            new: self.shrink_temp(thread, class) + self.shrink(thread, class, Segment::Hot, hot),
+            old: self.shrink(thread, class, Segment::Warm, warm) + self.shrink_cold(thread, class),
         }
     }
 
@@ -141,59 +146,65 @@ impl Store {
     }
 
     /// Moves what is over the bounds of HOT or WARM to COLD, and what is active to WARM.
-    fn pull(&self, local: &mut Local, class: usize, segment: Segment, bounds: Bounds) -> u32 {
+    fn shrink(
+        &self,
+        thread: &mut ThreadState,
+        class: usize,
+        segment: Segment,
+        bounds: Bounds,
+    ) -> u32 {
         let judge = |lists: &mut Lists, header: &Header, moment: Moment| {
             let age_s = moment
                 .now_s()
                 .saturating_sub(header.accessed_s.load(Relaxed));
             let is_over = lists.list(segment).len > bounds.len || age_s > bounds.age_s;
             match header.state() & (state::ACTIVE | state::REWRITTEN) {
-                0 if is_over => Fate::To(Segment::Cold),
-                0 => Fate::Stop,
-                state::ACTIVE => Fate::To(Segment::Warm),
+                0 if is_over => TailAction::To(Segment::Cold),
+                0 => TailAction::Stop,
+                state::ACTIVE => TailAction::To(Segment::Warm),
                 // As good as new.
-                _ if moment.division().is_segmented() => Fate::To(Segment::Hot),
-                _ => Fate::To(Segment::Cold),
+                _ if moment.division().is_segmented() => TailAction::To(Segment::Hot),
+                _ => TailAction::To(Segment::Cold),
             }
         };
-        let walk = Walk::new(class, segment, BATCH);
-        self.walk_in_batches(|| self.walk_tail(local, walk, None, judge))
+        let walk = TailWalk::new(class, segment, BATCH);
+        self.walk_in_batches(|| self.walk_tail(thread, walk, None, judge))
     }
 
-    fn pull_cold(&self, local: &mut Local, class: usize) -> u32 {
+    fn shrink_cold(&self, thread: &mut ThreadState, class: usize) -> u32 {
         let judge = |_: &mut Lists, header: &Header, moment: Moment| {
             if !moment.division().is_segmented() {
-                return Fate::Stop; // who stores gives the second chances
+                return TailAction::Stop; // who stores gives the second chances
             }
             match header.state() & (state::ACTIVE | state::REWRITTEN) {
-                0 => Fate::Stop,
-                state::ACTIVE => Fate::To(Segment::Warm),
-                _ => Fate::To(Segment::Hot),
+                0 => TailAction::Stop,
+                state::ACTIVE => TailAction::To(Segment::Warm),
+                _ => TailAction::To(Segment::Hot),
             }
         };
-        let walk = Walk::new(class, Segment::Cold, BATCH);
-        self.walk_in_batches(|| self.walk_tail(local, walk, None, judge))
+        let walk = TailWalk::new(class, Segment::Cold, BATCH);
+        self.walk_in_batches(|| self.walk_tail(thread, walk, None, judge))
     }
 
     /// TEMP loses what has expired; all of it, if there are to be no temporary items.
-    fn pull_temp(&self, local: &mut Local, class: usize) -> u32 {
+    fn shrink_temp(&self, thread: &mut ThreadState, class: usize) -> u32 {
         let judge = |_: &mut Lists, _: &Header, moment: Moment| {
             let division = moment.division();
             if division.has_temporary() {
-                Fate::Stop
+                TailAction::Stop
             } else {
                 // What never expires enters where nothing is temporary.
-                Fate::To(division.entrance(0, moment.now_s()))
+                TailAction::To(division.first_segment(0, moment.now_s()))
             }
         };
-        let walk = Walk::new(class, Segment::Temp, BATCH);
-        self.walk_in_batches(|| self.walk_tail(local, walk, None, judge))
+        let walk = TailWalk::new(class, Segment::Temp, BATCH);
+        self.walk_in_batches(|| self.walk_tail(thread, walk, None, judge))
     }
 
     /// Moves the items that threads have reported to WARM, if they are still active in COLD;
     /// at most `most`. Returns how many reports there were.
     pub fn drain_bumps(&self, most: usize) -> usize {
-        let rings = self.rings.lock().unwrap().clone();
+        let rings = self.bump_rings.lock().unwrap().clone();
         let mut drained = 0;
         for ring in rings {
             while drained < most
@@ -217,8 +228,8 @@ impl Store {
         if is_cold && header.has(state::ACTIVE) && moment.division().is_segmented() {
             header.remove_state(state::ACTIVE);
             header.accessed_s.store(moment.now_s(), Relaxed);
-            let lists = &mut *self.lru.class(header.class());
-            lists.relocate(&self.arena, id, Segment::Warm);
+            let mut lists = self.lists(header.class());
+            lists.relocate(id, Segment::Warm);
             lists.events.moves_to_warm += 1;
         }
     }
@@ -226,15 +237,15 @@ impl Store {
     /// What has happened to the items of a class's lists.
     pub fn list_events(&self, class: usize) -> ListTotals {
         let mut sum = ListTotals::default();
-        sum.add(&self.lru.class(class).events);
+        sum.add(&self.lists(class).events);
         sum
     }
 
     /// How many items a class's lists hold, and how old they are.
     pub fn list_state(&self, class: usize) -> ListState {
-        let lists = self.lru.class(class);
+        let lists = self.lists(class);
         ListState {
-            ages: self.ages(&lists, self.moment_under(&*lists)),
+            ages: self.ages(&lists, self.moment_under(&lists)),
             evicted_s: lists.evicted_time_s,
         }
     }
@@ -242,7 +253,7 @@ impl Store {
     /// Forgets how old the last victims were.
     pub fn reset_evicted_time(&self) {
         for class in self.slabs.classes.ids() {
-            self.lru.class(class).evicted_time_s = 0;
+            self.lists(class).evicted_time_s = 0;
         }
     }
 }

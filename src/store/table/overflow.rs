@@ -30,7 +30,7 @@ unsafe impl Plain for Node {
 ///
 /// Memory of nodes stays committed, so one that has been taken out of its chain can be looked at
 /// all the same.
-pub(super) struct Nodes {
+pub(super) struct OverflowNodes {
     space: Space<Node>,
     /// Innermost of all locks.
     pool: Mutex<Pool>,
@@ -43,9 +43,9 @@ struct Pool {
     used: u32,
 }
 
-impl Nodes {
-    pub(super) fn new() -> Result<Nodes> {
-        Ok(Nodes {
+impl OverflowNodes {
+    pub(super) fn new() -> Result<OverflowNodes> {
+        Ok(OverflowNodes {
             space: Space::new(STEP)?,
             pool: Mutex::default(),
         })

@@ -3,12 +3,12 @@
 /// How many buckets a stripe has (the low half), and the mask of the hash bits that tell them
 /// apart (the high half): one word, so that who holds no lock sees both as of one moment.
 #[derive(Clone, Copy)]
-pub(super) struct Rows(pub(super) u64);
+pub(super) struct StripeSize(pub(super) u64);
 
-impl Rows {
-    pub(super) fn new(buckets: u32) -> Rows {
+impl StripeSize {
+    pub(super) fn new(buckets: u32) -> StripeSize {
         let mask = buckets.next_power_of_two() - 1;
-        Rows(u64::from(mask) << 32 | u64::from(buckets))
+        StripeSize(u64::from(mask) << 32 | u64::from(buckets))
     }
 
     #[inline]

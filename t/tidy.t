@@ -1,0 +1,149 @@
+#!/usr/bin/perl
+# The sources keep the house in order. Arrows between rooms go down only, files of a room form no
+# circles, and nothing is longer than a reader can hold: t/lib/Tidy.pm has the list of rooms and
+# the limits.
+#
+# What counts as an arrow: each `use`, and each path in code that begins with crate, super, self,
+# memcached or a module of the file. It leads to the file where the name is defined; a module that
+# only passes it on with `use` is looked through, so a mod.rs that is nothing but a face forms no
+# circle. `mod x;` is no arrow. Calls of methods are not seen. Between rooms tests count like other
+# code; for circles they do not.
+use strict;
+use warnings;
+use Test::More;
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+use File::Find;
+use Tidy;
+
+# Known exceptions, with their reasons; one that is not needed any more fails the test, too.
+my %KNOWN = (
+    (map { $_ => 'upkeep: to know no server (helper U)' }
+        'src/upkeep/autocrawl.rs: upkeep uses server',
+        'src/upkeep/crawler.rs: upkeep uses server',
+        'src/upkeep/maintainer.rs: upkeep uses server',
+        'src/upkeep/models.rs: upkeep uses server',
+        'src/upkeep/mover.rs: upkeep uses server',
+    ),
+    (map { $_ => 'being split (helper U)' }
+        'bench: circle',
+        'server: circle',
+        'settings: circle',
+        'src/server/log.rs: file too long',
+        'src/server/stats.rs: stats is too long',
+        'src/settings/tests.rs: file too long',
+        'src/settings/tests.rs: options_change_their_rows_and_no_others is too long',
+        'src/settings/tests.rs: bad_values_are_refused_in_the_known_words is too long',
+        'type Kind: more than one',
+        'type Log: more than one',
+        'type Mark: more than one',
+        'type Refused: more than one',
+        'type Table: more than one',
+    ),
+    (map { $_ => 'being split (coordinator)' }
+        'commands: circle',
+        'wire: circle',
+        'src/commands/classic.rs: run is too long',
+        'src/commands/session.rs: handle is too long',
+        'src/commands/session.rs: batch is too long',
+        'src/commands/session.rs: batch_watched is too long',
+        'src/commands/tests.rs: refused_values_are_answered_at_once_and_alike_wherever_they_are_cut is too long',
+        'src/commands/verbose.rs: run_told is too long',
+        'src/wire/frame/parse.rs: frame is too long',
+        'src/wire/parse.rs: line is too long',
+        'type Verb: more than one',
+    ),
+    (map { $_ => 'being split (helper S)' }
+        'store: circle',
+        'src/store/change.rs: allocate_beside has too many parameters',
+        'src/store/change.rs: empty has too many parameters',
+        'src/store/lru.rs: a_random_run_agrees_with_four_deques is too long',
+        'src/store/tail.rs: walk_tail is too long',
+        'src/store/tests.rs: a_random_run_of_all_modes_agrees_with_a_map is too long',
+        'src/store/tests.rs: threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value is too long',
+        'src/store/write.rs: put_in_place is too long',
+        'type List: more than one',
+        'type Padded: more than one',
+        'type Seen: more than one',
+        'type Terms: more than one',
+        'type Walk: more than one',
+    ),
+    (map { $_ => 'being split (helper N)' }
+        'sys: circle',
+        'src/net/worker.rs: handle is too long',
+        'type Refusal: more than one',
+        'type Request: more than one',
+    ),
+    (map { $_ => 'the standard word in both rooms' }
+        'type Event: more than one',
+        'type Header: more than one',
+    ),
+);
+
+# First the rules themselves: made-up files, and what is to be said of them.
+my $many = join "\n", map { "    step_$_();" } 1 .. 60;
+my @made_up = (
+    ['an arrow upwards', ['src/store/lru.rs: store uses server'],
+        'src/store/mod.rs' => 'mod lru;', 'src/store/lru.rs' => 'use crate::server::Server;',
+        'src/server/mod.rs' => ''],
+    ['an arrow upwards in code', ['src/sys/io.rs: sys uses store'],
+        'src/sys/mod.rs' => 'mod io;', 'src/sys/io.rs' => 'fn f() { crate::store::put() }',
+        'src/store/mod.rs' => ''],
+    ['arrows downwards', [],
+        'src/net/mod.rs' => 'use crate::{store::{lru::{self, Lists}, Store}, wire};',
+        'src/store/mod.rs' => 'pub mod lru; pub struct Store;', 'src/store/lru.rs' => 'pub struct Lists;',
+        'src/wire/mod.rs' => "// use crate::store::Store;\nconst A: &str = \"crate::net::x\";"],
+    ['a room that is to know less', ['src/wire/mod.rs: wire uses store', 'src/bench/main.rs: bench uses store'],
+        'src/wire/mod.rs' => 'use crate::store::Store;', 'src/store/mod.rs' => 'pub struct Store;',
+        'src/bench/main.rs' => 'use memcached::store::Store; use memcached::log;', 'src/macros.rs' => ''],
+    ['a file of no room', ['src/attic.rs: in no room'], 'src/attic.rs' => ''],
+    ['a circle of two', ['store: circle'],
+        'src/store/mod.rs' => 'mod a; mod b;', 'src/store/a.rs' => 'use super::b::B; pub struct A;',
+        'src/store/b.rs' => 'use crate::store::a::A; pub struct B;'],
+    ['a circle of a face that is more', ['store: circle'],
+        'src/store/mod.rs' => 'mod a; pub use a::A; pub const MOST: usize = 1;',
+        'src/store/a.rs' => 'use super::MOST; pub struct A;'],
+    ['a circle through a face', ['store: circle'],
+        'src/store/mod.rs' => 'mod a; mod b; pub use a::A; pub use b::B;',
+        'src/store/a.rs' => 'use super::B; pub struct A;',
+        'src/store/b.rs' => 'use super::A; pub struct B;'],
+    ['a face alone', [],
+        'src/store/mod.rs' => "mod a; mod b; pub use a::A; pub use b::{B, C};\n#[cfg(test)]\nmod tests;",
+        'src/store/a.rs' => "pub struct A;\n#[cfg(test)]\nmod tests { use crate::store::b::B; }",
+        'src/store/b.rs' => 'use super::A; pub struct B;', 'src/store/tests.rs' => 'use super::*;'],
+    ['a long file', ['src/sys/mod.rs: file too long'], 'src/sys/mod.rs' => "\n" x 801],
+    ['a file that is just not too long', [], 'src/sys/mod.rs' => "\n" x 800],
+    ['a long function', ['src/sys/mod.rs: long is too long'],
+        'src/sys/mod.rs' => "fn long<'a, F: Fn(&u8) -> Vec<u8>>(f: F) -> bool {\n$many\n}\nfn short() {}\n"],
+    ['a long function without a body', [], 'src/sys/mod.rs' => "trait T {\n fn f(&self);\n}\nmod m {\n$many\n}"],
+    ['many parameters', ['src/sys/mod.rs: many has too many parameters'],
+        'src/sys/mod.rs' => 'fn many(&mut self, a: A<B, C>, b: impl Fn(u8, u8) -> D, c: C, d: D, e: E, f: F, g: G,) {}'
+            . 'fn six(self, a: (A, B), b: [B; 2], c: C, d: D, e: E, f: fn(A, B) -> C) {}'],
+    ['two types of one name', ['type Padded: more than one', 'type Walk: more than one'],
+        'src/store/mod.rs' => 'mod a;', 'src/store/a.rs' => "pub struct Walk;\nstruct Padded;\nstruct State;",
+        'src/sys/mod.rs' => "pub(crate) enum Walk {}\nstruct Padded;\nstruct State;\n#[cfg(test)]\npub mod tests {\n    pub struct Walk;\n}"],
+);
+for (@made_up) {
+    my ($name, $expected, %texts) = @$_;
+    my @said = map { $_->[0] } Tidy::complaints(\%texts);
+    is_deeply([sort @said], [sort @$expected], "made up: $name");
+}
+
+my %texts;
+find({ no_chdir => 1, wanted => sub {
+    return unless /\.rs$/;
+    open my $file, '<', $_ or die "$_: $!";
+    local $/;
+    $texts{ s{^\Q$Bin\E/\.\./}{}r } = <$file>;
+} }, "$Bin/../src");
+
+my %seen;
+for (Tidy::complaints(\%texts)) {
+    my ($what, $why) = @$_;
+    next if $seen{$what}++ | exists $KNOWN{$what};
+    fail("$what ($why)");
+}
+ok($seen{$_}, "still an exception: $_ ($KNOWN{$_})") for sort keys %KNOWN;
+ok(keys %texts > 100, 'the sources are there');
+
+done_testing;
