@@ -39,9 +39,6 @@ my %KNOWN = (
         'type Padded: more than one',
     (map { $_ => 'being split (helper N)' }
         'src/net/worker.rs: handle is too long',
-        'sys: circle',
-        'type Refusal: more than one',
-        'type Request: more than one',
     ),
     (map { $_ => 'being split (helper S)' }
         'src/store/join.rs: merge is too long',

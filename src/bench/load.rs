@@ -304,7 +304,7 @@ fn phase(rate: Option<Above0>, until: Until) -> Phase {
 fn connect(options: &Load, login: Option<&Login>) -> Result<Stream, String> {
     let at = &options.server;
     let stream = Stream::connect(at).map_err(|e| {
-        let why = memcached::sys::process::error_text(&e);
+        let why = memcached::sys::errors::error_text(&e);
         format!("{at}: {why}")
     })?;
     if let Some(login) = login {

@@ -12,7 +12,7 @@
 //! may not be able to grow: it is made long at once.
 
 use super::check;
-use super::process::error_text;
+use super::errors::error_text;
 #[cfg(miri)]
 use super::testing::miri as libc;
 use std::hash::{BuildHasher, RandomState};
