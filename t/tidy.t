@@ -37,6 +37,7 @@ my %KNOWN = (
         'src/store/write.rs: put_in_place is too long',
         'type List: more than one',
         'type Padded: more than one',
+    ),
     (map { $_ => 'being split (helper N)' }
         'src/net/worker.rs: handle is too long',
     ),
