@@ -14,8 +14,8 @@ use crate::wire::reply;
 use crate::wire::request::{Command, Exptime, Keys, Request, Storage};
 
 impl<'s> Context<'_, 's> {
-    /// Carries out a request about an item, if the request is all here. `None`: it is another one,
-    /// and nothing has been done.
+    /// Carries out a request about an item, if all of it is here and it is no retrieval. `None`: it
+    /// is another one, and nothing has been done.
     #[inline]
     pub(super) fn run(
         &mut self,
@@ -25,19 +25,6 @@ impl<'s> Context<'_, 's> {
         out: &mut Output<'s>,
     ) -> Option<Done> {
         Some(match request.command {
-            Command::Get {
-                key,
-                hash,
-                keys,
-                last,
-                ..
-            } => {
-                let done = self.get(key.of(input), Hashed { hash, hint }, keys, out);
-                if last {
-                    out.put(reply::END);
-                }
-                done
-            }
             Command::Store {
                 ref storage,
                 value,
@@ -130,26 +117,29 @@ impl<'s> Context<'_, 's> {
         found.is_some()
     }
 
-    /// One key of a retrieval.
+    /// One key of a retrieval, the `last` of its line or not: the bytes of its value, if it is there.
     #[inline]
-    fn get(&mut self, key: &[u8], hash: Hashed, keys: Keys, out: &mut Output<'s>) -> Done {
+    pub(super) fn get(
+        &mut self,
+        key: &[u8],
+        hash: Hashed,
+        keys: Keys,
+        last: bool,
+        out: &mut Output<'s>,
+    ) -> Option<usize> {
         let store = &self.server.store;
-        let (access, class) = match keys.touch {
-            None => (Access::Get, CommandClass::Get),
-            Some(exptime) => (
-                Access::Touch(store.clock.expiry(exptime)),
-                CommandClass::GetAndTouch,
-            ),
+        let access = match keys.touch {
+            None => Access::Get,
+            Some(exptime) => Access::Touch(store.clock.expiry(exptime)),
         };
         let found = store.read(self.local, key, hash, access, |item| {
             put_value(key, &item, keys, out);
             item.value_len()
         });
-        Done {
-            class,
-            hit: found.is_some(),
-            bytes: found.unwrap_or(0),
+        if last {
+            out.put(reply::END);
         }
+        found
     }
 
     /// Stores a value that is here, or is not a value: then it is known how long it is, and CR LF is
