@@ -18,17 +18,6 @@ use Tidy;
 
 # Known exceptions, with their reasons; one that is not needed any more fails the test, too.
 my %KNOWN = (
-    (map { $_ => 'being split (coordinator)' }
-        'commands: circle',
-        'src/commands/binary/run.rs: frame is too long',
-        'src/commands/classic.rs: run is too long',
-        'src/commands/execute.rs: execute_other is too long',
-        'src/commands/tests.rs: refused_values_are_answered_at_once_and_alike_wherever_they_are_cut is too long',
-        'src/wire/frame/parse.rs: frame is too long',
-        'src/wire/parse.rs: line is too long',
-        'type Verb: more than one',
-        'wire: circle',
-    ),
     (map { $_ => 'being split (helper N)' }
         'src/net/worker.rs: handle is too long',
         'sys: circle',
@@ -55,7 +44,6 @@ my %KNOWN = (
         'src/settings/tests.rs: bad_values_are_refused_in_the_known_words is too long',
         'src/settings/tests.rs: file too long',
         'src/settings/tests.rs: options_change_their_rows_and_no_others is too long',
-        'type Kind: more than one',
         'type Mark: more than one',
         'type Table: more than one',
     ),

@@ -3,8 +3,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::admin::{Answer, Call, begins};
-use super::dump::{Dump, Kind};
+use super::call::{Answer, Call, begins};
+use super::dump::{Dump, DumpFormat};
 use crate::server::Server;
 use crate::settings::{Live, Number, Settings};
 use crate::store::{ClassSet, MoveRefused, Source};
@@ -263,8 +263,8 @@ pub fn lru_crawler(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
             say(reply::OK)
         }
         [_, what, classes] if begins(what, b"crawl") => say(crawl(call.server, classes)),
-        [_, what, classes] if begins(what, b"metadump") => dump(call, classes, Kind::Meta),
-        [_, what, classes] if begins(what, b"mgdump") => dump(call, classes, Kind::Get),
+        [_, what, classes] if begins(what, b"metadump") => dump(call, classes, DumpFormat::Meta),
+        [_, what, classes] if begins(what, b"mgdump") => dump(call, classes, DumpFormat::Get),
         [_, what, count] if begins(what, b"tocrawl") => keep(
             &settings.lru_crawler_tocrawl,
             parse_u32(count),
@@ -306,10 +306,10 @@ fn crawl(server: &Server, classes: &[u8]) -> &'static [u8] {
 }
 
 /// `lru_crawler metadump|mgdump <classes>|all|hash`
-fn dump(call: &mut Call<'_, '_>, classes: &[u8], kind: Kind) -> Answer {
+fn dump(call: &mut Call<'_, '_>, classes: &[u8], kind: DumpFormat) -> Answer {
     let (pipelined, forbidden) = match kind {
-        Kind::Meta => (METADUMP_PIPELINED, METADUMP_FORBIDDEN),
-        Kind::Get => (MGDUMP_PIPELINED, MGDUMP_FORBIDDEN),
+        DumpFormat::Meta => (METADUMP_PIPELINED, METADUMP_FORBIDDEN),
+        DumpFormat::Get => (MGDUMP_PIPELINED, MGDUMP_FORBIDDEN),
     };
     let server = call.server;
     if !server.settings.dump_enabled {
