@@ -34,7 +34,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 pub use crate::store::hash::published::Algorithm as HashAlgorithm;
-pub use checks::{SASL_IS_BINARY, item_lock_power};
+pub use checks::SASL_IS_BINARY;
 pub use kinds::Protocol;
 pub use live::{Live, Number, Together};
 pub use table::Settings;

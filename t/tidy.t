@@ -35,17 +35,14 @@ my %KNOWN = (
         'src/store/write.rs: put_in_place is too long',
         'store: circle',
         'type List: more than one',
-        'type Padded: more than one',
     ),
     (map { $_ => 'being split (helper U)' }
         'bench: circle',
         'settings: circle',
-        'src/server/log.rs: file too long',
         'src/settings/tests.rs: bad_values_are_refused_in_the_known_words is too long',
         'src/settings/tests.rs: file too long',
         'src/settings/tests.rs: options_change_their_rows_and_no_others is too long',
         'type Mark: more than one',
-        'type Table: more than one',
     ),
     (map { $_ => 'the standard word in both rooms' }
         'type Event: more than one',

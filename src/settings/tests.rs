@@ -902,8 +902,8 @@ fn licence_follows_the_version() {
 }
 
 #[test]
-fn more_threads_have_more_item_locks() {
-    let powers = [1, 2, 3, 4, 5, 10, 11, 20, 21, 1000].map(item_lock_power);
+fn the_least_hash_table_is_that_of_the_reference() {
+    let powers = [1, 2, 3, 4, 5, 10, 11, 20, 21, 1000].map(checks::reference_lock_power);
     assert_eq!(powers, [10, 10, 11, 12, 13, 13, 14, 14, 15, 15]);
     assert_eq!(run(&["-t1", "-ohashpower=12"]).hash_power, 12);
 }
