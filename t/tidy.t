@@ -20,9 +20,6 @@ use Tidy;
 my %KNOWN = (
     (map { $_ => 'being split (helper N)' }
         'src/net/worker.rs: handle is too long',
-        'sys: circle',
-        'type Refusal: more than one',
-        'type Request: more than one',
     ),
     (map { $_ => 'being split (helper S)' }
         'src/store/change.rs: allocate_beside has too many parameters',

@@ -9,14 +9,15 @@
 #![forbid(unsafe_code)]
 
 use super::inbox::{Message, Sender};
-use super::sockets::Listening;
+use super::listen::Listening;
 use super::stream::Stream;
 use crate::server::Server;
 use crate::server::conns::{ConnEntry, SocketKind};
 use crate::settings::Protocol;
 use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Events, Watch};
-use crate::sys::process::{self, Signal, SignalFd};
+use crate::sys::errors::error_text;
+use crate::sys::signals::{Signal, SignalFd};
 use crate::sys::socket;
 use crate::wire::reply::TOO_MANY_CONNECTIONS;
 use std::io::{ErrorKind, Result};
@@ -172,7 +173,7 @@ impl<'s> Listener<'s> {
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}
             Err(e) if e.kind() == ErrorKind::ConnectionAborted => {} // the client gave up
             Err(e) => {
-                let text = process::error_text(&e);
+                let text = error_text(&e);
                 log!("accept4(): {text}");
                 if socket::is_out_of_descriptors(&e) {
                     if self.server.settings.verbosity.get() > 0 {
@@ -267,7 +268,7 @@ impl<'s> Listener<'s> {
             .time_in_listen_disabled_us
             .add(pause.since.elapsed().as_micros() as u64);
         if let Err(e) = self.look_again() {
-            let text = process::error_text(&e);
+            let text = error_text(&e);
             log!("failed to listen again: {text}");
             // Whatever the system lacks, clients that are served have nothing to do with it.
             self.look_away();

@@ -16,7 +16,7 @@
 
 use super::connection::{Connection, Input};
 use super::inbox::{Inbox, Message, Sender, inbox};
-use super::sockets::Listening;
+use super::listen::Listening;
 use super::stash::Stash;
 use super::stream::Stream;
 use super::udp::{Datagrams, Tools};
@@ -28,7 +28,7 @@ use crate::server::log::{Admission, Reason, Recorder};
 use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
-use crate::sys::process;
+use crate::sys::errors::error_text;
 use crate::sys::socket::Address;
 use crate::wire::Put;
 use crate::wire::buffer::READ_BUFFER_LEN;
@@ -377,7 +377,7 @@ impl<'s> Worker<'s> {
             }
             Err(e) => {
                 if self.server.settings.verbosity.get() > 0 {
-                    let text = process::error_text(&e);
+                    let text = error_text(&e);
                     log!("Failed to read or write, and not due to blocking: {text}");
                 }
                 self.give_up(token, Reason::Error);

@@ -11,8 +11,9 @@ use crate::counters::{ClassTotals, Counters, Registry, SIZE_STEP};
 use crate::settings::Settings;
 use crate::store::hash::Secret;
 use crate::store::{CLASSES_MAX, ClassSizes, Config, Store, ThreadState};
-use crate::sys::process::{self, Signal};
 use crate::sys::seccomp::Role;
+use crate::sys::signals::{self, Signal};
+use crate::sys::thread;
 use crate::upkeep::Upkeep;
 use std::io::Result;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -132,7 +133,7 @@ impl Server {
             local
         })?;
         if self.logins.has_files() {
-            process::spawn("mc-users", Role::Reader, || self.logins.follow())?;
+            thread::spawn("mc-users", Role::Reader, || self.logins.follow())?;
         }
         Ok(())
     }
@@ -165,7 +166,7 @@ impl Server {
 
     /// Stops the server as SIGINT does, or as SIGUSR1.
     pub fn stop(&self, gracefully: bool) {
-        process::signal_self(if gracefully {
+        signals::signal_self(if gracefully {
             Signal::User1
         } else {
             Signal::Interrupt

@@ -8,8 +8,8 @@ use super::mover::{self, Mover};
 use super::shared::{Pause, UpkeepShared};
 use crate::settings::Settings;
 use crate::store::{Store, ThreadState};
-use crate::sys::process;
 use crate::sys::seccomp::Role;
+use crate::sys::thread;
 use std::io::Result;
 
 /// The upkeep as other threads see it.
@@ -61,5 +61,5 @@ impl Upkeep {
 }
 
 fn start(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<()> {
-    process::spawn(name, Role::Worker, run).map(drop)
+    thread::spawn(name, Role::Worker, run).map(drop)
 }
