@@ -31,15 +31,9 @@ my %KNOWN = (
         'src/store/tests/commands.rs: threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value is too long',
         'src/store/write.rs: put_in_place is too long',
         'store: circle',
-        'type List: more than one',
     ),
     (map { $_ => 'being split (helper U)' }
         'bench: circle',
-        'settings: circle',
-        'src/settings/tests.rs: bad_values_are_refused_in_the_known_words is too long',
-        'src/settings/tests.rs: file too long',
-        'src/settings/tests.rs: options_change_their_rows_and_no_others is too long',
-        'type Mark: more than one',
     ),
     (map { $_ => 'the standard word in both rooms' }
         'type Event: more than one',

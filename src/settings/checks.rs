@@ -1,8 +1,9 @@
 //! Checks that concern more than one option: made once all are read, in an order that
 //! operators can rely on (`-I 100` as root without `-u` reports the item size).
 
-use super::table::PAGE_BYTES;
-use super::{Protocol, Refusal, Settings};
+use super::option_types::Protocol;
+use super::refusal::Refusal;
+use super::table::{PAGE_BYTES, Settings};
 use crate::sys::exit_code::{FAILURE, USAGE};
 
 /// The highest port that there is.
