@@ -11,7 +11,7 @@ pub enum Front<'a> {
     Piece(Piece<'a>, usize),
     /// The beginning of a piece, which needs that many bytes, or more.
     Part(usize),
-    /// Nothing that a server says; it is told what.
+    /// No reply of this protocol; the text says what it is.
     Garbage(String),
 }
 
