@@ -32,9 +32,6 @@ my %KNOWN = (
         'src/store/write.rs: put_in_place is too long',
         'store: circle',
     ),
-    (map { $_ => 'being split (helper U)' }
-        'bench: circle',
-    ),
     (map { $_ => 'the standard word in both rooms' }
         'type Event: more than one',
         'type Header: more than one',
