@@ -5,8 +5,8 @@
 //! worker   ─ name, password ─► table in memory ◄─ the whole file ─ mc-users ◄─ SIGHUP, a second
 //! ```
 //!
-//! A file may be a pipe, or on a disk that does not answer, and then whoever opens it or only
-//! looks at it waits. So once the server runs one thread of their own does that, `mc-users`,
+//! A file may be a pipe, or on a disk that does not answer, and then a thread that opens it, or only
+//! looks at it, waits. So once the server runs one thread of their own does that, `mc-users`,
 //! which runs only if there are such files: workers and the listener look into memory. The
 //! mutex of a table is held for a question or an exchange, never while a file is read; logins
 //! are rare.
@@ -274,7 +274,7 @@ impl SaslUsers {
         } else {
             [name, &at_host].concat()
         };
-        // Who acts for somebody else would need a rule for that, and there is none.
+        // To act for another user would need a rule that allows it, and there is none.
         let is_itself = act_as.is_empty() || act_as == user || !has_realm && act_as == full;
         let bare = name.strip_suffix(&at_host[..]);
         let bare = bare.filter(|bare| !bare.is_empty()).unwrap_or(name);
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn without_files_nobody_is_admitted() {
+    fn without_files_no_client_is_admitted() {
         let none = Logins::default();
         assert!(!none.admits_by_text(b"", b"") && !none.admits_by_plain(b"", b"a", b""));
         assert!(!none.offers_plain());

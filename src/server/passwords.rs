@@ -19,7 +19,7 @@ const SASL_LEN_MAX: usize = 252;
 #[derive(Default)]
 pub struct Passwords {
     lines: Vec<Line>,
-    /// Lines that were too long, which nobody can log in by.
+    /// Lines that were too long: they admit no client.
     pub too_long: usize,
 }
 
