@@ -118,7 +118,7 @@ pub struct PidFile {
 }
 
 impl PidFile {
-    /// Writes the file, if one is asked for. That it cannot be written is only told.
+    /// Writes the file, if one is asked for. A failure is a line on standard error, no more.
     pub fn write(settings: &Settings) -> PidFile {
         if let Some(path) = &settings.pid_file {
             if let Some(pid) = running(path) {

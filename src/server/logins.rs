@@ -223,8 +223,8 @@ struct SaslUsers {
 struct Seen {
     /// As it was when the table was read from it.
     stamp: Option<Stamp>,
-    /// Whether it has been told that the file cannot be read any more.
-    is_told: bool,
+    /// Whether a line has said that the file cannot be read any more.
+    is_reported: bool,
 }
 
 /// What is different when a file has been: device, inode, bytes, time of the last change.
@@ -257,7 +257,7 @@ impl SaslUsers {
             table: Mutex::new(table),
             seen: Mutex::new(Seen {
                 stamp,
-                is_told: false,
+                is_reported: false,
             }),
         })
     }
@@ -283,7 +283,7 @@ impl SaslUsers {
 
     fn reload(&self) {
         let mut seen = self.seen.lock().unwrap();
-        seen.is_told = false;
+        seen.is_reported = false;
         self.read_again(&mut seen);
     }
 
@@ -304,13 +304,13 @@ impl SaslUsers {
                 *self.table.lock().unwrap() = table;
                 *seen = Seen {
                     stamp,
-                    is_told: false,
+                    is_reported: false,
                 }
             }
-            Err(error) if !seen.is_told => {
+            Err(error) if !seen.is_reported => {
                 let (path, error) = (self.path.display(), error_text(&error));
                 log!("SASL: {path}: {error}; the users of before stay");
-                seen.is_told = true;
+                seen.is_reported = true;
             }
             Err(_) => {}
         }

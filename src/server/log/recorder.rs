@@ -36,7 +36,7 @@ impl Log {
 }
 
 impl Recorder {
-    /// Has `local` tell what it does for the client of `fd`, as long as that is watched.
+    /// Has `local` report what it does for the client of `fd`, as long as that is watched.
     /// (A background thread has no clients: it makes its recorder the observer of its `ThreadState`
     /// once.)
     #[inline]
