@@ -311,9 +311,9 @@ counters! {
         evicted_active;
         /// Allocations that found no item to evict.
         outofmemory;
-        /// Expired or flushed items removed at the tail of a list.
+        /// Expired or flushed items removed at a tail, or by a store of the same key.
         reclaimed;
-        /// Expired or flushed items that no client had read, removed at a tail or by a crawl.
+        /// Expired or flushed items that no client had read, removed at a tail, by a store or by a crawl.
         expired_unfetched;
         /// Items at the tail of a list that a reader held.
         lrutail_reflocked;
