@@ -5,15 +5,15 @@
 //! worker   ─ name, password ─► table in memory ◄─ the whole file ─ mc-users ◄─ SIGHUP, a second
 //! ```
 //!
-//! A file may be a pipe, or on a disk that does not answer, and then whoever opens it or only
-//! looks at it waits. So once the server runs one thread of their own does that, `mc-users`,
+//! A file may be a pipe, or on a disk that does not answer, and then a thread that opens it, or only
+//! looks at it, waits. So once the server runs one thread of their own does that, `mc-users`,
 //! which runs only if there are such files: workers and the listener look into memory. The
 //! mutex of a table is held for a question or an exchange, never while a file is read; logins
 //! are rare.
 
 #![forbid(unsafe_code)]
 
-use super::passwords::{LINE_LEN_MAX, Table};
+use super::passwords::{LINE_LEN_MAX, Passwords};
 use crate::settings::Settings;
 use crate::sys::errors::error_text;
 use crate::sys::process;
@@ -173,7 +173,7 @@ struct TextUsers {
     /// As it was given, which is how it is shown.
     shown: PathBuf,
     path: PathBuf,
-    table: Mutex<Table>,
+    table: Mutex<Passwords>,
 }
 
 impl TextUsers {
@@ -188,13 +188,13 @@ impl TextUsers {
     }
 
     /// What the file holds now.
-    fn table(&self) -> Result<Table, String> {
+    fn table(&self) -> Result<Passwords, String> {
         let shown = self.shown.display();
         let bytes = fs::read(&self.path).map_err(|error| {
             let error = error_text(&error);
             format!("Could not open authfile [{shown}] for reading, error {error}: {error}\n")
         })?;
-        Table::of_text_file(&bytes).ok_or_else(|| {
+        Passwords::of_text_file(&bytes).ok_or_else(|| {
             // Without a line end, as it always was.
             format!("Authfile [{shown}] has a malformed entry. Should be 'user:password'")
         })
@@ -214,7 +214,7 @@ struct SaslUsers {
     host: String,
     /// Whether the configuration leaves PLAIN among the mechanisms.
     offers_plain: bool,
-    table: Mutex<Table>,
+    table: Mutex<Passwords>,
     /// Of `mc-users` alone, which holds it while it reads.
     seen: Mutex<Seen>,
 }
@@ -223,8 +223,8 @@ struct SaslUsers {
 struct Seen {
     /// As it was when the table was read from it.
     stamp: Option<Stamp>,
-    /// Whether it has been told that the file cannot be read any more.
-    is_told: bool,
+    /// Whether a line has said that the file cannot be read any more.
+    is_reported: bool,
 }
 
 /// What is different when a file has been: device, inode, bytes, time of the last change.
@@ -257,7 +257,7 @@ impl SaslUsers {
             table: Mutex::new(table),
             seen: Mutex::new(Seen {
                 stamp,
-                is_told: false,
+                is_reported: false,
             }),
         })
     }
@@ -274,7 +274,7 @@ impl SaslUsers {
         } else {
             [name, &at_host].concat()
         };
-        // Who acts for somebody else would need a rule for that, and there is none.
+        // To act for another user would need a rule that allows it, and there is none.
         let is_itself = act_as.is_empty() || act_as == user || !has_realm && act_as == full;
         let bare = name.strip_suffix(&at_host[..]);
         let bare = bare.filter(|bare| !bare.is_empty()).unwrap_or(name);
@@ -283,7 +283,7 @@ impl SaslUsers {
 
     fn reload(&self) {
         let mut seen = self.seen.lock().unwrap();
-        seen.is_told = false;
+        seen.is_reported = false;
         self.read_again(&mut seen);
     }
 
@@ -304,13 +304,13 @@ impl SaslUsers {
                 *self.table.lock().unwrap() = table;
                 *seen = Seen {
                     stamp,
-                    is_told: false,
+                    is_reported: false,
                 }
             }
-            Err(error) if !seen.is_told => {
+            Err(error) if !seen.is_reported => {
                 let (path, error) = (self.path.display(), error_text(&error));
                 log!("SASL: {path}: {error}; the users of before stay");
-                seen.is_told = true;
+                seen.is_reported = true;
             }
             Err(_) => {}
         }
@@ -318,10 +318,10 @@ impl SaslUsers {
 }
 
 /// Reads a SASL password file, with remarks on standard error.
-fn read_table(path: &Path) -> IoResult<Table> {
+fn read_table(path: &Path) -> IoResult<Passwords> {
     /// Everybody may read it.
     const READABLE_BY_OTHERS: u32 = 0o004;
-    let table = Table::of_sasl_file(&fs::read(path)?);
+    let table = Passwords::of_sasl_file(&fs::read(path)?);
     let shown = path.display();
     if table.too_long > 0 {
         let count = table.too_long;
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn without_files_nobody_is_admitted() {
+    fn without_files_no_client_is_admitted() {
         let none = Logins::default();
         assert!(!none.admits_by_text(b"", b"") && !none.admits_by_plain(b"", b"a", b""));
         assert!(!none.offers_plain());

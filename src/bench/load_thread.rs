@@ -1,8 +1,8 @@
-//! A lane: one thread of the load, with connections, random numbers and counts of its own.
+//! One thread of the load, with connections, random numbers and counts of its own.
 //!
 //! ```text
 //! closed loop   each connection: send a batch ──► all its replies are here ──► send the next
-//! open loop     a request is due every 1/rate s; it goes to the next connection with room
+//! open loop     a request is due every 1/rate s; it goes to the next connection that is not full
 //! ```
 //!
 //! In the open loop a request's time counts from when it was due, whether or not it could be sent
@@ -23,11 +23,11 @@ use crate::connection::{Connection, Stream};
 use crate::cpu::{self, Work};
 use crate::inflight::Judge;
 use crate::keys::{KEY_LEN_MAX, Picker, Rng, scramble};
-use crate::kinds::Ratio;
+use crate::option_types::Ratio;
 use crate::payload::Payload;
-use crate::tally::{Kind, Tally};
+use crate::results::{Kind, Results};
 
-/// What all lanes send, and how they judge the replies.
+/// What all load threads send, and how they judge the replies.
 pub struct Job {
     /// What is spoken, how keys are called, how large values are, whether they are verified.
     pub judge: Judge,
@@ -39,7 +39,7 @@ pub struct Job {
     pub keys_per_get: u32,
     /// Whether a key that was not found is stored.
     pub look_aside: bool,
-    /// When values expire, as the server is told; 0: they do not.
+    /// When values expire, as sent to the server; 0: they do not.
     pub ttl: u32,
     /// Requests in flight on a connection.
     pub pipeline: usize,
@@ -47,7 +47,7 @@ pub struct Job {
     pub timeout: Duration,
 }
 
-/// What lanes do together.
+/// What load threads do together.
 #[derive(Clone, Copy, Debug)]
 pub enum Phase {
     /// Each key is set once, as fast as it goes.
@@ -55,7 +55,7 @@ pub enum Phase {
     /// The load, each connection as fast as replies come; for a time or for a number of
     /// requests.
     Closed(Until),
-    /// The load at so many requests per second, of all lanes together.
+    /// The load at so many requests per second, of all load threads together.
     Open(f64, Until),
 }
 
@@ -64,14 +64,14 @@ pub enum Phase {
 pub enum Until {
     /// So long.
     Time(Duration),
-    /// So many requests of all lanes together.
+    /// So many requests of all load threads together.
     Requests(u64),
 }
 
-/// What became of a phase in one lane.
+/// What became of a phase in one load thread.
 pub struct Outcome {
     /// What was counted.
-    pub tally: Tally,
+    pub results: Results,
     /// From the start of the phase to the last reply.
     pub took: Duration,
     /// Processor time of the thread; none if the system does not tell.
@@ -79,25 +79,25 @@ pub struct Outcome {
 }
 
 /// One thread of the load.
-pub struct Lane<'a> {
+pub struct LoadThread<'a> {
     job: &'a Job,
-    /// This lane's number, and how many there are.
+    /// This load thread's number, and how many there are.
     place: (u64, u64),
     connections: Vec<Connection>,
     epoll: Epoll,
     events: Events,
-    room: Vec<u8>,
+    buffer: Vec<u8>,
     rng: Rng,
     picker: Picker,
     serial: u32,
     missed: Vec<u64>,
 }
 
-/// A phase under way in one lane.
+/// A phase under way in one load thread.
 struct Course<'a> {
     phase: Phase,
     start: Instant,
-    /// Requests to make in this lane.
+    /// Requests to make in this load thread.
     limit: u64,
     /// Those made, and the refills.
     made: u64,
@@ -106,8 +106,8 @@ struct Course<'a> {
     last_arrival_ns: u64,
     /// Requests in flight.
     in_flight: usize,
-    tally: Tally,
-    /// Keys answered so far, for whoever watches.
+    results: Results,
+    /// Keys answered so far, for the progress line.
     progress: &'a AtomicU64,
     /// The connection that is looked at first for the next request.
     turn: usize,
@@ -115,34 +115,34 @@ struct Course<'a> {
 
 /// Events of one wait.
 const EVENTS_MAX: usize = 1024;
-/// Room to receive into.
-const ROOM_LEN: usize = 256 << 10;
+/// Bytes that are received at once, at most.
+const BUFFER_LEN: usize = 256 << 10;
 /// A batch of the fill phase has at most so many sets, and no more once it has so many bytes.
 const FILL_BATCH: usize = 64;
 const FILL_LEN_MAX: usize = 64 << 10;
 
-impl<'a> Lane<'a> {
-    /// A lane of `place.1`, with these connections.
+impl<'a> LoadThread<'a> {
+    /// A load thread of `place.1`, with these connections.
     pub fn new(
         job: &'a Job,
         place: (u64, u64),
         seed: u64,
         picker: Picker,
         streams: Vec<Stream>,
-    ) -> io::Result<Lane<'a>> {
+    ) -> io::Result<LoadThread<'a>> {
         let epoll = Epoll::new()?;
         for (token, stream) in (0..).zip(&streams) {
             stream.stop_waiting()?;
             epoll.add(stream.fd() as RawFd, token, Watch::Edges)?;
         }
         let mut rng = Rng::new(scramble(seed ^ (place.0 << 32)));
-        Ok(Lane {
+        Ok(LoadThread {
             job,
             place,
             connections: streams.into_iter().map(Connection::new).collect(),
             epoll,
             events: Events::with_capacity(EVENTS_MAX),
-            room: vec![0; ROOM_LEN],
+            buffer: vec![0; BUFFER_LEN],
             serial: rng.next() as u32,
             rng,
             picker,
@@ -150,17 +150,17 @@ impl<'a> Lane<'a> {
         })
     }
 
-    /// Runs a phase that began at `start`, on the calling thread. `tally` is what is added to.
+    /// Runs a phase that began at `start`, on the calling thread. `results` is what is added to.
     pub fn run(
         &mut self,
         phase: Phase,
         start: Instant,
-        tally: Tally,
+        results: Results,
         progress: &AtomicU64,
     ) -> io::Result<Outcome> {
         thread::wait_exactly();
         let before = cpu::of_this_thread();
-        let mut course = self.course(phase, start, tally, progress);
+        let mut course = self.course(phase, start, results, progress);
         if !matches!(phase, Phase::Open(..)) {
             for index in 0..self.connections.len() {
                 self.next_batch(index, course.now(), &mut course);
@@ -194,13 +194,15 @@ impl<'a> Lane<'a> {
                 let event = self.events.get(index);
                 self.serve(event.token as usize, event.hung_up, &mut course);
             }
-            course.progress.store(course.tally.keys, Ordering::Relaxed);
+            course
+                .progress
+                .store(course.results.keys, Ordering::Relaxed);
         }
         self.give_up(&mut course);
         Ok(Outcome {
             took: Duration::from_nanos(course.last_arrival_ns),
             work: Work::between(before, cpu::of_this_thread()),
-            tally: course.tally,
+            results: course.results,
         })
     }
 
@@ -208,7 +210,7 @@ impl<'a> Lane<'a> {
         &self,
         phase: Phase,
         start: Instant,
-        tally: Tally,
+        results: Results,
         progress: &'c AtomicU64,
     ) -> Course<'c> {
         let (place, places) = self.place;
@@ -233,7 +235,7 @@ impl<'a> Lane<'a> {
             end_ns: end.map(|end| end.as_nanos() as u64),
             last_arrival_ns: 0,
             in_flight: 0,
-            tally,
+            results,
             progress,
             turn: 0,
         }
@@ -250,10 +252,10 @@ impl<'a> Lane<'a> {
             let start = course.start;
             let clock = || start.elapsed().as_nanos() as u64;
             let judge = &self.job.judge;
-            let tally = &mut course.tally;
+            let results = &mut course.results;
             let before = connection.waiting.len();
             let received =
-                connection.receive(&mut self.room, clock, judge, tally, &mut self.missed);
+                connection.receive(&mut self.buffer, clock, judge, results, &mut self.missed);
             course.in_flight -= before - connection.waiting.len();
             match received {
                 Ok(None) => break,
@@ -278,7 +280,7 @@ impl<'a> Lane<'a> {
                 self.flush(index, course);
             }
             Some(at_ns) if connection.waiting.is_empty() => self.next_batch(index, at_ns, course),
-            // There is room again for what could not be sent.
+            // What could not be sent may be sent now.
             _ => self.flush(index, course),
         }
     }
@@ -311,8 +313,8 @@ impl<'a> Lane<'a> {
         self.flush(index, course);
     }
 
-    /// Open loop: makes what is due, as far as connections have room. Returns when the next
-    /// one is due; none if it waits for room, or if there is none.
+    /// Open loop: makes what is due, as far as connections are not full. Returns when the next
+    /// one is due; none if it waits for a connection, or if there is none.
     fn make_due(&mut self, rate: f64, now_ns: u64, course: &mut Course<'_>) -> Option<u64> {
         let (place, places) = self.place;
         while course.made < course.limit {
@@ -323,13 +325,13 @@ impl<'a> Lane<'a> {
                 return Some(due_ns);
             }
             let count = self.connections.len();
-            let with_room = (course.turn..course.turn + count)
+            let not_full = (course.turn..course.turn + count)
                 .map(|turn| turn % count)
                 .find(|&at| {
                     let connection = &self.connections[at];
                     connection.is_open && connection.waiting.len() < self.job.pipeline
                 });
-            let Some(index) = with_room else { break };
+            let Some(index) = not_full else { break };
             self.make_next(index, due_ns, course);
             course.turn = (index + 1) % count;
         }
@@ -368,12 +370,12 @@ impl<'a> Lane<'a> {
         let judge = &self.job.judge;
         let connection = &mut self.connections[index];
         let count = self.job.keys_per_get;
-        let mut room = [0; KEY_LEN_MAX];
+        let mut buffer = [0; KEY_LEN_MAX];
         connection.waiting.add(Kind::Get, count, since_ns);
         for place in 0..count {
             let id = self.picker.pick(&mut self.rng);
             connection.waiting.add_key(id);
-            let name = judge.keys.name(id, &mut room);
+            let name = judge.keys.name(id, &mut buffer);
             judge.protocol.get(place, count, name, &mut connection.out);
         }
         course.in_flight += 1;
@@ -382,8 +384,8 @@ impl<'a> Lane<'a> {
     fn make_set(&mut self, index: usize, id: u64, since_ns: u64, course: &mut Course<'_>) {
         let Job { judge, payload, .. } = self.job;
         let connection = &mut self.connections[index];
-        let mut room = [0; KEY_LEN_MAX];
-        let name = judge.keys.name(id, &mut room);
+        let mut buffer = [0; KEY_LEN_MAX];
+        let name = judge.keys.name(id, &mut buffer);
         let len = judge.value_len(id);
         self.serial = self.serial.wrapping_add(1);
         let serial = self.serial;
@@ -397,7 +399,7 @@ impl<'a> Lane<'a> {
     }
 
     fn flush(&mut self, index: usize, course: &mut Course<'_>) {
-        if let Err(e) = self.connections[index].flush(&mut course.tally) {
+        if let Err(e) = self.connections[index].flush(&mut course.results) {
             self.lose(index, error_text(&e), course);
         }
     }
@@ -415,9 +417,11 @@ impl<'a> Lane<'a> {
         course.in_flight -= connection.waiting.len();
         let now_ns = course.now();
         for (kind, since_ns) in connection.waiting.abandon() {
-            course.tally.given_up(kind, now_ns.saturating_sub(since_ns));
+            course
+                .results
+                .given_up(kind, now_ns.saturating_sub(since_ns));
         }
-        course.tally.lost(why);
+        course.results.lost(why);
     }
 
     /// The end: what has not been answered never will be. That goes for requests, too, that
@@ -434,7 +438,7 @@ impl<'a> Lane<'a> {
             for made in course.made..course.limit {
                 let due_ns = ((made * places + place) as f64 / rate * 1e9) as u64;
                 course
-                    .tally
+                    .results
                     .given_up(Kind::Get, now_ns.saturating_sub(due_ns));
             }
         }
