@@ -7,6 +7,7 @@ use super::clock::Clock;
 use super::config::{Config, stripe_power};
 use super::hash::Secret;
 use super::item::{CAS_LEN, HEADER_LEN, Header, ItemId, accounted_len, state};
+use super::key::Key;
 use super::lru::{HeldLists, Lru};
 use super::moment::{Lock, Moment, PendingFlush, Shared};
 use super::slabs::{ClassUsage, Slabs};
@@ -82,6 +83,12 @@ impl Store {
     #[inline]
     pub fn hash(&self, key: &[u8]) -> u64 {
         self.secret.hash(key)
+    }
+
+    /// A key with its hash.
+    #[inline]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        Key::new(bytes, self.hash(bytes))
     }
 
     /// Sizes of the table and the number of items.

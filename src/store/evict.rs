@@ -4,6 +4,7 @@ use super::engine::Store;
 use super::held::Keeping;
 use super::item::{Header, ItemId, state};
 use super::lru::{Lists, Segment};
+use super::slabs::Grow;
 use super::tail::{TailAction, TailWalk, Walked};
 use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,6 +17,15 @@ const SECOND_CHANCES: u32 = 50;
 const DEMOTIONS: u32 = 16;
 /// Shortest chunk that a chain is made of.
 const CHAIN_CHUNK_MIN: usize = 1 << 10;
+
+/// Whether a search may spare items in use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Try {
+    /// There will be another: they get their second chance.
+    Another,
+    /// There will be none.
+    Last,
+}
 
 /// Whose memory a length may have.
 #[derive(Clone, Copy)]
@@ -78,21 +88,22 @@ impl Store {
     fn take_free(&self, thread: &ThreadState, choice: Choice) -> Option<ItemId> {
         let Choice { home, finer } = choice;
         let Some(finer) = finer else {
-            return self.take(thread, home, true);
+            return self.take(thread, home, Grow::Yes);
         };
         if !self.slabs.is_first_page_full(home) {
-            let is_first = self.slabs.pages_of(home) == 0;
-            let found = self.take(thread, home, is_first);
+            let is_empty = self.slabs.pages_of(home) == 0;
+            let grow = if is_empty { Grow::Yes } else { Grow::No };
+            let found = self.take(thread, home, grow);
             if found.is_some() {
                 return found;
             }
             self.slabs.set_first_page_full(home);
         }
-        self.take(thread, finer, true)
-            .or_else(|| self.take(thread, home, false))
+        self.take(thread, finer, Grow::Yes)
+            .or_else(|| self.take(thread, home, Grow::No))
     }
 
-    pub(super) fn take(&self, thread: &ThreadState, class: usize, grow: bool) -> Option<ItemId> {
+    fn take(&self, thread: &ThreadState, class: usize, grow: Grow) -> Option<ItemId> {
         self.slabs.take(&thread.magazines, class, grow)
     }
 
@@ -166,9 +177,13 @@ impl Store {
         for round in 1..=ROUNDS {
             // A class that holds only heads or chunks of large items has no lists of its own:
             // what frees its chunks are victims of the last class.
-            let at_last = round == ROUNDS;
-            let changed = self.evict_one(thread, class, at_last, keeping)
-                || class != last && self.evict_one(thread, last, at_last, keeping);
+            let attempt = if round == ROUNDS {
+                Try::Last
+            } else {
+                Try::Another
+            };
+            let changed = self.evict_one(thread, class, attempt, keeping)
+                || class != last && self.evict_one(thread, last, attempt, keeping);
             if !changed {
                 break;
             }
@@ -190,11 +205,11 @@ impl Store {
         &self,
         thread: &mut ThreadState,
         class: usize,
-        at_last: bool,
+        attempt: Try,
         keeping: Option<Keeping<'_>>,
     ) -> bool {
         let changed = if self.evict {
-            let walked = self.evict_cold(thread, class, at_last, keeping);
+            let walked = self.evict_cold(thread, class, attempt, keeping);
             walked.has_changed()
         } else {
             self.remove_dead(thread, class, keeping)
@@ -228,7 +243,7 @@ impl Store {
         &self,
         thread: &mut ThreadState,
         class: usize,
-        at_last: bool,
+        attempt: Try,
         keeping: Option<Keeping<'_>>,
     ) -> Walked {
         self.walk_tail(
@@ -246,7 +261,7 @@ impl Store {
                 }
                 match header.state() & (state::ACTIVE | state::REWRITTEN) {
                     0 => TailAction::Evict,
-                    _ if at_last => TailAction::Evict,
+                    _ if attempt == Try::Last => TailAction::Evict,
                     state::ACTIVE => spared(Segment::Warm),
                     _ => spared(Segment::Hot),
                 }
@@ -303,6 +318,6 @@ impl Store {
         larger
             .by_ref()
             .filter(|&other| self.evict && self.slabs.pages_of(other) > 0)
-            .find_map(|other| self.take(thread, other, true))
+            .find_map(|other| self.take(thread, other, Grow::Yes))
     }
 }

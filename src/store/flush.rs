@@ -120,7 +120,7 @@ impl Store {
             for &(id, _) in found.iter().filter(|&&(_, epoch)| moment.is_flushed(epoch)) {
                 let hash = self.hash_of(id, &stripe);
                 if let Some(slot) = stripe.slot_of(hash, id) {
-                    self.unlink(thread, &stripe, hash, slot);
+                    stripe.unlink_item(thread, hash, slot);
                 }
             }
         }

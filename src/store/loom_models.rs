@@ -31,15 +31,19 @@ impl Client {
 
     fn put(&mut self, key: &[u8], value: &[u8]) {
         let (hash, terms) = (self.store.hash(key), Mode::Set.into());
-        let stored = self
-            .store
-            .put(&mut self.thread, key, hash, Meta::default(), value, &terms);
+        let stored = self.store.put(
+            &mut self.thread,
+            &self.store.key(key),
+            Meta::default(),
+            value,
+            &terms,
+        );
         assert_eq!(stored.unwrap().outcome, Outcome::Stored);
     }
 
     fn delete(&mut self, key: &[u8]) -> bool {
         let hash = self.store.hash(key);
-        self.store.delete(&mut self.thread, key, hash)
+        self.store.delete(&mut self.thread, &self.store.key(key))
     }
 
     /// Reads the value after its stripe was left; none if the key is not there. All of its
@@ -60,11 +64,12 @@ impl Client {
     }
 
     fn read_hashed(&mut self, key: &[u8], hash: Hashed) -> Option<u8> {
-        let pinned = self
-            .store
-            .read(&mut self.thread, key, hash, Access::Get, |found| {
-                found.pin()
-            })?;
+        let pinned = self.store.read(
+            &mut self.thread,
+            &self.store.key(key),
+            Access::Get,
+            |found| found.pin(),
+        )?;
         let mut bytes = pinned.pieces().flatten();
         let first = *bytes.next().unwrap();
         assert!(bytes.all(|&byte| byte == first), "two values mixed");
@@ -384,7 +389,7 @@ fn a_pinned_number_is_not_written_over() {
                 };
                 let (store, hash) = (&writer.store, writer.store.hash(KEY));
                 let done = |_: Found<'_, '_>, sum, _| sum;
-                store.change(&mut writer.thread, KEY, hash, &change, done)
+                store.change(&mut writer.thread, &store.key(KEY), &change, done)
             },
         );
         assert!(matches!(read, Some(b'1' | b'2')) && sum == Ok(22));
@@ -415,16 +420,16 @@ fn an_append_copies_what_is_there_while_another_writes_and_one_comes_after_the_o
             |one| {
                 let (hash, terms) = (one.store.hash(KEY), Mode::Append.into());
                 let meta = Meta::default();
-                let stored = one
-                    .store
-                    .put(&mut one.thread, KEY, hash, meta, b"1", &terms);
+                let stored =
+                    one.store
+                        .put(&mut one.thread, &one.store.key(KEY), meta, b"1", &terms);
                 assert_eq!(stored.unwrap().outcome, Outcome::Stored);
             },
             |two| two.put(KEY, b"22"),
         );
         let mut last = Client::new(&store);
         let hash = store.hash(KEY);
-        let value = store.read(&mut last.thread, KEY, hash, Access::Get, |found| {
+        let value = store.read(&mut last.thread, &store.key(KEY), Access::Get, |found| {
             found.value().unwrap().to_vec()
         });
         let value = value.unwrap();
@@ -462,7 +467,7 @@ fn a_dead_item_that_is_removed_stays_whole_for_whoever_reads_it() {
                     ..Meta::default()
                 };
                 let (store, thread) = (&client.store, &mut client.thread);
-                let stored = store.put(thread, KEY, hash, meta, &[1; SMALL], &terms);
+                let stored = store.put(thread, &store.key(KEY), meta, &[1; SMALL], &terms);
                 assert_eq!(stored.unwrap().outcome, Outcome::Stored);
             },
             |reader| reader.read(KEY),
@@ -549,7 +554,7 @@ fn join_one(client: &mut Client, compare: Option<u64>) -> Outcome {
         ..Mode::Append.into()
     };
     let (store, thread) = (&client.store, &mut client.thread);
-    let stored = store.put(thread, KEY, hash, meta, b"1", &terms);
+    let stored = store.put(thread, &store.key(KEY), meta, b"1", &terms);
     stored.unwrap().outcome
 }
 
@@ -576,7 +581,7 @@ fn an_append_with_an_id_and_an_invalidation_come_one_after_the_other() {
             |one| {
                 let (store, hash) = (&one.store, one.store.hash(KEY));
                 let thread = &mut one.thread;
-                let cas = store.read(thread, KEY, hash, Access::Get, |found| found.cas());
+                let cas = store.read(thread, &store.key(KEY), Access::Get, |found| found.cas());
                 (cas.unwrap(), join_one(one, cas))
             },
             |two| {
@@ -585,12 +590,12 @@ fn an_append_with_an_id_and_an_invalidation_come_one_after_the_other() {
                     ..Removal::default()
                 };
                 let (store, hash) = (Arc::clone(&two.store), two.store.hash(KEY));
-                store.remove(&mut two.thread, KEY, hash, &stale)
+                store.remove(&mut two.thread, &store.key(KEY), &stale)
             },
         );
         assert_eq!(invalidated, Ok(()));
         let (mut last, hash) = (Client::new(&store), store.hash(KEY));
-        let is_stale = store.peek(&mut last.thread, KEY, hash, |found| found.is_stale());
+        let is_stale = store.peek(&mut last.thread, &store.key(KEY), |found| found.is_stale());
         // Whoever has read the new id may append after the mark, and takes it away.
         let (cas, outcome) = appended;
         let is_new = cas > FIRST_CAS && outcome == Outcome::Stored;
@@ -609,8 +614,10 @@ fn item_in_the_older_of_two_pages(client: &mut Client) {
 fn begin_to_move(mover: &mut Client, from: usize, to: usize) -> Option<PageMove> {
     let store = Arc::clone(&mover.store);
     let source = Source::Class(from);
-    let mut moving = store.begin_move(source, to, false, false).unwrap();
-    let passes = (0..2).map(|_| store.move_pass(&mut mover.thread, &mut moving, false));
+    let mut moving = store
+        .begin_move(source, to, PagePick::Oldest, Eviction::Forbidden)
+        .unwrap();
+    let passes = (0..2).map(|_| store.move_pass(&mut mover.thread, &mut moving, Patience::Wait));
     let is_done = passes.into_iter().any(|pass| pass == Pass::Done);
     (!is_done).then_some(moving)
 }
@@ -619,7 +626,7 @@ fn begin_to_move(mover: &mut Client, from: usize, to: usize) -> Option<PageMove>
 fn finish_to_move(store: &Arc<Store>, moving: Option<PageMove>, pages: [usize; 2]) {
     if let Some(mut moving) = moving {
         let mut last = Client::new(store);
-        let pass = store.move_pass(&mut last.thread, &mut moving, false);
+        let pass = store.move_pass(&mut last.thread, &mut moving, Patience::Wait);
         assert_eq!(pass, Pass::Done, "a chunk of the page is nowhere");
     }
     assert_eq!([store.pages_of(1), store.pages_of(2)], pages);
@@ -744,8 +751,10 @@ fn a_large_value_that_is_in_the_way_is_deleted_once() {
             |reader| (reader.read(KEY), reader.delete(KEY)),
             |mover| {
                 let store = Arc::clone(&mover.store);
-                let mut moving = store.begin_move(Source::Class(1), 2, false, false).unwrap();
-                let pass = store.move_pass(&mut mover.thread, &mut moving, true);
+                let mut moving = store
+                    .begin_move(Source::Class(1), 2, PagePick::Oldest, Eviction::Forbidden)
+                    .unwrap();
+                let pass = store.move_pass(&mut mover.thread, &mut moving, Patience::Delete);
                 (pass != Pass::Done).then_some(moving)
             },
         );
@@ -762,8 +771,10 @@ fn a_page_that_stays_after_all_serves_again() {
             |client| client.delete(KEY),
             |mover| {
                 let store = Arc::clone(&mover.store);
-                let mut moving = store.begin_move(Source::Class(1), 2, false, false).unwrap();
-                if store.move_pass(&mut mover.thread, &mut moving, false) != Pass::Done {
+                let mut moving = store
+                    .begin_move(Source::Class(1), 2, PagePick::Oldest, Eviction::Forbidden)
+                    .unwrap();
+                if store.move_pass(&mut mover.thread, &mut moving, Patience::Wait) != Pass::Done {
                     store.abandon_move(&moving);
                 }
             },

@@ -218,9 +218,11 @@ impl Store {
     }
 
     fn bump(&self, hash: u64, id: u64) {
-        let stripe = self.hold(hash);
+        let stripe = self.hold_stripe(hash);
         let moment = stripe.moment();
-        let Some(Slot { id, .. }) = stripe.find(hash, |found| found.raw() == id) else {
+        // The number may be that of an item that is gone; what is linked here is looked at.
+        let id = self.arena().checked(id);
+        let Some(Slot { id, .. }) = id.and_then(|id| stripe.slot_of(hash, id)) else {
             return;
         };
         let header = self.header(id);

@@ -89,11 +89,11 @@ pub use engine::Store;
 pub use events::{Event, Observer, Seen, StoreEnd};
 pub use found::{Found, Pinned};
 pub use item::{KEY_LEN_MAX, accounted_len};
-pub use key::Hashed;
+pub use key::Key;
 pub use lru::Segment;
 pub use maintain::{ListAges, ListState, Maintained, Tuning};
-pub use mover::{ChunkStatus, MoveCounts, MoveRefused, PageMove, Pass, Source};
-pub use slabs::ClassUsage;
+pub use mover::{ChunkStatus, Eviction, MoveCounts, MoveRefused, PageMove, Pass, Patience, Source};
+pub use slabs::{ClassUsage, PagePick};
 pub use table::{Hint, Probe, Usage};
 pub use terms::{
     Access, AllocError, Change, ChangeError, FlushTime, Meta, MetaRead, Mode, Outcome, Removal,

@@ -116,6 +116,24 @@ pub struct ClassUsage {
     pub free: u64,
 }
 
+/// Whether a class may get another page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grow {
+    /// From the pool or, within the limit, from the system.
+    Yes,
+    /// What it has must do.
+    No,
+}
+
+/// Which page of a class is emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PagePick {
+    /// The one that has been there longest.
+    Oldest,
+    /// The one with the most free chunks.
+    Emptiest,
+}
+
 /// How a page that is being emptied stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draining {
@@ -273,9 +291,9 @@ impl Slabs {
     }
 
     /// A chunk of `class` for the thread that owns `magazines`: one that is free or, if
-    /// `grow`, of a new page. `None` if there is none to be had.
+    /// it may [`Grow`], of a new page. `None` if there is none to be had.
     #[cold]
-    pub fn take(&self, magazines: &Magazines, class: usize, grow: bool) -> Option<ItemId> {
+    pub fn take(&self, magazines: &Magazines, class: usize, grow: Grow) -> Option<ItemId> {
         let chunks = &mut magazines.chunks.lock().unwrap()[class];
         if let Some(id) = chunks.pop() {
             return Some(self.in_use(id));
@@ -283,7 +301,7 @@ impl Slabs {
         let mut state = self.class(class);
         let first = match self.pop_free(&mut state, class) {
             Some(id) => id,
-            None if grow => {
+            None if grow == Grow::Yes => {
                 self.grow(&mut state, class)?;
                 self.pop_free(&mut state, class)?
             }
@@ -525,13 +543,12 @@ impl Slabs {
 
 /// What the page mover does with pages: it alone calls these, for one page at a time.
 impl Slabs {
-    /// Takes a page of `class` out of service and returns its number: the oldest, or the one
-    /// with the most free chunks. `None`: the class would be left without any.
-    pub fn begin_drain(&self, class: usize, emptiest: bool) -> Option<usize> {
-        let number = if emptiest {
-            self.emptiest(class)
-        } else {
-            self.oldest(class)
+    /// Takes a page of `class` out of service and returns its number. `None`: the class would be
+    /// left without any.
+    pub fn begin_drain(&self, class: usize, pick: PagePick) -> Option<usize> {
+        let number = match pick {
+            PagePick::Oldest => self.oldest(class),
+            PagePick::Emptiest => self.emptiest(class),
         }?;
         let mut state = self.class(class);
         self.arena.mark_draining(number as usize, true);

@@ -9,6 +9,7 @@
 use super::engine::Store;
 use super::held::Keeping;
 use super::item::{Header, ItemId, state};
+use super::link::Count;
 use super::lru::{HeldLists, Lists, Segment};
 use super::moment::Moment;
 use super::thread_state::ThreadState;
@@ -100,7 +101,7 @@ impl Store {
                 }
                 Some(kept) => kept.held,
                 None => {
-                    let Some(stripe) = self.try_hold(hash) else {
+                    let Some(stripe) = self.try_hold_stripe(hash) else {
                         steps += 1;
                         continue;
                     };
@@ -114,7 +115,7 @@ impl Store {
                 continue;
             };
             let moment = stripe.moment();
-            let action = if self.is_dead(moment, &slot) {
+            let action = if stripe.is_dead(&slot) {
                 None
             } else {
                 Some(judge(&mut lists, self.header(id), moment))
@@ -123,7 +124,7 @@ impl Store {
                 None => self.count_reclaimed(&mut lists, id),
                 Some(TailAction::Evict) => {
                     self.count_evicted(&mut lists, moment, id);
-                    self.notify_evicted(thread, stripe, id);
+                    stripe.notify_evicted(thread, id);
                     if self.notes_page_requests.load(Relaxed) {
                         self.page_request.store(class, Relaxed);
                     }
@@ -141,7 +142,7 @@ impl Store {
             stripe.remove(hash, slot);
             lists.remove(id);
             self.header(id).remove_state(state::LINKED);
-            self.account(thread, id, false);
+            self.account(thread, id, Count::Out);
             gone[walked.removed as usize] = Some(id);
             walked.removed += 1;
             steps += 1;
@@ -180,12 +181,5 @@ impl Store {
         events.evicted_active += u64::from(header.has(state::ACTIVE));
         events.evicted_nonzero += u64::from(header.expires_s.load(Relaxed) != 0);
         lists.evicted_time_s = moment.now_s().saturating_sub(accessed_s);
-    }
-
-    /// Counts an expired or flushed item of `lists` that was found at a tail, or by one who stores
-    /// under its key.
-    pub(super) fn count_reclaimed(&self, lists: &mut Lists, id: ItemId) {
-        lists.events.reclaimed += 1;
-        lists.events.expired_unfetched += u64::from(!self.header(id).has(state::FETCHED));
     }
 }

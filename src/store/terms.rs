@@ -90,6 +90,17 @@ pub struct Stored {
     pub value_len: usize,
 }
 
+impl Stored {
+    /// For a value of so many bytes that was not stored.
+    pub(super) fn not_stored(outcome: Outcome, value_len: usize) -> Stored {
+        Stored {
+            outcome,
+            cas: 0,
+            value_len,
+        }
+    }
+}
+
 /// Why there is no memory for a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AllocError {

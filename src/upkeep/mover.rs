@@ -16,7 +16,8 @@ use super::automove::{Automover, Decision, Sight, Terms};
 use super::wakeup::Wakeup;
 use crate::server::Server;
 use crate::store::{
-    ChunkStatus, ClassUsage, MoveRefused, PageMove, Pass, Segment, Source, ThreadState,
+    ChunkStatus, ClassUsage, Eviction, MoveRefused, PageMove, PagePick, Pass, Patience, Segment,
+    Source, ThreadState,
 };
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -275,8 +276,17 @@ impl Thread<'_> {
     /// Moves a page; false if it stays where it is.
     fn carry_out(&mut self, plan: Plan) -> bool {
         let store = &self.server.store;
-        let emptiest = plan.by_itself && plan.to == 0;
-        let begun = store.begin_move(plan.from, plan.to, plan.evict, emptiest);
+        let pick = if plan.by_itself && plan.to == 0 {
+            PagePick::Emptiest
+        } else {
+            PagePick::Oldest
+        };
+        let eviction = if plan.evict {
+            Eviction::Allowed
+        } else {
+            Eviction::Forbidden
+        };
+        let begun = store.begin_move(plan.from, plan.to, pick, eviction);
         if plan.by_itself {
             self.tell(plan, begun.as_ref().ok());
         }
@@ -330,11 +340,15 @@ impl Thread<'_> {
             PASSES_MAX
         };
         for pass in 0..passes_max {
-            let stuck = pass >= STUCK_PASSES;
+            let patience = if pass < STUCK_PASSES {
+                Patience::Wait
+            } else {
+                Patience::Delete
+            };
             let outcome = {
                 let _at_work = self.server.at_work();
                 store.catch_up(&mut self.local);
-                store.move_pass(&mut self.local, moving, stuck)
+                store.move_pass(&mut self.local, moving, patience)
             };
             match outcome {
                 Pass::Done => return true,

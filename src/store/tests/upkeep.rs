@@ -22,13 +22,12 @@ fn put_for(client: &mut Client<'_>, key: &str, len: usize, ttl_s: u32) {
         client_flags: 0,
         expires_s,
     };
-    let (store, hash) = (client.store, client.store.hash(key.as_bytes()));
+    let store = client.store;
     let value = value_for(key.as_bytes(), len);
     let terms = Mode::Set.into();
     let stored = store.put(
         &mut client.thread,
-        key.as_bytes(),
-        hash,
+        &store.key(key.as_bytes()),
         meta,
         &value,
         &terms,
@@ -42,9 +41,9 @@ fn lens(store: &Store, class: usize) -> [u64; 4] {
 
 /// The class that such items are counted in.
 fn class_of(client: &mut Client<'_>, key: &str) -> usize {
-    let (store, hash) = (client.store, client.store.hash(key.as_bytes()));
+    let store = client.store;
     store
-        .peek(&mut client.thread, key.as_bytes(), hash, |found| {
+        .peek(&mut client.thread, &store.key(key.as_bytes()), |found| {
             found.class()
         })
         .unwrap()
@@ -250,9 +249,8 @@ fn temporary_items_expire_and_are_not_given_up_before_others() {
     // A longer life makes an ordinary item of it, written anew or touched.
     put_for(&mut client, "short", 1000, 20);
     put_for(&mut client, "canary", 1000, 0);
-    let hash = store.hash(b"short");
     let touch = Access::Touch(0);
-    store.read(&mut client.thread, b"short", hash, touch, |_| ());
+    store.read(&mut client.thread, &store.key(b"short"), touch, |_| ());
     let temporary: u64 = store
         .classes()
         .ids()
@@ -369,11 +367,11 @@ fn a_dump_lists_every_living_item_once_and_leaves_no_mark() {
 fn move_page(client: &mut Client<'_>, from: usize, to: usize) -> Result<MoveCounts, Pass> {
     let store = client.store;
     let mut moving = store
-        .begin_move(mover::Source::Class(from), to, true, false)
+        .begin_move(Source::Class(from), to, PagePick::Oldest, Eviction::Allowed)
         .unwrap();
     let mut pass = Pass::Done;
     for _ in 0..20 {
-        pass = store.move_pass(&mut client.thread, &mut moving, false);
+        pass = store.move_pass(&mut client.thread, &mut moving, Patience::Wait);
         if pass == Pass::Done {
             return Ok(moving.done);
         }
@@ -442,9 +440,8 @@ fn a_page_with_a_draft_or_a_pinned_large_value_waits_for_them() {
     let store = Store::new(&config(16)).unwrap();
     let mut client = Client::new(&store);
     let (meta, terms) = (Meta::default(), Mode::Set.into());
-    let hash = store.hash(b"draft");
     let draft = store
-        .draft(&mut client.thread, b"draft", hash, meta, 1000, &terms)
+        .draft(&mut client.thread, &store.key(b"draft"), meta, 1000, &terms)
         .unwrap();
     for n in 0..3000 {
         put_for(&mut client, &format!("key{n}"), 1000, 0);
@@ -466,8 +463,7 @@ fn a_page_with_a_draft_or_a_pinned_large_value_waits_for_them() {
     let pin = store
         .read(
             &mut client.thread,
-            b"large",
-            store.hash(b"large"),
+            &store.key(b"large"),
             Access::Get,
             |found| found.pin(),
         )
@@ -497,8 +493,7 @@ fn a_plain_value_that_is_being_read_moves_and_its_reader_keeps_the_old_copy() {
     let pin = store
         .read(
             &mut client.thread,
-            b"key0",
-            store.hash(b"key0"),
+            &store.key(b"key0"),
             Access::Get,
             |found| found.pin(),
         )
@@ -579,7 +574,6 @@ fn use_everything(client: &mut Client<'_>, random: &mut Random) -> usize {
     let mut proven = 0;
     for _ in 0..steps(8_000) {
         let key = format!("key{}", random.below(500));
-        let hash = store.hash(key.as_bytes());
         let len = match random.below(60) {
             0 => 150_000,
             1..10 => random.below(9000) as usize,
@@ -598,8 +592,7 @@ fn use_everything(client: &mut Client<'_>, random: &mut Random) -> usize {
             }
             5 => pins.extend(store.read(
                 &mut client.thread,
-                key.as_bytes(),
-                hash,
+                &store.key(key.as_bytes()),
                 Access::Touch(store.clock.now() + 1 + random.below(5) as u32),
                 |found| (key.clone(), found.pin()),
             )),
