@@ -1,4 +1,4 @@
-//! Cache lines, and fetching one before it is needed.
+//! Cache lines: fetching one before it is needed, and keeping what two threads write apart.
 
 /// Bytes of a cache line.
 pub(super) const CACHE_LINE: usize = 64;
@@ -28,3 +28,8 @@ pub(super) fn prefetch_to_write(at: *const u8) {
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     prefetch(at);
 }
+
+/// A value on a cache line of its own, and on a pair of lines that is fetched together.
+#[derive(Default)]
+#[repr(align(128))]
+pub(super) struct Padded<T>(pub T);

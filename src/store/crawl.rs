@@ -16,7 +16,7 @@ use super::table::TableWalk;
 use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Minutes that are told apart in a histogram.
+/// Minutes that are counted one by one in a histogram.
 pub const MINUTES: usize = 60;
 
 /// How soon the items of a class expire.

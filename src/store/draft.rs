@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Shortest value that becomes a chain when there is no chunk for the whole.
 const CHAIN_LEN_MIN: usize = 4 << 10;
 
-/// An item in the making: exclusive memory that nobody else can see.
+/// An item in the making: exclusive memory that no other thread can see.
 ///
 /// 1. `id` is an allocated chunk of the store, with its header and key written, that is not
 ///    linked and has no references; a chunked one owns its chain.
@@ -77,7 +77,8 @@ impl<'s> Draft<'s> {
                 )
             });
         }
-        let full = |chunk: &ItemId| store.chunk_room(*chunk) == store.header(*chunk).value_len();
+        let full =
+            |chunk: &ItemId| store.chunk_capacity(*chunk) == store.header(*chunk).value_len();
         if missing > 0 && self.last.as_ref().is_none_or(full) {
             let chunk = store.add_chunk(thread, self.id, self.last, missing, keeping);
             self.last = Some(chunk.ok_or(AllocError::NoMemoryInside)?);
@@ -85,19 +86,19 @@ impl<'s> Draft<'s> {
         let Some(chunk) = self.last else {
             return Ok(&mut []);
         };
-        let (at, room) = store.chunk_window(chunk);
+        let (at, free) = store.chunk_window(chunk);
         // SAFETY: the rest of a chunk of this draft, which is exclusive memory (1); the slice
         // borrows the draft, so there is no other.
-        Ok(unsafe { std::slice::from_raw_parts_mut(at.as_ptr(), room.min(missing)) })
+        Ok(unsafe { std::slice::from_raw_parts_mut(at.as_ptr(), free.min(missing)) })
     }
 
     /// Claims `len` bytes written to the last window.
     pub fn advance(&mut self, len: usize) {
-        let room = match self.last {
+        let free = match self.last {
             Some(chunk) => self.store.chunk_window(chunk).1.min(self.missing()),
             None => self.missing(),
         };
-        assert!(len <= room, "more than the window held");
+        assert!(len <= free, "more than the window held");
         self.filled += len;
         if let Some(chunk) = self.last {
             let used = &self.store.header(chunk).value_len;
@@ -113,7 +114,7 @@ impl<'s> Draft<'s> {
         self.write_keeping(thread, bytes, None)
     }
 
-    /// The same for one who holds a stripe.
+    /// The same under a stripe.
     pub(super) fn write_keeping(
         &mut self,
         thread: &mut ThreadState,
@@ -176,7 +177,7 @@ impl Drop for Draft<'_> {
 }
 
 impl Store {
-    /// A chunk with header and key written, and room for the value or, if that is large,
+    /// A chunk with header and key written, and space for the value or, if that is large,
     /// the start of a chain. `keeping`: what the caller holds, if it holds a stripe.
     pub(super) fn allocate_item(
         &self,
@@ -233,7 +234,7 @@ impl Store {
     ///
     /// # Safety
     /// 1. `at + bytes.len()` is at most the value's length, which the chunk holds.
-    /// 2. Nobody else reads or writes the value: the item is a draft, or its stripe is held
+    /// 2. No other thread reads or writes the value: the item is a draft, or its stripe is held
     ///    and it has no reference but its link's.
     pub(super) unsafe fn write_value(&self, id: ItemId, at: usize, bytes: &[u8]) {
         let header = self.header(id);
@@ -267,7 +268,7 @@ impl Store {
 }
 
 impl Held<'_, '_> {
-    /// As `Store::allocate_item`, with the stripe in hand; `kept` is the item that is being changed.
+    /// As `Store::allocate_item`, under the stripe; `kept` is the item that is being changed.
     pub(super) fn allocate_item(
         &mut self,
         key: &Key<'_>,

@@ -115,13 +115,13 @@ impl<'s, 'k> Found<'s, 'k> {
         self.header().has(state::STALE)
     }
 
-    /// Whether a client has been told to renew it.
+    /// Whether a reply has asked a client to renew it.
     #[inline]
     pub fn is_win_sent(&self) -> bool {
         self.header().has(state::WIN_SENT)
     }
 
-    /// Notes that a client has been told to renew it.
+    /// Notes that the reply asks the client to renew it.
     pub fn set_win_sent(&self) {
         self.header().add_state(state::WIN_SENT);
     }

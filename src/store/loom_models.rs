@@ -113,7 +113,7 @@ const SMALL: usize = 16;
 const LARGE: usize = 2 * STEP + 100;
 
 /// Runs both at the same time, on a store that `before` has been done to, and then the
-/// invariant walk. Nothing may be left in anybody's hands.
+/// invariant walk. No draft and no pin may be left.
 fn race<A, B>(
     before: fn(&mut Client),
     one: impl FnOnce(&mut Client) -> A,
@@ -596,14 +596,14 @@ fn an_append_with_an_id_and_an_invalidation_come_one_after_the_other() {
         assert_eq!(invalidated, Ok(()));
         let (mut last, hash) = (Client::new(&store), store.hash(KEY));
         let is_stale = store.peek(&mut last.thread, &store.key(KEY), |found| found.is_stale());
-        // Whoever has read the new id may append after the mark, and takes it away.
+        // A client that has read the new id may append after the mark, and takes it away.
         let (cas, outcome) = appended;
         let is_new = cas > FIRST_CAS && outcome == Outcome::Stored;
         assert!(is_stale == Some(true) || is_new, "{appended:?}");
     });
 }
 
-/// An item in one page of its class, and a second page with room.
+/// An item in one page of its class, and a second page with free chunks.
 fn item_in_the_older_of_two_pages(client: &mut Client) {
     client.put(KEY, &[1; SMALL]);
     let store = &client.store;
@@ -622,7 +622,7 @@ fn begin_to_move(mover: &mut Client, from: usize, to: usize) -> Option<PageMove>
     (!is_done).then_some(moving)
 }
 
-/// When nobody is in the way any more, one pass is enough. Then the classes have so many pages.
+/// When no other thread is in the way any more, one pass is enough. Then the classes have so many pages.
 fn finish_to_move(store: &Arc<Store>, moving: Option<PageMove>, pages: [usize; 2]) {
     if let Some(mut moving) = moving {
         let mut last = Client::new(store);
@@ -693,7 +693,7 @@ fn a_value_that_is_written_over_while_its_page_is_emptied_is_not_lost() {
     });
 }
 
-/// Head and tail of a chain in one page of their class, and a second page with room.
+/// Head and tail of a chain in one page of their class, and a second page with free chunks.
 fn chain_in_the_older_of_two_pages(client: &mut Client) {
     client.put(KEY, &[1; LARGE]);
     let store = &client.store;

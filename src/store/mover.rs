@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  begin ─► pass over all chunks ─┬─ all free ─► the page changes its class
-//!              ▲                  └─ some are in hands ─┐
+//!              ▲                  └─ some are in use ───┐
 //!              └──────────────── wait ◄─────────────────┘
 //! ```
 //!
@@ -13,8 +13,8 @@
 //! is gone but still read. The mover never waits for a lock while it holds one: it finds the
 //! key of an item under the lock of its lists, lets go, and then tries the item's stripe.
 //!
-//! All of this runs on the mover's thread; how long it waits between passes, and when it gives
-//! up, is the caller's business (`ops::mover`).
+//! All of this runs on the mover's thread; how long it waits between passes, and when it
+//! ends a move, is the caller's business (`ops::mover`).
 
 use super::arena::{PAGE_LEN, Part};
 use super::engine::Store;
@@ -26,7 +26,7 @@ use super::table::Slot;
 use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-/// Items that are given up at most to make room for one copy.
+/// Items that are evicted at most for the memory of one copy.
 const ROUNDS: usize = 10;
 
 /// Why a move is refused.
@@ -196,7 +196,7 @@ impl Store {
             return Err(MoveRefused::Same);
         }
         let classes = &self.slabs.classes;
-        // A finer class that is not in use is nobody's business but its home's.
+        // A finer class that is not in use has no pages to move.
         let exists = |class: usize| {
             classes.is_of_table(class)
                 || classes.ids().contains(&class) && self.slabs.pages_of(class) > 0
@@ -262,7 +262,7 @@ impl Store {
         Pass::Done
     }
 
-    /// Gives up: the page goes back into service where it is.
+    /// Ends a move without success: the page goes back into service where it is.
     pub fn abandon_move(&self, moving: &PageMove) {
         if moving.from != 0 {
             self.slabs.abandon_drain(moving.page);
@@ -380,7 +380,7 @@ impl Store {
             self.arena().writes(to, part);
         }
         // SAFETY: both chunks hold `len` bytes. What comes after the header is written by
-        // nobody: the stripe is held, and a draft is never copied.
+        // no thread: the stripe is held, and a draft is never copied.
         unsafe {
             std::ptr::copy_nonoverlapping(
                 self.arena().at(from).add(HEADER_LEN).as_ptr(),
@@ -390,12 +390,12 @@ impl Store {
         }
     }
 
-    /// Notes from now on which class gives items up, or no longer.
+    /// Notes from now on which class items are evicted from, or no longer.
     pub fn note_page_requests(&self, ask: bool) {
         self.notes_page_requests.store(ask, Relaxed);
     }
 
-    /// The class that has given up an item since this was asked, if any has.
+    /// The class that an item was last evicted from since this was asked, if any.
     pub fn take_page_request(&self) -> Option<usize> {
         let class = self.page_request.swap(0, Relaxed);
         (class != 0).then_some(class)

@@ -1,7 +1,7 @@
 //! Slab allocator: the one owner of item memory.
 //!
 //! Memory comes in pages of one mebibyte. A page belongs to one class and is cut into
-//! equal chunks, one after the other as they are needed, so memory that nobody has filled
+//! equal chunks, one after the other as they are needed, so memory that has never been filled
 //! has not been touched (but by a system that backs it with huge pages).
 //!
 //! ```text
@@ -12,17 +12,18 @@
 //! ```
 //!
 //! Each thread keeps a small magazine per class, so most stores touch nothing here but its
-//! own lock, which nobody else wants: only the page mover comes by, to fetch the chunks of a
+//! own lock, which is never contended: only the page mover comes by, to fetch the chunks of a
 //! page that it empties. Large chunks have no magazine: copying them costs more than the lock.
 //!
 //! Free chunks are listed by page, so that a page can be taken out of service at once: no
 //! chunk of it is handed out any more, and it is empty when its list holds all that was cut.
 //!
 //! Locks: magazine, then class, then the page pool; all after the LRU lists.
-//! Elsewhere: when [`Slabs::take`] finds nothing it says so; making room is the work of
+//! Elsewhere: when [`Slabs::take`] finds nothing it says so; evicting is the work of
 //! the store, from the tails of `lru`.
 
 use super::arena::{Arena, PAGE_LEN};
+use super::cache_line::Padded;
 use super::classes::{CLASSES_MAX, ClassSizes, Classes};
 use super::item::{ItemId, state};
 use super::space::{Plain, Space};
@@ -67,10 +68,6 @@ struct Class {
     free: u64,
 }
 
-#[repr(align(128))]
-#[derive(Default)]
-struct Padded(Mutex<Class>);
-
 /// The pages of no class, and what is counted for all.
 #[derive(Default)]
 struct Pool {
@@ -87,7 +84,7 @@ pub struct Slabs {
     pub arena: Arena,
     /// The sizes.
     pub classes: Classes,
-    states: Box<[Padded]>,
+    states: Box<[Padded<Mutex<Class>>]>,
     /// One for each page of the arena.
     pages: Space<Page>,
     /// Classes of the table whose first page was full once: items go to their finer classes.
@@ -341,7 +338,7 @@ impl Slabs {
         self.push_free(&mut state, class, id);
     }
 
-    /// Marks a chunk that is nobody's any more.
+    /// Marks a chunk that is not in use any more.
     #[inline]
     fn set_free(&self, id: ItemId) {
         self.arena.header(id).set_state(state::FREE);
@@ -405,7 +402,7 @@ impl Slabs {
             let header = self.arena.header(id);
             header.set_state(state::FREE);
             header.set_prev(None);
-            // After that: who counts this chunk among those that were cut sees it as a free one.
+            // After that: a thread that counts this chunk among those that were cut sees it as a free one.
             page.cut.store(cut + 1, Release);
             id
         };
@@ -626,7 +623,7 @@ impl Slabs {
         rested
     }
 
-    /// A page of which nothing has been cut: its class is held, and nobody has a chunk of it.
+    /// A page of which nothing has been cut: its class is held, and no chunk of it is in use.
     fn cut_anew(&self, number: u32) {
         let page = self.page(number as usize);
         page.free.store(0, Relaxed);

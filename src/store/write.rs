@@ -1,11 +1,11 @@
 //! Writing: values that arrive at once or in pieces, and what a mode makes of them.
 //!
 //! A value that is already here is stored by [`Store::put`]; one that is still arriving is
-//! received into a [`Draft`], memory that nobody else knows of, and linked by
+//! received into a [`Draft`], memory that no other thread knows of, and linked by
 //! [`Store::commit`]. Dropping a draft gives its memory back, so a client that goes away
 //! leaves nothing behind.
 //!
-//! Where the new value fits the chunk of the old one and nobody is reading that, it is
+//! Where the new value fits the chunk of the old one and no reader holds that, it is
 //! written in its place: no chunk changes hands and no list is locked. The item is marked,
 //! and a search for memory later treats it as new. Appending and prepending: see `join`.
 
@@ -238,7 +238,7 @@ impl Held<'_, '_> {
         }
         let before = store.accounted(id);
         store.set_meta(id, meta, value.len());
-        // SAFETY: nobody else has a reference (1), and the chunk holds it (2).
+        // SAFETY: there is no other reference (1), and the chunk holds it (2).
         unsafe { store.write_value(id, 0, value) };
         header.accessed_s.store(moment.now_s(), Relaxed);
         header.set_state(state::LINKED | state::REWRITTEN | mark);

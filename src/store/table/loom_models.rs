@@ -1,5 +1,10 @@
 //! Models of the table alone, for loom: `make loom` runs them.
 
+use super::super::item::ItemId;
+use super::buckets::*;
+use super::stripe::*;
+use super::stripe_size::StripeSize;
+use super::word::*;
 use super::*;
 use crate::sys::sync::explore;
 use loom::thread;

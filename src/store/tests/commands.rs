@@ -19,6 +19,15 @@ fn expected(twin: &HashMap<Vec<u8>, Vec<u8>>, key: &[u8], mode: Mode) -> Outcome
     }
 }
 
+const MODES: [Mode; 6] = [
+    Mode::Set,
+    Mode::Set,
+    Mode::Add,
+    Mode::Replace,
+    Mode::Append,
+    Mode::Prepend,
+];
+
 #[test]
 fn a_random_run_of_all_modes_agrees_with_a_map() {
     let store = Store::new(&config(256)).unwrap();
@@ -32,14 +41,7 @@ fn a_random_run_of_all_modes_agrees_with_a_map() {
             1..5 => random.below(9000) as usize,
             _ => random.below(300) as usize,
         };
-        let mode = [
-            Mode::Set,
-            Mode::Set,
-            Mode::Add,
-            Mode::Replace,
-            Mode::Append,
-            Mode::Prepend,
-        ][random.below(6) as usize];
+        let mode = MODES[random.below(6) as usize];
         match random.below(5) {
             0 => assert_eq!(client.delete(&key), twin.remove(&key).is_some()),
             1 => assert_eq!(
@@ -95,54 +97,9 @@ fn threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value()
             let (store, done) = (&store, &done);
             scope.spawn(move || {
                 let mut client = Client::new(store);
-                let mut random = Random(thread);
-                let mut pins = Vec::new();
+                let (mut random, mut pins) = (Random(thread), Vec::new());
                 for _ in 0..steps(20_000) {
-                    let key = format!("key{}", random.below(3000)).into_bytes();
-                    match random.below(10) {
-                        0 => drop(client.delete(&key)),
-                        1..4 => {
-                            let len = if random.below(50) == 0 {
-                                150_000
-                            } else {
-                                random.below(4000)
-                            };
-                            let value = value_for(&key, len as usize);
-                            // No memory is a fair answer while others hold it; a wrong value is not.
-                            let _ = client.put(&key, &value, Mode::Set);
-                        }
-                        4 => {
-                            let value = value_for(&key, random.below(2000) as usize);
-                            let _ = client.upload(&key, &value, Mode::Add);
-                        }
-                        5 => {
-                            let draft = store.draft(
-                                &mut client.thread,
-                                &store.key(&key),
-                                Meta::default(),
-                                100_000,
-                                &Mode::Set.into(),
-                            );
-                            if let Ok(mut draft) = draft {
-                                let _ = draft.write(&mut client.thread, &[0; 70_000]);
-                            }
-                        }
-                        6 => pins.extend(store.read(
-                            &mut client.thread,
-                            &store.key(&key),
-                            Access::Get,
-                            |f| (key.clone(), f.pin()),
-                        )),
-                        7 => pins.clear(),
-                        8 if random.below(2000) == 0 => {
-                            store.flush(&mut client.thread, FlushTime::Now)
-                        }
-                        _ => {
-                            if let Some((value, _)) = client.get(&key) {
-                                assert_eq!(value, value_for(&key, value.len()));
-                            }
-                        }
-                    }
+                    do_something(&mut client, &mut random, &mut pins);
                     if pins.len() > 20 {
                         for (key, pin) in pins.drain(..) {
                             let value: Vec<u8> = pin.pieces().flatten().copied().collect();
@@ -160,6 +117,49 @@ fn threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value()
     let census = store.verify(&totals).unwrap();
     assert!(census.linked > 0);
     assert_eq!(census.held, 0, "drafts and pins are gone");
+}
+
+/// A pinned value, and its key.
+type Pin<'s> = (Vec<u8>, Pinned<'s>);
+
+fn do_something<'s>(client: &mut Client<'s>, random: &mut Random, pins: &mut Vec<Pin<'s>>) {
+    let store = client.store;
+    let key = format!("key{}", random.below(3000)).into_bytes();
+    match random.below(10) {
+        0 => drop(client.delete(&key)),
+        1..4 => {
+            let len = match random.below(50) {
+                0 => 150_000,
+                _ => random.below(4000),
+            };
+            let value = value_for(&key, len as usize);
+            // No memory is a fair answer while others hold it; a wrong value is not.
+            let _ = client.put(&key, &value, Mode::Set);
+        }
+        4 => {
+            let value = value_for(&key, random.below(2000) as usize);
+            let _ = client.upload(&key, &value, Mode::Add);
+        }
+        5 => {
+            let (thread, key) = (&mut client.thread, store.key(&key));
+            let draft = store.draft(thread, &key, Meta::default(), 100_000, &Mode::Set.into());
+            if let Ok(mut draft) = draft {
+                let _ = draft.write(&mut client.thread, &[0; 70_000]);
+            }
+        }
+        6 => {
+            let (thread, sought) = (&mut client.thread, store.key(&key));
+            let pin = store.read(thread, &sought, Access::Get, |found| found.pin());
+            pins.extend(pin.map(|pin| (key, pin)));
+        }
+        7 => pins.clear(),
+        8 if random.below(2000) == 0 => store.flush(&mut client.thread, FlushTime::Now),
+        _ => {
+            if let Some((value, _)) = client.get(&key) {
+                assert_eq!(value, value_for(&key, value.len()));
+            }
+        }
+    }
 }
 
 /// Few in the interpreter, which runs the test under many seeds instead.
@@ -403,7 +403,7 @@ fn memory_that_runs_out_inside_a_large_value_comes_back_and_the_old_value_goes_o
         (after.linked, after.chained, after.held),
         (1, before.chained, 0)
     );
-    // Who meant to replace it in any case shall not read it for good.
+    // A client that meant to replace it in any case shall not go on reading it.
     assert_eq!(
         client.put(b"a", &vec![3; 1_040_000], Mode::Set),
         Err(AllocError::NoMemoryInside)
@@ -494,7 +494,7 @@ fn a_flush_whose_second_has_begun_is_carried_out_whatever_is_asked_for_then() {
         let mut client = Client::new(&store);
         client.put(b"k", b"x", Mode::Set).unwrap();
         store.flush(&mut client.thread, FlushTime::At(store.clock.now() + 1));
-        // Nobody has noticed yet: a worker is in the middle of what it has read.
+        // No thread has noticed yet: a worker is in the middle of what it has read.
         store.clock.shift(1);
         store.flush(&mut client.thread, later);
         assert!(client.get(b"k").is_none(), "{later:?}");

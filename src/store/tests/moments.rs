@@ -1,4 +1,4 @@
-//! What happens between two looks of one command, and to those who look for memory while they hold
+//! What happens between two looks of one command, and to threads that look for memory while they hold
 //! a stripe: each test brings about one order of events, no luck is needed.
 
 use super::*;
@@ -10,7 +10,7 @@ use slabs::Grow;
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// Does something each time before a value is joined, as another thread might; tells how often
+/// Does something each time before a value is joined, as another thread might; counts how often
 /// that was, without the stripe and with it.
 struct BetweenLooks {
     counts: Rc<Cell<[u32; 2]>>,
@@ -141,7 +141,7 @@ fn an_append_to_a_value_that_changes_all_the_time_copies_it_three_times_at_most(
     assert_eq!(appended, Ok(Outcome::Stored));
     assert_eq!(looks.counts(), [2, 1]);
     assert_eq!(client.get(b"k").unwrap().0, b"2+");
-    // Who gives an id is refused as soon as it is another.
+    // A client that gives an id is refused as soon as it is another.
     let (_, cas) = client.get(b"k").unwrap();
     assert_eq!(client.put(b"k", b"+", append_if(cas)), Ok(Outcome::Exists));
     assert_eq!(looks.counts(), [3, 1]);
@@ -232,7 +232,7 @@ fn who_stores_under_the_key_of_a_dead_item_reclaims_it() {
     assert_eq!(client.thread.counters.thread.get_flushed.get(), 1);
 }
 
-/// A store of one page and one class for all, with one stripe of one bucket: whoever holds a stripe
+/// A store of one page and one class for all, with one stripe of one bucket: a thread that holds a stripe
 /// holds that of every item, and each removal moves the slots of others.
 fn store_of_one_stripe() -> Arc<Store> {
     let config = Config {

@@ -82,7 +82,7 @@ fn a_list_is_shown_a_few_items_at_a_time_and_others_have_it_in_between() {
     let expected: Vec<_> = (0..LISTED_PER_HOLD).chain([999]).collect();
     let expected: Vec<_> = expected.iter().map(|n| format!("key{n:03}")).collect();
     assert_eq!(shown, expected);
-    // Who has seen enough leaves nothing behind.
+    // A listing that ends early leaves nothing behind.
     let mut left = 2;
     store.list_cold(class, |_| {
         left -= 1;
@@ -172,7 +172,7 @@ fn what_is_asked_for_stays_in_warm_while_others_use_up_cold() {
     for key in asked.iter().chain(&asked) {
         assert!(is_there(&mut client, key, 4000));
     }
-    // Who stores has no maintainer to wait for: what is next in HOT goes, all in one second.
+    // A thread that stores has no maintainer to wait for: what is next in HOT goes, all in one second.
     store.clock.shift(1);
     let mut others = 0;
     let mut store_others = |client: &mut Client<'_>, until: u64| {
@@ -199,7 +199,7 @@ fn what_is_asked_for_stays_in_warm_while_others_use_up_cold() {
         .collect();
     assert!(gone.is_empty(), "{gone:?}");
 
-    // Without anyone who asks for them they leave, once there is something to be older than.
+    // When no client asks for them they leave, once there is something to be older than.
     store.clock.shift(10);
     store_others(&mut client, 3000);
     while store
@@ -286,7 +286,7 @@ fn small_items_have_their_home_first_and_smaller_chunks_when_that_is_full() {
     let newest_page = store.classes().per_page(1) as u64;
     assert_eq!(home.iter().sum::<u64>(), newest_page);
     assert!(fine.iter().sum::<u64>() > 3 * 16_000);
-    // The first page is not a refuge: its items are given up in their turn.
+    // The first page is not a refuge: its items are evicted in their turn.
     assert!(client.get(b"key000000").is_none());
     client.verify();
 }
