@@ -6,9 +6,11 @@ use memcached::log;
 use memcached::net::activation;
 use memcached::net::idle::IdleThread;
 use memcached::net::inbox::Sender;
+use memcached::net::listen::{self, ListenOptions, Listening};
+use memcached::net::listen_list::Allowed;
 use memcached::net::listener::Listener;
 use memcached::net::logger::Logger;
-use memcached::net::sockets;
+use memcached::net::port_file;
 use memcached::net::worker::Worker;
 use memcached::server::Server;
 use memcached::server::daemon::{self, PidFile};
@@ -16,17 +18,17 @@ use memcached::server::logins::{Environment, Logins};
 use memcached::server::supervisor::Supervisor;
 use memcached::settings::{self, Refusal, Settings, Start};
 use memcached::store::hash::Secret;
+use memcached::sys::errors::error_text;
+use memcached::sys::exit_code::FAILURE;
 use memcached::sys::memory::{self, HUGE_PAGE_LEN};
-use memcached::sys::process::{self, Signal, SignalFd};
 use memcached::sys::seccomp::{self, Role};
-use memcached::sys::stderr;
+use memcached::sys::signals::{Signal, SignalFd};
+use memcached::sys::{stderr, thread, user};
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-/// The exit code of most failures.
-const FAILURE: i32 = 1;
 /// What is said when the system refuses a thread, or a filter of system calls.
 const NO_THREAD: &str = "failed to start a thread";
 const NOT_RESTRICTED: &str = "failed to drop privileges";
@@ -42,7 +44,8 @@ fn main() {
     if settings.drop_privileges {
         seccomp::turn_on().unwrap_or_else(|e| fail(NOT_RESTRICTED, &e));
     }
-    stderr::start().unwrap_or_else(|e| fail(NO_THREAD, &e));
+    stderr::start(|write| thread::spawn("mc-stderr", Role::Worker, write))
+        .unwrap_or_else(|e| fail(NO_THREAD, &e));
     memory::lock_commits(settings.lock_memory);
     // It lives until the process ends, and every thread may borrow it.
     let logins = read_logins(&settings, &environment);
@@ -55,7 +58,7 @@ fn main() {
     preallocate(server);
     let listening = open_sockets(&server.settings, passed);
     check_limit(&server.settings, listening.len());
-    sockets::write_port_file(&listening);
+    port_file::write(&listening);
     let (datagrams, listening): (Vec<_>, Vec<_>) =
         listening.into_iter().partition(|socket| socket.is_udp);
     start_logger(server);
@@ -89,7 +92,7 @@ fn main() {
 fn read_settings() -> Settings {
     let mut args = std::env::args_os();
     let program = args.next().unwrap_or_default();
-    match settings::parse(&program.to_string_lossy(), args, process::is_root()) {
+    match settings::parse(&program.to_string_lossy(), args, user::is_root()) {
         Ok(Start::Run(settings)) => {
             settings
                 .warnings
@@ -98,7 +101,7 @@ fn read_settings() -> Settings {
             *settings
         }
         Ok(Start::Print(text)) => {
-            // Whoever asked may have stopped reading.
+            // The reader may have gone.
             let _ = std::io::stdout().write_all(text.as_bytes());
             end(0);
         }
@@ -145,10 +148,10 @@ fn print_classes(server: &Server) {
     }
 }
 
-/// The logger ends with the process: what nobody has been sent by then is lost.
+/// The logger ends with the process: what has not been sent by then is lost.
 fn start_logger(server: &'static Server) {
     let logger = Logger::new(server).unwrap_or_else(|e| fail("logger", &e));
-    process::spawn("mc-log", Role::Worker, move || logger.run())
+    thread::spawn("mc-log", Role::Worker, move || logger.run())
         .unwrap_or_else(|e| fail(NO_THREAD, &e));
 }
 
@@ -156,7 +159,7 @@ fn start_logger(server: &'static Server) {
 /// list, one worker each.
 fn start_workers(
     server: &'static Server,
-    datagrams: &[sockets::Listening],
+    datagrams: &[Listening],
 ) -> (Arc<[Sender]>, Vec<JoinHandle<()>>) {
     let threads = server.settings.threads;
     let is_shared = server.settings.threads_per_udp == threads;
@@ -169,7 +172,7 @@ fn start_workers(
                     .unwrap_or_else(|e| fail("worker", &e));
             }
         }
-        let thread = process::spawn("mc-worker", Role::Worker, move || worker.run())
+        let thread = thread::spawn("mc-worker", Role::Worker, move || worker.run())
             .unwrap_or_else(|e| fail(NO_THREAD, &e));
         (sender, thread)
     };
@@ -178,8 +181,8 @@ fn start_workers(
 }
 
 /// The sockets that the settings ask for, or else those that a supervisor has passed.
-fn open_sockets(settings: &Settings, passed: Vec<OwnedFd>) -> Vec<sockets::Listening> {
-    let request = sockets::Request {
+fn open_sockets(settings: &Settings, passed: Vec<OwnedFd>) -> Vec<Listening> {
+    let options = ListenOptions {
         tcp_port: settings.tcp_port,
         udp_port: settings.udp_port,
         listen: settings.listen.as_deref(),
@@ -187,19 +190,21 @@ fn open_sockets(settings: &Settings, passed: Vec<OwnedFd>) -> Vec<sockets::Liste
         socket_mask: settings.socket_mask,
         backlog: settings.backlog,
         mark: settings.socket_mark,
-        ascii_only: settings.auth_file.is_some(),
-        binary_only: settings.sasl && settings.auth_file.is_none(),
+        allowed: if settings.auth_file.is_some() {
+            Allowed::Ascii
+        } else if settings.sasl {
+            Allowed::Binary
+        } else {
+            Allowed::All
+        },
         is_verbose: settings.verbosity.get() > 1,
     };
     let opened = if passed.is_empty() {
-        sockets::open(&request)
+        listen::open(&options)
     } else {
         activation::adopt(passed)
     };
-    opened.unwrap_or_else(|refusal| {
-        stderr::text(refusal.message.as_bytes());
-        end(refusal.exit_code);
-    })
+    opened.unwrap_or_else(|refusal| refuse(&refusal))
 }
 
 /// Descriptors that a worker is reckoned with in the check of `-c`.
@@ -247,7 +252,7 @@ fn stop(
 }
 
 fn fail(what: &str, error: &std::io::Error) -> ! {
-    log!("{what}: {}", process::error_text(error));
+    log!("{what}: {}", error_text(error));
     end(FAILURE);
 }
 

@@ -36,9 +36,10 @@ use std::os::unix::ffi::OsStrExt;
 pub use crate::store::hash::published::Algorithm as HashAlgorithm;
 pub use checks::{SASL_IS_BINARY, item_lock_power};
 pub use kinds::Protocol;
-pub use live::{Live, Number};
+pub use live::{Live, Number, Together};
 pub use table::Settings;
 
+use crate::sys::exit_code::FAILURE;
 use grammar::CommandLine;
 use row::{Given, Set, Setting};
 use table::{SETTINGS, WORDS};
@@ -59,7 +60,7 @@ pub enum Start {
 }
 
 /// Why the server does not start.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// For standard error, as it is: line ends included.
     pub message: String,
@@ -69,7 +70,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal of one line; a line end is added.
-    fn new(exit_code: i32, line: impl Into<String>) -> Refusal {
+    pub fn new(exit_code: i32, line: impl Into<String>) -> Refusal {
         let mut message = line.into();
         message.push('\n');
         Refusal { message, exit_code }
@@ -78,7 +79,7 @@ impl Refusal {
     /// The refusal of an option, or a value of one, that this version does not have.
     fn not_available(option: &str) -> Refusal {
         let line = format!("memcached: option {option} is not available in this version");
-        Refusal::new(1, line)
+        Refusal::new(FAILURE, line)
     }
 }
 
@@ -114,8 +115,9 @@ impl Settings {
         (self.buffer_bytes_max != 0).then_some(each.max(1))
     }
 
-    /// Gives `stats settings` row by row: key, value.
+    /// Gives `stats settings` row by row, as operators have left them: key, value.
     pub fn each_stat(&self, mut f: impl FnMut(&str, &str)) {
+        let _together = self.together.lock();
         for row in SETTINGS.iter().filter(|row| !row.stat.is_empty()) {
             f(row.stat, &(row.show)(self));
         }
@@ -188,7 +190,7 @@ impl Draft {
             let value = parts.next().map(OsStr::from_bytes);
             let row = find_extended(&name).ok_or_else(|| {
                 let element = String::from_utf8_lossy(element);
-                Refusal::new(1, format!("Illegal suboption \"{element}\""))
+                Refusal::new(FAILURE, format!("Illegal suboption \"{element}\""))
             })?;
             self.apply(row, &Given::new(&name, value))?;
         }

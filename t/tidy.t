@@ -18,46 +18,18 @@ use Tidy;
 
 # Known exceptions, with their reasons; one that is not needed any more fails the test, too.
 my %KNOWN = (
-    (map { $_ => 'upkeep: to know no server (helper U)' }
-        'src/upkeep/autocrawl.rs: upkeep uses server',
-        'src/upkeep/crawler.rs: upkeep uses server',
-        'src/upkeep/maintainer.rs: upkeep uses server',
-        'src/upkeep/models.rs: upkeep uses server',
-        'src/upkeep/mover.rs: upkeep uses server',
-    ),
     (map { $_ => 'being split (helper U)' }
         'bench: circle',
-        'server: circle',
         'settings: circle',
         'src/server/log.rs: file too long',
-        'src/server/stats.rs: stats is too long',
         'src/settings/tests.rs: file too long',
         'src/settings/tests.rs: options_change_their_rows_and_no_others is too long',
         'src/settings/tests.rs: bad_values_are_refused_in_the_known_words is too long',
-        'type Kind: more than one',
-        'type Log: more than one',
         'type Mark: more than one',
-        'type Refused: more than one',
         'type Table: more than one',
     ),
-    (map { $_ => 'being split (coordinator)' }
-        'commands: circle',
-        'wire: circle',
-        'src/commands/classic.rs: run is too long',
-        'src/commands/session.rs: handle is too long',
-        'src/commands/session.rs: batch is too long',
-        'src/commands/session.rs: batch_watched is too long',
-        'src/commands/tests.rs: refused_values_are_answered_at_once_and_alike_wherever_they_are_cut is too long',
-        'src/commands/verbose.rs: run_told is too long',
-        'src/wire/frame/parse.rs: frame is too long',
-        'src/wire/parse.rs: line is too long',
-        'type Verb: more than one',
-    ),
     (map { $_ => 'being split (helper N)' }
-        'sys: circle',
         'src/net/worker.rs: handle is too long',
-        'type Refusal: more than one',
-        'type Request: more than one',
     ),
     (map { $_ => 'the standard word in both rooms' }
         'type Event: more than one',

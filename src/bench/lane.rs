@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use memcached::sys::epoll::{Epoll, Events, Watch};
-use memcached::sys::process;
+use memcached::sys::errors::error_text;
+use memcached::sys::thread;
 
 use crate::connection::{Connection, Stream};
 use crate::cpu::{self, Work};
@@ -157,7 +158,7 @@ impl<'a> Lane<'a> {
         tally: Tally,
         progress: &AtomicU64,
     ) -> io::Result<Outcome> {
-        process::wait_exactly();
+        thread::wait_exactly();
         let before = cpu::of_this_thread();
         let mut course = self.course(phase, start, tally, progress);
         if !matches!(phase, Phase::Open(..)) {
@@ -397,7 +398,7 @@ impl<'a> Lane<'a> {
 
     fn flush(&mut self, index: usize, course: &mut Course<'_>) {
         if let Err(e) = self.connections[index].flush(&mut course.tally) {
-            self.lose(index, process::error_text(&e), course);
+            self.lose(index, error_text(&e), course);
         }
     }
 

@@ -46,6 +46,35 @@ impl<'s> Context<'_, 's> {
                 let value = ends_in_crlf.then(|| value.of(input)).ok_or(value.len);
                 self.store(input, storage, hint, value, out)
             }
+            Command::Meta {
+                verb,
+                key,
+                hash,
+                flags,
+            } => {
+                let given = Key::with_hint(key.of(input), hash, hint);
+                return self.meta(verb, &given, flags.of(input), out);
+            }
+            Command::MetaStore {
+                ref storage,
+                value,
+                ends_in_crlf,
+            } => {
+                let value = ends_in_crlf.then(|| value.of(input)).ok_or(value.len);
+                self.meta_store(input, storage, hint, value, out)
+            }
+            _ => return self.run_without_value(input, request, out),
+        })
+    }
+
+    /// The classic requests that have no value.
+    fn run_without_value(
+        &mut self,
+        input: &[u8],
+        request: &Request,
+        out: &mut Output<'s>,
+    ) -> Option<Done> {
+        Some(match request.command {
             Command::Delete { key, hash, quiet } => {
                 let key = Key::new(key.of(input), hash);
                 let hit = self.server.store.delete(self.local, &key);
@@ -72,23 +101,6 @@ impl<'s> Context<'_, 's> {
                 let hit = self.touch(&Key::new(key.of(input), hash), exptime);
                 out.put_unless(quiet, found_or(hit, reply::TOUCHED));
                 Done::without_value(CommandClass::Touch, hit)
-            }
-            Command::Meta {
-                verb,
-                key,
-                hash,
-                flags,
-            } => {
-                let given = Key::with_hint(key.of(input), hash, hint);
-                return self.meta(verb, &given, flags.of(input), out);
-            }
-            Command::MetaStore {
-                ref storage,
-                value,
-                ends_in_crlf,
-            } => {
-                let value = ends_in_crlf.then(|| value.of(input)).ok_or(value.len);
-                self.meta_store(input, storage, hint, value, out)
             }
             _ => return None,
         })

@@ -9,14 +9,15 @@
 
 #![forbid(unsafe_code)]
 
-use super::sockets::{Listening, Refusal};
-use crate::sys::process::{self, error_text};
+use super::listen::Listening;
+use crate::settings::Refusal;
+use crate::sys::errors::error_text;
+use crate::sys::exit_code;
+use crate::sys::process;
 use crate::sys::socket;
 use std::env;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// The operating system refused something (`EX_OSERR` of `sysexits.h`).
-const EXIT_OS_ERROR: i32 = 71;
 /// Sockets that are taken at most.
 const SOCKETS_MAX: usize = 1024;
 
@@ -44,9 +45,9 @@ pub fn adopt(passed: Vec<OwnedFd>) -> Result<Vec<Listening>, Refusal> {
 
 fn adopt_one(fd: OwnedFd) -> Result<Listening, Refusal> {
     let number = fd.as_raw_fd();
-    let refusal = |what: &str| Refusal {
-        message: format!("LISTEN_FDS: descriptor {number}: {what}\n"),
-        exit_code: EXIT_OS_ERROR,
+    let refusal = |what: &str| {
+        let line = format!("LISTEN_FDS: descriptor {number}: {what}");
+        Refusal::new(exit_code::OS_ERROR, line)
     };
     if !socket::is_stream_listener(&fd) {
         return Err(refusal("no stream socket that listens"));

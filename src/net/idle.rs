@@ -10,8 +10,8 @@
 
 use super::inbox::{Message, Sender};
 use crate::server::Server;
-use crate::sys::process;
 use crate::sys::seccomp::Role;
+use crate::sys::thread;
 use std::io::Result;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -44,7 +44,7 @@ impl IdleThread {
         }
         let end = Arc::new(End::default());
         let seen = Arc::clone(&end);
-        let thread = process::spawn("mc-idletimeout", Role::Worker, move || {
+        let thread = thread::spawn("mc-idletimeout", Role::Worker, move || {
             run(server, &workers, &seen);
         })?;
         Ok(Some(IdleThread { end, thread }))

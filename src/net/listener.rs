@@ -9,14 +9,15 @@
 #![forbid(unsafe_code)]
 
 use super::inbox::{Message, Sender};
-use super::sockets::Listening;
+use super::listen::Listening;
 use super::stream::Stream;
 use crate::server::Server;
-use crate::server::conns::{Kind, Seat};
+use crate::server::conns::{ConnEntry, SocketKind};
 use crate::settings::Protocol;
 use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Events, Watch};
-use crate::sys::process::{self, Signal, SignalFd};
+use crate::sys::errors::error_text;
+use crate::sys::signals::{Signal, SignalFd};
 use crate::sys::socket;
 use crate::wire::reply::TOO_MANY_CONNECTIONS;
 use std::io::{ErrorKind, Result};
@@ -38,7 +39,7 @@ const RETRY_ANYWAY: Duration = Duration::from_secs(1);
 pub struct Listener<'s> {
     server: &'s Server,
     epoll: Epoll,
-    _seats: Vec<Seat<'s>>,
+    _entries: Vec<ConnEntry<'s>>,
     listening: Vec<Listening>,
     workers: Arc<[Sender]>,
     next_worker: usize,
@@ -69,7 +70,7 @@ impl<'s> Listener<'s> {
         let epoll = Epoll::new()?;
         epoll.add(signals.as_fd().as_raw_fd(), SIGNALS, Watch::Readable)?;
         let local = server.add_thread();
-        let mut seats = Vec::new();
+        let mut entries = Vec::new();
         for socket in &listening {
             let fd = socket.fd.as_raw_fd();
             if server.settings.verbosity.get() > 1 {
@@ -78,17 +79,18 @@ impl<'s> Listener<'s> {
             }
             server.connections.opened();
             let now_s = server.store.clock.now();
-            seats.push(
-                server
-                    .conns
-                    .open(fd, Kind::Listener, socket.address.clone(), now_s),
-            );
+            entries.push(server.conns.open(
+                fd,
+                SocketKind::Listener,
+                socket.address.clone(),
+                now_s,
+            ));
             local.counters.thread.total_connections.add(1);
         }
         let listener = Listener {
             server,
             epoll,
-            _seats: seats,
+            _entries: entries,
             listening,
             workers,
             next_worker: 0,
@@ -171,7 +173,7 @@ impl<'s> Listener<'s> {
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}
             Err(e) if e.kind() == ErrorKind::ConnectionAborted => {} // the client gave up
             Err(e) => {
-                let text = process::error_text(&e);
+                let text = error_text(&e);
                 log!("accept4(): {text}");
                 if socket::is_out_of_descriptors(&e) {
                     if self.server.settings.verbosity.get() > 0 {
@@ -266,7 +268,7 @@ impl<'s> Listener<'s> {
             .time_in_listen_disabled_us
             .add(pause.since.elapsed().as_micros() as u64);
         if let Err(e) = self.look_again() {
-            let text = process::error_text(&e);
+            let text = error_text(&e);
             log!("failed to listen again: {text}");
             // Whatever the system lacks, clients that are served have nothing to do with it.
             self.look_away();

@@ -6,7 +6,9 @@
 //!
 //! | file         | holds                                                       |
 //! |--------------|-------------------------------------------------------------|
-//! | `sockets`    | opening the listening sockets that the settings ask for      |
+//! | `listen`     | opening the listening sockets that the settings ask for     |
+//! | `listen_list` | the list of `-l`                                           |
+//! | `port_file`  | the file that tells which ports they got                    |
 //! | `activation` | sockets that a supervisor has opened                         |
 //! | `listener`   | the first thread: accepts, hands over, ticks, obeys signals  |
 //! | `inbox`      | what other threads have for a worker                        |
@@ -24,11 +26,13 @@ pub mod activation;
 mod connection;
 pub mod idle;
 pub mod inbox;
+pub mod listen;
+pub mod listen_list;
 pub mod listener;
 pub mod logger;
 #[cfg(all(test, loom))]
 mod loom_models;
-pub mod sockets;
+pub mod port_file;
 mod stash;
 mod stream;
 pub mod udp;

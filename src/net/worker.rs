@@ -16,19 +16,19 @@
 
 use super::connection::{Connection, Input};
 use super::inbox::{Inbox, Message, Sender, inbox};
-use super::sockets::Listening;
+use super::listen::Listening;
 use super::stash::Stash;
 use super::stream::Stream;
 use super::udp::{Datagrams, Tools};
 use crate::commands::{Awaits, Batch, Context, GREETING, Next, Output, Session, no_place};
 use crate::server::Server;
 use crate::server::caller::Caller;
-use crate::server::conns::Kind;
+use crate::server::conns::SocketKind;
 use crate::server::log::{Admission, Reason, Recorder};
 use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
-use crate::sys::process;
+use crate::sys::errors::error_text;
 use crate::sys::socket::Address;
 use crate::wire::Put;
 use crate::wire::buffer::READ_BUFFER_LEN;
@@ -156,13 +156,13 @@ impl<'s> Worker<'s> {
         }
         let now_s = self.server.store.clock.now();
         let address = socket.address.clone();
-        let seat = self
+        let entry = self
             .server
             .conns
-            .open(fd.as_raw_fd(), Kind::Datagrams, address, now_s);
+            .open(fd.as_raw_fd(), SocketKind::Datagrams, address, now_s);
         let token = DATAGRAMS - self.datagrams.len() as u64;
         self.epoll.add(fd.as_raw_fd(), token, Watch::Shared)?;
-        self.datagrams.push(Datagrams::new(fd, seat));
+        self.datagrams.push(Datagrams::new(fd, entry));
         self.server.connections.opened();
         self.local.counters.thread.total_connections.add(1);
         Ok(())
@@ -294,17 +294,17 @@ impl<'s> Worker<'s> {
         let address = stream.peer_address().unwrap_or(Address::Unnamed);
         self.server.store.catch_up(&mut self.local);
         let clock = &self.server.store.clock;
-        let seat = self
+        let entry = self
             .server
             .conns
-            .open(fd, Kind::Client, address, clock.now());
+            .open(fd, SocketKind::Client, address, clock.now());
         if self.recorder.wants_connections() {
-            self.recorder.opened(fd, &seat.address());
+            self.recorder.opened(fd, &entry.address());
         }
         let session = Session::new(&self.server.settings, protocol);
         let token = self
             .clients
-            .insert(Connection::new(stream, seat, session, clock.awake()));
+            .insert(Connection::new(stream, entry, session, clock.awake()));
         if self.epoll.add(fd, token, Watch::Edges).is_err() {
             self.close(token, Reason::Error);
         }
@@ -377,7 +377,7 @@ impl<'s> Worker<'s> {
             }
             Err(e) => {
                 if self.server.settings.verbosity.get() > 0 {
-                    let text = process::error_text(&e);
+                    let text = error_text(&e);
                     log!("Failed to read or write, and not due to blocking: {text}");
                 }
                 self.give_up(token, Reason::Error);

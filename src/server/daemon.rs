@@ -10,15 +10,12 @@
 #![forbid(unsafe_code)]
 
 use crate::settings::{Refusal, Settings};
-use crate::sys::memory;
-use crate::sys::process::{self, error_text};
-use std::ffi::OsString;
+use crate::sys::errors::error_text;
+use crate::sys::file::{self, Step};
+use crate::sys::{exit_code, limits, memory, process, signals, user};
 use std::fs;
-use std::io::{Error, ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-const FAILURE: i32 = 1;
-const OS_ERROR: i32 = 71;
 
 /// Takes the limits and the user that the settings ask for, and goes into the background
 /// if they ask for that.
@@ -31,32 +28,40 @@ pub fn prepare(settings: &Settings) -> Result<(), Refusal> {
             let end = "Cannot enable large pages on this system\n\
                        (There is no support as of this version)";
             refusal(
-                FAILURE,
+                exit_code::FAILURE,
                 &format!("{why}\nWill use default page size.\n{end}"),
             )
         })?;
     }
-    process::give_large_blocks_back();
-    if settings.core_dumps && process::allow_core().is_err() {
-        return Err(refusal(OS_ERROR, "failed to ensure corefile creation"));
+    limits::give_large_blocks_back();
+    if settings.core_dumps && limits::allow_core().is_err() {
+        return Err(refusal(
+            exit_code::OS_ERROR,
+            "failed to ensure corefile creation",
+        ));
     }
     // A debug build goes on: under a memory checker the limit cannot be changed.
-    let raised = process::raise_nofile(u64::from(settings.connections_max));
+    let raised = limits::raise_nofile(u64::from(settings.connections_max));
     if raised.is_err() && !cfg!(debug_assertions) {
-        return Err(refusal(OS_ERROR, TOO_FEW_FILES));
+        return Err(refusal(exit_code::OS_ERROR, TOO_FEW_FILES));
     }
-    match process::drop_privileges(settings.user.as_deref()) {
+    match user::drop_privileges(settings.user.as_deref()) {
         Ok(None) => {}
         Ok(Some(tolerated)) => log!("{tolerated}"),
         Err(e) => return Err(refusal(e.exit_code(), &e.to_string())),
     }
-    process::ignore_sigpipe();
+    signals::ignore_sigpipe();
     if settings.daemon {
         // A core file goes into the working directory, and what is said with -v to
         // whoever started the server.
         let keep_streams = settings.verbosity.get() > 0;
         let daemon = process::daemonize(settings.core_dumps, keep_streams);
-        daemon.map_err(|_| refusal(FAILURE, "failed to daemon() in order to daemonize"))?;
+        daemon.map_err(|_| {
+            refusal(
+                exit_code::FAILURE,
+                "failed to daemon() in order to daemonize",
+            )
+        })?;
     }
     Ok(())
 }
@@ -93,10 +98,10 @@ pub fn lock_memory(settings: &Settings) {
     if !settings.lock_memory {
         return;
     }
-    let Err(e) = process::lock_memory() else {
+    let Err(e) = limits::lock_memory() else {
         return memory::lock_commits(false); // what comes later is locked anyway
     };
-    let (text, limit) = (error_text(&e), process::memlock_limit());
+    let (text, limit) = (error_text(&e), limits::memlock_limit());
     if !memory::locks_commits() || limit < settings.memory_bytes.get() {
         log!("warning: -k invalid, mlockall() failed: {text}");
     }
@@ -146,24 +151,18 @@ fn running(path: &Path) -> Option<i32> {
     process::is_alive(pid).then_some(pid)
 }
 
-/// Writes the number to a second file first, so that nobody finds a part of it. The error
-/// is the line for stderr.
+/// Writes the file. The error is the line for standard error.
 fn write_pid(path: &Path, pid: u32) -> Result<(), String> {
-    let mut unfinished = OsString::from(path);
-    unfinished.push(".tmp");
-    let new = Path::new(&unfinished);
-    let opening = |e: Error| {
-        let (new, text) = (new.display(), error_text(&e));
-        format!("Could not open the pid file {new} for writing: {text}")
-    };
-    let mut file = fs::File::create(new).map_err(opening)?;
-    writeln!(file, "{pid}").map_err(|e| {
-        let (new, text) = (new.display(), error_text(&e));
-        format!("Could not write the pid file {new}: {text}")
-    })?;
-    fs::rename(new, path).map_err(|e| {
-        let (new, path, text) = (new.display(), path.display(), error_text(&e));
-        format!("Could not rename the pid file from {new} to {path}: {text}")
+    file::replace(path, ".tmp", &format!("{pid}\n")).map_err(|failed| {
+        let (new, path) = (failed.unfinished.display(), path.display());
+        let text = error_text(&failed.error);
+        match failed.step {
+            Step::Open => format!("Could not open the pid file {new} for writing: {text}"),
+            Step::Write => format!("Could not write the pid file {new}: {text}"),
+            Step::Rename => {
+                format!("Could not rename the pid file from {new} to {path}: {text}")
+            }
+        }
     })
 }
 

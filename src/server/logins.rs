@@ -15,6 +15,7 @@
 
 use super::passwords::{LINE_LEN_MAX, Table};
 use crate::settings::Settings;
+use crate::sys::errors::error_text;
 use crate::sys::process;
 use crate::upkeep::wakeup::Wakeup;
 use std::ffi::OsString;
@@ -121,7 +122,7 @@ impl Logins {
     /// Has all files read again, soon. It waits for nothing.
     pub fn reload(&self) {
         self.is_asked.store(true, Relaxed);
-        self.wakeup.ring();
+        self.wakeup.wake();
     }
 
     /// Reads files again when that is asked for or, for SASL, when they have changed: what
@@ -190,7 +191,7 @@ impl TextUsers {
     fn table(&self) -> Result<Table, String> {
         let shown = self.shown.display();
         let bytes = fs::read(&self.path).map_err(|error| {
-            let error = process::error_text(&error);
+            let error = error_text(&error);
             format!("Could not open authfile [{shown}] for reading, error {error}: {error}\n")
         })?;
         Table::of_text_file(&bytes).ok_or_else(|| {
@@ -246,7 +247,7 @@ impl SaslUsers {
         let path = environment.locate(path.as_ref());
         let stamp = Stamp::of(&path);
         let table = read_table(&path).map_err(|error| {
-            let error = process::error_text(&error);
+            let error = error_text(&error);
             refusal(&format!("{}: {error}", path.display()))
         })?;
         Ok(SaslUsers {
@@ -307,7 +308,7 @@ impl SaslUsers {
                 }
             }
             Err(error) if !seen.is_told => {
-                let (path, error) = (self.path.display(), process::error_text(&error));
+                let (path, error) = (self.path.display(), error_text(&error));
                 log!("SASL: {path}: {error}; the users of before stay");
                 seen.is_told = true;
             }

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::sys::errors::error_text;
 use crate::sys::process;
 use std::env;
 use std::ffi::OsStr;
@@ -33,7 +34,7 @@ impl Supervisor {
             return Supervisor { socket: None };
         };
         let socket = connect(&name).inspect_err(|e| {
-            let (name, text) = (name.display(), process::error_text(e));
+            let (name, text) = (name.display(), error_text(e));
             log!("NOTIFY_SOCKET {name}: {text}");
         });
         Supervisor {

@@ -3,8 +3,7 @@
 
 use super::table::PAGE_BYTES;
 use super::{Protocol, Refusal, Settings};
-
-const USAGE: i32 = 64;
+use crate::sys::exit_code::{FAILURE, USAGE};
 
 /// The highest port that there is.
 const PORT_MAX: i32 = 65_535;
@@ -195,7 +194,7 @@ pub(super) fn hash_power(of: &Settings) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::new(
-        1,
+        FAILURE,
         format!(
             "Hash table power size ({power}) cannot be equal to or less than \
              item lock table ({lock_power})\n\

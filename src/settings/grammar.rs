@@ -17,6 +17,7 @@ use getopts::{Fail, HasArg, Matches, Occur, Options};
 
 use super::row::{Argument, Setting};
 use super::{Refusal, numbers, rows};
+use crate::sys::exit_code::FAILURE;
 
 /// Bytes as a string: each byte is the character of the same number. `getopts` demands
 /// UTF-8, and this way has it, while nothing is lost on the way back.
@@ -153,7 +154,7 @@ impl<'a> CommandLine<'a> {
         let complaint = narrow(complaint);
         let complaint = complaint.to_string_lossy();
         Refusal::new(
-            1,
+            FAILURE,
             format!("{}: {complaint}\nIllegal argument \"?\"", self.program),
         )
     }

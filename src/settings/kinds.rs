@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use super::row::Given;
 use super::{HashAlgorithm, Live, Refusal, numbers};
 use crate::store::LIMIT_MAX;
+use crate::sys::exit_code::{FAILURE, USAGE};
 
 /// How a field of type `T` is read from the command line and shown.
 pub(super) trait Kind<T> {
@@ -89,7 +90,7 @@ impl Kind<u8> for Delimiter {
     fn set(&self, field: &mut u8, given: &Given<'_>) -> Result<(), Refusal> {
         let first = given.value.unwrap_or_default().as_bytes().first();
         let first = first.filter(|byte| !byte.is_ascii_whitespace());
-        *field = *first.ok_or_else(|| Refusal::new(1, "No delimiter specified"))?;
+        *field = *first.ok_or_else(|| Refusal::new(FAILURE, "No delimiter specified"))?;
         Ok(())
     }
 
@@ -135,7 +136,7 @@ impl Kind<u32> for Positive {
             number @ 1.. => number.unsigned_abs(),
             _ => {
                 return Err(Refusal::new(
-                    1,
+                    FAILURE,
                     format!("{} must be greater than 0", self.0),
                 ));
             }
@@ -180,7 +181,7 @@ impl Kind<Live<u64>> for Megabytes {
             let most = LIMIT_MAX >> 20;
             let line =
                 format!("ERROR: Invalid memory limit {text}: 1 to {most} megabytes are possible.");
-            Refusal::new(64, line)
+            Refusal::new(USAGE, line)
         })?;
         field.set(megabytes << 20);
         Ok(())
@@ -202,7 +203,7 @@ impl Kind<f64> for Factor {
     fn set(&self, field: &mut f64, given: &Given<'_>) -> Result<(), Refusal> {
         *field = numbers::atof(&given.text());
         if *field <= 1.0 {
-            return Err(Refusal::new(1, "Factor must be greater than 1"));
+            return Err(Refusal::new(FAILURE, "Factor must be greater than 1"));
         }
         Ok(())
     }
@@ -220,7 +221,7 @@ impl Kind<u32> for BufferLimit {
         given.needs("read_buf_mem_limit argument")?;
         let complaint = "could not parse argument to read_buf_mem_limit";
         let megabytes = numbers::strict_u32(&given.text());
-        let megabytes = megabytes.ok_or_else(|| Refusal::new(1, complaint))?;
+        let megabytes = megabytes.ok_or_else(|| Refusal::new(FAILURE, complaint))?;
         *field = megabytes.wrapping_mul(1 << 20);
         Ok(())
     }
@@ -262,7 +263,7 @@ impl Kind<u32> for Octal {
                 "ERROR: Invalid mask {text} of the unix socket: octal numbers up to {MASK_MAX:o} \
                  are possible."
             );
-            Refusal::new(64, line)
+            Refusal::new(USAGE, line)
         })?;
         Ok(())
     }
@@ -428,7 +429,7 @@ impl Kind<Protocol> for ProtocolName {
             other => {
                 let line = format!("Invalid value for binding protocol: {other}");
                 let line = line + "\n -- should be one of auto, binary, or ascii";
-                return Err(Refusal::new(64, line));
+                return Err(Refusal::new(USAGE, line));
             }
         };
         Ok(())
@@ -491,7 +492,7 @@ impl Kind<u32> for ChunkMax {
                 return Ok(());
             }
         };
-        Err(Refusal::new(1, complaint))
+        Err(Refusal::new(FAILURE, complaint))
     }
 
     fn show(&self, field: &u32) -> String {
@@ -510,7 +511,7 @@ impl Kind<u32> for Kibibytes {
     fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
         let name = self.0;
         given.needs(&format!("{name} argument"))?;
-        let complaint = || Refusal::new(1, format!("could not parse argument to {name}"));
+        let complaint = || Refusal::new(FAILURE, format!("could not parse argument to {name}"));
         *field = numbers::strict_u32(&given.text()).ok_or_else(complaint)?;
         Ok(())
     }
@@ -557,13 +558,13 @@ impl Kind<u32> for HashPower {
             power @ 12..=32 => power.unsigned_abs(),
             power @ ..12 => {
                 let line = format!("Initial hashtable multiplier of {power} is too low");
-                return Err(Refusal::new(1, line));
+                return Err(Refusal::new(FAILURE, line));
             }
             power => {
                 let line = format!("Initial hashtable multiplier of {power} is too high\n");
                 let hint =
                     "Choose a value based on \"STAT hash_power_level\" from a running instance";
-                return Err(Refusal::new(1, line + hint));
+                return Err(Refusal::new(FAILURE, line + hint));
             }
         };
         Ok(())
@@ -589,7 +590,7 @@ impl Kind<HashAlgorithm> for HashName {
         given.needs("hash_algorithm argument")?;
         let known = HashAlgorithm::from_name(&given.text());
         let complaint = "Unknown hash_algorithm option (jenkins, murmur3, xxh3)";
-        *field = known.ok_or_else(|| Refusal::new(1, complaint))?;
+        *field = known.ok_or_else(|| Refusal::new(FAILURE, complaint))?;
         Ok(())
     }
 
@@ -608,7 +609,7 @@ impl Kind<u32> for RepairTime {
             seconds @ 10.. => seconds.unsigned_abs(),
             _ => {
                 let line = "Cannot set tail_repair_time to less than 10 seconds";
-                return Err(Refusal::new(1, line));
+                return Err(Refusal::new(FAILURE, line));
             }
         };
         Ok(())

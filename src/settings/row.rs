@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 
 use super::{Draft, Refusal, Settings, numbers};
+use crate::sys::exit_code::{FAILURE, USAGE};
 
 /// One row: how an option is written, read, explained and shown.
 ///
@@ -130,7 +131,7 @@ impl Setting {
     pub fn absence(&self) -> Refusal {
         let name = self.name();
         match (name, self.long()) {
-            ("Z", _) => Refusal::new(64, "This server is not built with TLS support."),
+            ("Z", _) => Refusal::new(USAGE, "This server is not built with TLS support."),
             (_, Some(long)) => Refusal::not_available(&format!("-{name} (--{long})")),
             (_, None) if self.letter().is_some() => Refusal::not_available(&format!("-{name}")),
             (_, None) => Refusal::not_available(&format!("-o {name}")),
@@ -163,7 +164,7 @@ impl<'a> Given<'a> {
     pub fn needs(&self, what: &str) -> Result<(), Refusal> {
         match self.value {
             Some(_) => Ok(()),
-            None => Err(Refusal::new(1, format!("Missing {what}"))),
+            None => Err(Refusal::new(FAILURE, format!("Missing {what}"))),
         }
     }
 }

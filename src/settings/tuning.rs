@@ -4,6 +4,7 @@
 use super::kinds::{Kind, yes_no};
 use super::row::Given;
 use super::{Live, Refusal, numbers};
+use crate::sys::exit_code::FAILURE;
 
 /// As `Switch`, for what can be switched while running.
 pub(super) struct LiveSwitch;
@@ -27,7 +28,12 @@ impl Kind<Live<u32>> for Automove {
         // Without a value the name alone asks for 1.
         match given.value.map_or(1, |_| given.int()) {
             mode @ 0..=2 => field.set(mode.unsigned_abs()),
-            _ => return Err(Refusal::new(1, "slab_automove must be between 0 and 2")),
+            _ => {
+                return Err(Refusal::new(
+                    FAILURE,
+                    "slab_automove must be between 0 and 2",
+                ));
+            }
         }
         Ok(())
     }
@@ -52,7 +58,7 @@ impl Kind<Live<u32>> for Within {
         given.needs(self.missing)?;
         let number = given.int();
         if !self.range.contains(&number) {
-            return Err(Refusal::new(1, self.complaint));
+            return Err(Refusal::new(FAILURE, self.complaint));
         }
         field.set(number.unsigned_abs());
         Ok(())
@@ -81,7 +87,7 @@ impl Kind<Live<f64>> for Above0 {
             field.set(number);
             return Ok(());
         }
-        Err(Refusal::new(1, self.complaint))
+        Err(Refusal::new(FAILURE, self.complaint))
     }
 
     fn show(&self, field: &Live<f64>) -> String {
@@ -97,7 +103,7 @@ impl Kind<Live<u32>> for ToCrawl {
         given.needs("lru_crawler_tocrawl value")?;
         let complaint = "lru_crawler_tocrawl takes a numeric 32bit value";
         let number = numbers::strict_u32(&given.text());
-        field.set(number.ok_or_else(|| Refusal::new(1, complaint))?);
+        field.set(number.ok_or_else(|| Refusal::new(FAILURE, complaint))?);
         Ok(())
     }
 

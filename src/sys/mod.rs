@@ -1,13 +1,16 @@
 //! The only place that calls libc: what the system gives, in owned types and `io::Result`.
 //!
 //! ```text
-//! epoll     readiness                  io       recv, send, readv, sendmsg
-//! wake      waking who waits there     futex    sleeping locks
-//! memory    address space              process  user, limits, signals, thread names
-//! socket    listeners, accept          seccomp  giving up system calls
-//! datagram  UDP in and out             time     the kernel's clocks
-//! simd      comparing many bytes       stderr   lines for the operator
-//! sync      mutexes, atomics
+//! io        recv, send, readv, sendmsg  epoll     readiness
+//! socket    listeners, accept           datagram  UDP in and out
+//! wake      waking who waits there      futex     sleeping locks
+//! memory    address space               time      the kernel's clocks
+//! process   number, background          user      the user it runs as
+//! limits    descriptors, locked memory  signals   those of the operator
+//! thread    names, roles                seccomp   giving up system calls
+//! file      files that appear whole     stderr    lines for the operator
+//! errors    what an error is called     exit_code of the server
+//! simd      comparing many bytes        sync      mutexes, atomics
 //! ```
 //!
 //! Everything here is a thin safe face over one or a few calls; nothing here knows what
@@ -28,16 +31,23 @@ macro_rules! call {
 
 pub mod datagram;
 pub mod epoll;
+pub mod errors;
+pub mod exit_code;
+pub mod file;
 pub mod futex;
 pub mod io;
+pub mod limits;
 pub mod memory;
 pub mod process;
 pub mod seccomp;
+pub mod signals;
 pub mod simd;
 pub mod socket;
 pub mod stderr;
 pub mod sync;
+pub mod thread;
 pub mod time;
+pub mod user;
 pub mod wake;
 
 use std::io::{Error, Result};
@@ -74,32 +84,21 @@ mod tests {
             "waking fails only for an address that is not mapped",
         ),
         (
+            "limits.rs",
+            "mallopt",
+            "without it memory is given back later",
+        ),
+        (
             "memory.rs",
             "munmap",
             "an unmapping of all of a mapping does not fail",
         ),
         ("process.rs", "_exit", "does not return"),
-        ("process.rs", "geteuid", "cannot fail"),
-        ("process.rs", "getpid", "cannot fail"),
         (
             "process.rs",
             "getrusage",
             "fails only for an unknown argument",
         ),
-        ("process.rs", "getuid", "cannot fail"),
-        ("process.rs", "kill", "a signal to ourselves: `shutdown`"),
-        (
-            "process.rs",
-            "mallopt",
-            "without it memory is given back later",
-        ),
-        (
-            "process.rs",
-            "sigaddset",
-            "fails only for an unknown signal",
-        ),
-        ("process.rs", "sigemptyset", "cannot fail"),
-        ("process.rs", "signal", "fails only for an unknown signal"),
         ("seccomp.rs", "_exit", "does not return"),
         ("seccomp.rs", "poll", "made in the same place"),
         (
@@ -112,6 +111,15 @@ mod tests {
             "write",
             "made in a signal handler, where no mutex may be taken",
         ),
+        ("signals.rs", "getpid", "cannot fail"),
+        ("signals.rs", "kill", "a signal to ourselves: `shutdown`"),
+        (
+            "signals.rs",
+            "sigaddset",
+            "fails only for an unknown signal",
+        ),
+        ("signals.rs", "sigemptyset", "cannot fail"),
+        ("signals.rs", "signal", "fails only for an unknown signal"),
         ("socket.rs", "freeaddrinfo", "cannot fail"),
         ("socket.rs", "gai_strerror", "cannot fail"),
         ("socket.rs", "umask", "cannot fail"),
@@ -120,6 +128,8 @@ mod tests {
             "clock_gettime",
             "fails only for an unknown clock",
         ),
+        ("user.rs", "geteuid", "cannot fail"),
+        ("user.rs", "getuid", "cannot fail"),
         ("wake.rs", "read", "fails only if nobody woke"),
         (
             "wake.rs",

@@ -14,7 +14,7 @@
 //! is not allowed raises SIGSYS; its handler says which one it was and ends the process.
 //!
 //! What every thread may do is in `WORKER`, what two roles may do besides in `LISTENER` and
-//! `READER`. A thread cannot be started without a role (`process::spawn`), so none is forgotten;
+//! `READER`. A thread cannot be started without a role (`thread::spawn`), so none is forgotten;
 //! threads that a restricted thread starts have its filter besides.
 
 use super::check;

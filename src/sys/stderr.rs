@@ -23,8 +23,6 @@
 #![forbid(unsafe_code)]
 
 use super::io::wait_writable;
-use super::process;
-use super::seccomp::Role;
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Result, Write};
 use std::os::fd::RawFd;
@@ -63,13 +61,13 @@ pub fn text(text: &[u8]) {
     QUEUE.put(text);
 }
 
-/// Starts the thread that writes. Call it once the process has its final number, and before
-/// there are other threads.
+/// Starts the thread that writes, by `spawn`. Call it once the process has its final number, and
+/// before there are other threads.
 ///
 /// # Errors
-/// The system has no more threads.
-pub fn start() -> Result<()> {
-    process::spawn("mc-stderr", Role::Worker, || {
+/// Those of `spawn`.
+pub fn start<T>(spawn: impl FnOnce(fn()) -> Result<T>) -> Result<()> {
+    spawn(|| {
         QUEUE.lock().is_served = true;
         QUEUE.moved.notify_all();
         let mut writer = Writer::new(Stderr);

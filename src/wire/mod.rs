@@ -5,6 +5,7 @@
 
 pub mod base64;
 pub mod buffer;
+pub mod client;
 pub mod command;
 pub mod flags;
 pub mod frame;
@@ -13,6 +14,7 @@ pub mod parse;
 pub mod reply;
 pub mod request;
 pub mod scan;
+pub mod span;
 pub mod tokens;
 
 /// Longest key of any protocol.

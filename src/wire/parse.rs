@@ -1,6 +1,6 @@
 //! Bytes to requests: command lines are taken apart here, nothing is carried out.
 //!
-//! A batch is filled with up to [`BATCH`] operations, so that all keys can be hashed and
+//! A batch is filled with up to [`BATCH`] requests, so that all keys can be hashed and
 //! fetched before the first is carried out. An operation is one key of a retrieval, or one
 //! whole other command; it remembers where in the input it began, so that work can stop
 //! before it and be taken up there.
@@ -15,8 +15,9 @@ use super::command::{self, StoreVerb, Verb};
 use super::flags::{self, MetaVerb};
 use super::number::{parse_i32, parse_i64, parse_u64};
 use super::reply;
-use super::request::{CloseCause, Command, Keys, MetaStorage, Request, Span, Storage};
+use super::request::{CloseCause, Command, Keys, MetaStorage, Request, Storage};
 use super::scan::{line_feed, token_end};
+use super::span::Span;
 use super::tokens::Tokens;
 use crate::digits::{parse_flags, parse_signed};
 
@@ -76,7 +77,7 @@ struct Fill<'a, H> {
 }
 
 impl Parser {
-    /// Fills `requests` with at most `requests_max` operations from `input`; returns how many bytes they
+    /// Fills `requests` with at most `requests_max` of them from `input`; returns how many bytes they
     /// take, and why there are not more.
     pub fn parse(
         &mut self,
@@ -189,32 +190,14 @@ impl Parser {
             return fill.say(at, reply::BAD_LINE, next);
         }
         match command.verb {
-            Verb::Get { with_cas } => self.begin_list(
-                fill,
-                at,
-                &tokens,
-                Keys {
-                    with_cas,
-                    touch: None,
-                },
-                next,
-            ),
-            Verb::GetAndTouch { with_cas } => match parse_i64(tokens.get(1)) {
-                Some(exptime) => {
-                    let keys = Keys {
-                        with_cas,
-                        touch: Some(exptime.into()),
-                    };
-                    self.begin_list(fill, at, &tokens, keys, next)
-                }
-                None => fill.say(at, reply::BAD_EXPIRY, next),
-            },
-            Verb::Store(store) => fill.storage(at, &tokens, store, false, next),
-            Verb::CompareAndSwap => fill.storage(at, &tokens, StoreVerb::Set, true, next),
+            Verb::Get { .. } | Verb::GetAndTouch { .. } => {
+                self.retrieval(fill, at, &tokens, command.verb, next)
+            }
+            Verb::Store(_) | Verb::CompareAndSwap => fill.storage(at, &tokens, command.verb, next),
             Verb::Meta(verb) => fill.meta(at, &tokens, verb, next),
             Verb::Delete | Verb::Arithmetic { .. } | Verb::Touch => {
-                if let Some(body) = fill.keyed(at, &tokens, command.verb) {
-                    fill.push(at, body);
+                if let Some(command) = fill.keyed(at, &tokens, command.verb) {
+                    fill.push(at, command);
                 }
                 Step::Next(next)
             }
@@ -228,16 +211,36 @@ impl Parser {
                 Step::Halt(next)
             }
             Verb::Admin(admin) => {
-                fill.push(
-                    at,
-                    Command::Admin {
-                        admin,
-                        line: Span::new(at, end),
-                    },
-                );
+                let line = Span::new(at, end);
+                fill.push(at, Command::Admin { admin, line });
                 Step::Next(next)
             }
         }
+    }
+
+    /// A retrieval in tokens.
+    fn retrieval<H>(
+        &mut self,
+        fill: &mut Fill<'_, H>,
+        at: usize,
+        tokens: &Tokens<'_>,
+        verb: Verb,
+        next: usize,
+    ) -> Step {
+        let keys = match verb {
+            Verb::GetAndTouch { with_cas } => match parse_i64(tokens.get(1)) {
+                Some(exptime) => Keys {
+                    with_cas,
+                    touch: Some(exptime.into()),
+                },
+                None => return fill.say(at, reply::BAD_EXPIRY, next),
+            },
+            verb => Keys {
+                with_cas: matches!(verb, Verb::Get { with_cas: true }),
+                touch: None,
+            },
+        };
+        self.begin_list(fill, at, tokens, keys, next)
     }
 
     /// `get key key …` in legal keys, without looking for tokens first; false if it is
@@ -355,8 +358,8 @@ impl<H> Fill<'_, H> {
         }
     }
 
-    /// A value that nobody wants, and the reply, which does not wait for it.
-    fn swallow(&mut self, at: usize, len: u32, reply: &'static [u8], next: usize) -> Step {
+    /// A refused value, and the reply, which does not wait for it.
+    fn discard(&mut self, at: usize, len: u32, reply: &'static [u8], next: usize) -> Step {
         let len = len + reply::CR_LF.len() as u32; // a length leaves requests_max for that
         self.push(at, Command::Discard { len, reply });
         Step::Halt(next)
@@ -472,16 +475,9 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
         Some(self.value(at, storage, end_of_len + 2))
     }
 
-    /// A storage command in tokens. If the length is known, a refused value is swallowed; if
+    /// A storage command in tokens. If the length is known, a refused value is discarded; if
     /// not, what follows is taken for command lines.
-    fn storage(
-        &mut self,
-        at: usize,
-        tokens: &Tokens<'_>,
-        store: StoreVerb,
-        with_cas: bool,
-        next: usize,
-    ) -> Step {
+    fn storage(&mut self, at: usize, tokens: &Tokens<'_>, verb: Verb, next: usize) -> Step {
         let Some(len) = value_len(tokens.get(4)) else {
             return self.say(at, reply::BAD_LINE, next);
         };
@@ -490,10 +486,9 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
         // These two read on past blanks, as C's library does.
         let client_flags = parse_flags(&tokens.line[tokens.start(2)..]);
         let exptime = parse_signed(&tokens.line[tokens.start(3)..]);
-        let compare = if with_cas {
-            parse_u64(tokens.get(5)).map(Some)
-        } else {
-            Some(None)
+        let (verb, compare) = match verb {
+            Verb::Store(verb) => (verb, Some(None)),
+            _ => (StoreVerb::Set, parse_u64(tokens.get(5)).map(Some)),
         };
         if let (Some(client_flags), Some(exptime), Some(compare), true) =
             (client_flags, exptime, compare, is_key_len(key.len as usize))
@@ -501,7 +496,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
             let storage = Storage {
                 key,
                 hash: (self.hash)(key.of(self.input)),
-                verb: store,
+                verb,
                 compare,
                 client_flags,
                 exptime: exptime.into(),
@@ -510,7 +505,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
             };
             return self.value(at, storage, next);
         }
-        self.swallow(at, len, if quiet { b"" } else { reply::BAD_LINE }, next)
+        self.discard(at, len, if quiet { b"" } else { reply::BAD_LINE }, next)
     }
 
     /// A meta command: flags are checked here, and read once more when it is carried out.
@@ -556,7 +551,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
                 );
                 Step::Next(next)
             }
-            Err(refusal) if verb == MetaVerb::Set => self.swallow(at, len, refusal, next),
+            Err(refusal) if verb == MetaVerb::Set => self.discard(at, len, refusal, next),
             Err(refusal) => self.say(at, refusal, next),
         }
     }

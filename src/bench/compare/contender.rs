@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use memcached::sys::process;
+use memcached::sys::{process, user};
 
 use crate::connection::Stream;
 use crate::kinds::Address;
@@ -70,7 +70,7 @@ impl Contender {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        if process::is_root() {
+        if user::is_root() {
             command.args(["-u", "root"]);
         }
         let mut running = Running {

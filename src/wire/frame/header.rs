@@ -17,14 +17,14 @@
 #![forbid(unsafe_code)]
 
 use super::super::Put;
-use super::super::request::Span;
+use super::super::span::Span;
 use super::fault::Fault;
 use super::opcode::Opcode;
 
 /// The first byte of every request.
 pub const MAGIC: u8 = 0x80;
 /// The first byte of every reply.
-const MAGIC_REPLY: u8 = 0x81;
+pub const MAGIC_REPLY: u8 = 0x81;
 /// Bytes of a header.
 pub const HEADER_LEN: usize = 24;
 
