@@ -10,6 +10,7 @@ use super::loom_twins::STEP;
 use super::*;
 use crate::counters::Counters;
 use crate::sys::sync::explore;
+use evict::Try;
 use hash::Secret;
 use loom::cell::UnsafeCell;
 use loom::thread;
@@ -30,27 +31,25 @@ impl Client {
     }
 
     fn put(&mut self, key: &[u8], value: &[u8]) {
-        let (hash, terms) = (self.store.hash(key), Mode::Set.into());
+        let rules = Mode::Set.into();
         let stored = self.store.put(
             &mut self.thread,
             &self.store.key(key),
             Meta::default(),
             value,
-            &terms,
+            &rules,
         );
         assert_eq!(stored.unwrap().outcome, Outcome::Stored);
     }
 
     fn delete(&mut self, key: &[u8]) -> bool {
-        let hash = self.store.hash(key);
         self.store.delete(&mut self.thread, &self.store.key(key))
     }
 
     /// Reads the value after its stripe was left; none if the key is not there. All of its
     /// bytes must be alike.
     fn read(&mut self, key: &[u8]) -> Option<u8> {
-        let hash = self.store.hash(key);
-        self.read_hashed(key, hash.into())
+        self.read_key(&self.store.clone().key(key))
     }
 
     /// The same, after a look without the lock.
@@ -60,16 +59,13 @@ impl Client {
             Probe::Seen(hint) => hint,
             Probe::Nothing | Probe::Overflow => Hint::default(),
         };
-        self.read_hashed(key, Hashed { hash, hint })
+        self.read_key(&Key::with_hint(key, hash, hint))
     }
 
-    fn read_hashed(&mut self, key: &[u8], hash: Hashed) -> Option<u8> {
-        let pinned = self.store.read(
-            &mut self.thread,
-            &self.store.key(key),
-            Access::Get,
-            |found| found.pin(),
-        )?;
+    fn read_key(&mut self, key: &Key<'_>) -> Option<u8> {
+        let pinned = self
+            .store
+            .read(&mut self.thread, key, Access::Get, |found| found.pin())?;
         let mut bytes = pinned.pieces().flatten();
         let first = *bytes.next().unwrap();
         assert!(bytes.all(|&byte| byte == first), "two values mixed");
@@ -387,7 +383,7 @@ fn a_pinned_number_is_not_written_over() {
                     cas: 0,
                     create: None,
                 };
-                let (store, hash) = (&writer.store, writer.store.hash(KEY));
+                let store = &writer.store;
                 let done = |_: Found<'_, '_>, sum, _| sum;
                 store.change(&mut writer.thread, &store.key(KEY), &change, done)
             },
@@ -418,7 +414,7 @@ fn an_append_copies_what_is_there_while_another_writes_and_one_comes_after_the_o
         let (store, ..) = race(
             |client| client.put(KEY, b"11"),
             |one| {
-                let (hash, terms) = (one.store.hash(KEY), Mode::Append.into());
+                let terms = Mode::Append.into();
                 let meta = Meta::default();
                 let stored =
                     one.store
@@ -428,7 +424,6 @@ fn an_append_copies_what_is_there_while_another_writes_and_one_comes_after_the_o
             |two| two.put(KEY, b"22"),
         );
         let mut last = Client::new(&store);
-        let hash = store.hash(KEY);
         let value = store.read(&mut last.thread, &store.key(KEY), Access::Get, |found| {
             found.value().unwrap().to_vec()
         });
@@ -438,21 +433,21 @@ fn an_append_copies_what_is_there_while_another_writes_and_one_comes_after_the_o
 }
 
 #[test]
-fn a_victim_is_given_up_once_and_whoever_reads_it_can_finish() {
+fn an_evicted_item_goes_once_and_its_reader_can_finish() {
     explore(Some(2), || {
-        let (_, read, given_up, census) = race(
+        let (_, read, evicted, census) = race(
             |client| client.put(KEY, &[1; SMALL]),
             |reader| reader.read(KEY),
             |other| {
                 let store = Arc::clone(&other.store);
-                let given_up = store.evict_one(&mut other.thread, 1, true, None);
+                let evicted = store.evict_one(&mut other.thread, 1, Try::Last, None);
                 other.put(OTHER, &[2; SMALL]);
-                given_up
+                evicted
             },
         );
         assert!(matches!(read, None | Some(1)));
         let left = 1 + u64::from(census.linked == 2);
-        assert!(census.linked == left && (given_up || left == 2));
+        assert!(census.linked == left && (evicted || left == 2));
     });
 }
 
@@ -461,7 +456,7 @@ fn a_dead_item_that_is_removed_stays_whole_for_whoever_reads_it() {
     explore(Some(2), || {
         let (_, read, _, census) = race(
             |client| {
-                let (hash, terms) = (client.store.hash(KEY), Mode::Set.into());
+                let terms = Mode::Set.into();
                 let meta = Meta {
                     expires_s: client.store.clock.now() + 10,
                     ..Meta::default()
@@ -474,7 +469,7 @@ fn a_dead_item_that_is_removed_stays_whole_for_whoever_reads_it() {
             |other| {
                 let store = Arc::clone(&other.store);
                 store.clock.shift(20);
-                store.evict_one(&mut other.thread, 1, true, None);
+                store.evict_one(&mut other.thread, 1, Try::Last, None);
                 other.put(OTHER, &[2; SMALL]);
             },
         );
@@ -484,14 +479,14 @@ fn a_dead_item_that_is_removed_stays_whole_for_whoever_reads_it() {
 }
 
 #[test]
-fn a_victim_that_is_deleted_at_the_same_time_goes_once() {
+fn an_evicted_item_that_is_deleted_at_the_same_time_goes_once() {
     explore(Some(2), || {
         let (.., census) = race(
             |client| client.put(KEY, &[1; SMALL]),
             |one| one.delete(KEY),
             |other| {
                 let store = Arc::clone(&other.store);
-                store.evict_one(&mut other.thread, 1, true, None)
+                store.evict_one(&mut other.thread, 1, Try::Last, None)
             },
         );
         assert_eq!((census.linked, census.free), (0, 1));
@@ -548,7 +543,7 @@ fn who_finds_that_no_flush_is_due_any_more_finds_nothing_from_before_it() {
 
 /// Stores `1` by this mode, if the item has this cas id.
 fn join_one(client: &mut Client, compare: Option<u64>) -> Outcome {
-    let (hash, meta) = (client.store.hash(KEY), Meta::default());
+    let meta = Meta::default();
     let terms = StoreRules {
         compare,
         ..Mode::Append.into()
@@ -579,7 +574,7 @@ fn an_append_with_an_id_and_an_invalidation_come_one_after_the_other() {
         let (store, appended, invalidated, _) = race(
             |client| client.put(KEY, b"11"),
             |one| {
-                let (store, hash) = (&one.store, one.store.hash(KEY));
+                let store = &one.store;
                 let thread = &mut one.thread;
                 let cas = store.read(thread, &store.key(KEY), Access::Get, |found| found.cas());
                 (cas.unwrap(), join_one(one, cas))
@@ -589,12 +584,12 @@ fn an_append_with_an_id_and_an_invalidation_come_one_after_the_other() {
                     stale: true,
                     ..Removal::default()
                 };
-                let (store, hash) = (Arc::clone(&two.store), two.store.hash(KEY));
+                let store = Arc::clone(&two.store);
                 store.remove(&mut two.thread, &store.key(KEY), &stale)
             },
         );
         assert_eq!(invalidated, Ok(()));
-        let (mut last, hash) = (Client::new(&store), store.hash(KEY));
+        let mut last = Client::new(&store);
         let is_stale = store.peek(&mut last.thread, &store.key(KEY), |found| found.is_stale());
         // A client that has read the new id may append after the mark, and takes it away.
         let (cas, outcome) = appended;

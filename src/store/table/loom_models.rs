@@ -2,10 +2,7 @@
 
 use super::super::item::ItemId;
 use super::buckets::*;
-use super::stripe::*;
-use super::stripe_size::StripeSize;
-use super::word::*;
-use super::*;
+use crate::sys::sync::atomic::Ordering::Relaxed;
 use crate::sys::sync::explore;
 use loom::thread;
 use std::sync::Arc;
