@@ -21,17 +21,6 @@ my %KNOWN = (
     (map { $_ => 'being split (helper N)' }
         'src/net/worker.rs: handle is too long',
     ),
-    (map { $_ => 'being split (helper S)' }
-        'src/store/change.rs: allocate_beside has too many parameters',
-        'src/store/change.rs: empty has too many parameters',
-        'src/store/join.rs: merge is too long',
-        'src/store/lru.rs: a_random_run_agrees_with_four_deques is too long',
-        'src/store/tail.rs: walk_tail is too long',
-        'src/store/tests/commands.rs: a_random_run_of_all_modes_agrees_with_a_map is too long',
-        'src/store/tests/commands.rs: threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value is too long',
-        'src/store/write.rs: put_in_place is too long',
-        'store: circle',
-    ),
     (map { $_ => 'the standard word in both rooms' }
         'type Event: more than one',
         'type Header: more than one',

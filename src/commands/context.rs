@@ -9,7 +9,7 @@ use crate::server::Server;
 use crate::server::caller::Caller;
 use crate::server::completion::Ticket;
 use crate::server::events::{CommandClass, KeyEvent};
-use crate::store::ThreadState;
+use crate::store::{Key, ThreadState};
 #[cfg(debug_assertions)]
 use crate::wire::command::Admin;
 use crate::wire::request::{Command, Keys, Request};
@@ -126,7 +126,7 @@ impl<'c, 's> Context<'c, 's> {
     /// Logs whether the key of a request is there.
     pub(super) fn log_look(&self, input: &[u8], command: &Command) {
         if let Some((key, hash)) = command.key(input) {
-            let is_found = self.server.store.contains(key.bytes(), hash);
+            let is_found = self.server.store.contains(&Key::new(key.bytes(), hash));
             self.log.look(key.bytes(), is_found);
         }
     }

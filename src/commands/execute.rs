@@ -21,7 +21,7 @@ use super::waiting::{Waiting, Work};
 use super::watch::watch;
 use crate::server::completion::Ticket;
 use crate::server::log::Reason;
-use crate::store::{Hashed, Hint};
+use crate::store::{Hint, Key};
 use crate::wire::command::Admin;
 use crate::wire::frame;
 use crate::wire::frame::opcode::BinaryVerb;
@@ -418,8 +418,8 @@ fn execute_get<'s>(
         ..
     } = request.command
     {
-        let hash = Hashed { hash, hint: *hint };
-        let found = cx.get(key.of(input), hash, keys, last, out);
+        let key = Key::with_hint(key.of(input), hash, *hint);
+        let found = cx.get(&key, keys, last, out);
         cx.note(input, request, || Done::of_get(keys, found));
     }
 }

@@ -17,7 +17,8 @@ use super::shared::UpkeepShared;
 use super::wakeup::Wakeup;
 use crate::settings::Settings;
 use crate::store::{
-    ChunkStatus, ClassUsage, MoveRefused, PageMove, Pass, Segment, Source, Store, ThreadState,
+    ChunkStatus, ClassUsage, Eviction, MoveRefused, PageMove, PagePick, Pass, Patience, Segment,
+    Source, Store, ThreadState,
 };
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -272,8 +273,17 @@ impl Thread<'_> {
     /// Moves a page; false if it stays where it is.
     fn carry_out(&mut self, plan: Plan) -> bool {
         let store = self.shared.store;
-        let emptiest = plan.by_itself && plan.to == 0;
-        let begun = store.begin_move(plan.from, plan.to, plan.evict, emptiest);
+        let pick = if plan.by_itself && plan.to == 0 {
+            PagePick::Emptiest
+        } else {
+            PagePick::Oldest
+        };
+        let eviction = if plan.evict {
+            Eviction::Allowed
+        } else {
+            Eviction::Forbidden
+        };
+        let begun = store.begin_move(plan.from, plan.to, pick, eviction);
         if plan.by_itself {
             self.notify(plan, begun.as_ref().ok());
         }
@@ -327,11 +337,15 @@ impl Thread<'_> {
             PASSES_MAX
         };
         for pass in 0..passes_max {
-            let stuck = pass >= STUCK_PASSES;
+            let patience = if pass < STUCK_PASSES {
+                Patience::Wait
+            } else {
+                Patience::Delete
+            };
             let outcome = {
                 let _at_work = self.shared.pause.at_work();
                 store.catch_up(&mut self.local);
-                store.move_pass(&mut self.local, moving, stuck)
+                store.move_pass(&mut self.local, moving, patience)
             };
             match outcome {
                 Pass::Done => return true,
