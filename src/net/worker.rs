@@ -14,9 +14,11 @@
 
 #![forbid(unsafe_code)]
 
+use super::conn_table::ConnTable;
 use super::connection::{Connection, Input};
 use super::inbox::{Inbox, Message, Sender, inbox};
 use super::listen::Listening;
+use super::sleeping::Sleeping;
 use super::stash::Stash;
 use super::stream::Stream;
 use super::udp::{Datagrams, Tools};
@@ -61,12 +63,12 @@ pub struct Worker<'s> {
     inbox: Inbox,
     /// Memory for messages.
     messages: Vec<Message>,
-    clients: Clients<'s>,
+    table: ConnTable<'s>,
     datagrams: Vec<Datagrams<'s>>,
-    /// Who has more to do.
+    /// The run queue: connections that have more to do.
     queue: VecDeque<u64>,
-    /// Who will have, and when; the first to wake up is in front.
-    resting: Resting,
+    /// Connections that will have more to do, and when.
+    sleeping: Sleeping,
     local: ThreadState,
     recorder: Arc<Recorder>,
     read_buffer: Vec<u8>,
@@ -89,12 +91,31 @@ enum Outcome {
     Waiting,
     /// It has more to do.
     Queued,
-    /// It has more to do after a rest.
-    Resting,
+    /// It has more to do after a sleep.
+    Sleeping,
     /// It is to be closed.
     Closed(Reason),
     /// It is to be given to the logger.
     Watching(Admission),
+}
+
+/// Whether other connections of the worker wait for their turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    /// None does: this one may have several turns.
+    Alone,
+    /// Some do: it has one turn, then it stands behind them.
+    Queued,
+}
+
+impl Sharing {
+    fn with_others(are_there: bool) -> Sharing {
+        if are_there {
+            Sharing::Queued
+        } else {
+            Sharing::Alone
+        }
+    }
 }
 
 /// Whether a worker goes on.
@@ -119,10 +140,10 @@ impl<'s> Worker<'s> {
             epoll,
             inbox,
             messages: Vec::new(),
-            clients: Clients::default(),
+            table: ConnTable::default(),
             datagrams: Vec::new(),
             queue: VecDeque::new(),
-            resting: Resting::default(),
+            sleeping: Sleeping::default(),
             local: server.add_thread(),
             recorder: server.log.recorder(),
             read_buffer: vec![0; READ_BUFFER_LEN],
@@ -195,7 +216,7 @@ impl<'s> Worker<'s> {
                     socket.serve(&mut tools);
                 } else {
                     let others = index + 1 < events.len() || !self.queue.is_empty();
-                    self.on_event(event, others);
+                    self.on_event(event, Sharing::with_others(others));
                 }
             }
             // One turn each; who is not done then stands behind those that have come since.
@@ -203,10 +224,10 @@ impl<'s> Worker<'s> {
                 let Some(token) = self.queue.pop_front() else {
                     break;
                 };
-                let others = !self.queue.is_empty();
-                if let Some(client) = self.clients.get(token) {
+                let sharing = Sharing::with_others(!self.queue.is_empty());
+                if let Some(client) = self.table.get(token) {
                     client.queued = false;
-                    self.serve(token, true, others);
+                    self.serve(token, true, sharing);
                 }
             }
         }
@@ -214,13 +235,13 @@ impl<'s> Worker<'s> {
 
     /// Waits for events, but not if somebody has something to do, or has rested by then.
     fn wait(&mut self, events: &mut Events) -> Result<()> {
-        if self.resting.is_empty() {
+        if self.sleeping.is_empty() {
             let timeout_ms = if self.queue.is_empty() { -1 } else { 0 };
             return self.epoll.wait(events, timeout_ms);
         }
         let now = Instant::now();
-        self.queue.extend(self.resting.take_due(now));
-        match self.resting.first() {
+        self.queue.extend(self.sleeping.take_due(now));
+        match self.sleeping.first() {
             Some(due) if self.queue.is_empty() => self.epoll.wait_for(events, due - now),
             _ => self.epoll.wait(events, 0),
         }
@@ -247,8 +268,8 @@ impl<'s> Worker<'s> {
     fn end(self) {
         let unreceived = self.inbox.close();
         let is_client = |message: &&Message| matches!(message, Message::Client(..));
-        let count = self.clients.iter().count() + unreceived.iter().filter(is_client).count();
-        drop((self.clients, unreceived));
+        let count = self.table.iter().count() + unreceived.iter().filter(is_client).count();
+        drop((self.table, unreceived));
         (0..count).for_each(|_| self.server.connections.closed());
         self.server.store.retire(self.local);
     }
@@ -264,7 +285,7 @@ impl<'s> Worker<'s> {
         let timeout_s = self.server.settings.idle_timeout_s.unsigned_abs();
         let mut due_s = now_s.saturating_add(timeout_s);
         let mut idle = Vec::new();
-        for (token, client) in self.clients.iter() {
+        for (token, client) in self.table.iter() {
             if now_s.saturating_sub(client.active_s) <= timeout_s {
                 due_s = due_s.min(client.active_s.saturating_add(timeout_s));
             } else if client.may_be_idle() {
@@ -303,7 +324,7 @@ impl<'s> Worker<'s> {
         }
         let session = Session::new(&self.server.settings, protocol);
         let token = self
-            .clients
+            .table
             .insert(Connection::new(stream, seat, session, clock.awake()));
         if self.epoll.add(fd, token, Watch::Edges).is_err() {
             self.close(token, Reason::Error);
@@ -311,7 +332,7 @@ impl<'s> Worker<'s> {
     }
 
     fn close(&mut self, token: u64, reason: Reason) {
-        let Some(mut client) = self.clients.take(token) else {
+        let Some(mut client) = self.table.take(token) else {
             return;
         };
         client.drop_stash();
@@ -331,7 +352,7 @@ impl<'s> Worker<'s> {
 
     /// Gives a client to the logger.
     fn hand_over(&mut self, token: u64, admission: Admission) {
-        if let Some(client) = self.clients.take(token) {
+        if let Some(client) = self.table.take(token) {
             self.held -= client.held;
             // Registered with this worker, or its events would go on coming.
             let _ = self.epoll.remove(client.fd());
@@ -340,37 +361,37 @@ impl<'s> Worker<'s> {
         }
     }
 
-    fn on_event(&mut self, event: Event, others: bool) {
-        let Some(client) = self.clients.get(event.token) else {
+    fn on_event(&mut self, event: Event, sharing: Sharing) {
+        let Some(client) = self.table.get(event.token) else {
             return;
         };
         client.hung_up |= event.hung_up;
         if client.queued {
             return; // its turn comes, and it reads until nothing is left
         }
-        self.serve(event.token, event.readable, others);
+        self.serve(event.token, event.readable, sharing);
     }
 
-    fn serve(&mut self, token: u64, readable: bool, others: bool) {
-        match self.turn(token, readable, others) {
+    fn serve(&mut self, token: u64, readable: bool, sharing: Sharing) {
+        match self.turn(token, readable, sharing) {
             Ok(Outcome::Waiting) => {}
             Ok(Outcome::Queued) => {
-                if let Some(client) = self.clients.get(token) {
+                if let Some(client) = self.table.get(token) {
                     client.queued = true;
                     self.queue.push_back(token);
                 }
             }
-            Ok(Outcome::Resting) => {
-                if let Some(client) = self.clients.get(token) {
+            Ok(Outcome::Sleeping) => {
+                if let Some(client) = self.table.get(token) {
                     client.queued = true;
                     let rest_us = self.server.settings.lru_crawler_sleep.get();
                     let due = Instant::now() + Duration::from_micros(rest_us.into());
-                    self.resting.add(due, token);
+                    self.sleeping.add(due, token);
                 }
             }
             Ok(Outcome::Watching(place)) => self.hand_over(token, place),
             Ok(Outcome::Closed(reason)) => {
-                if let Some(client) = self.clients.get(token) {
+                if let Some(client) = self.table.get(token) {
                     client.discard_input(&mut self.read_buffer);
                 }
                 self.give_up(token, reason);
@@ -396,8 +417,8 @@ impl<'s> Worker<'s> {
     ///
     /// # Errors
     /// The connection is lost.
-    fn turn(&mut self, token: u64, readable: bool, others: bool) -> Result<Outcome> {
-        let Some(client) = self.clients.get(token) else {
+    fn turn(&mut self, token: u64, readable: bool, sharing: Sharing) -> Result<Outcome> {
+        let Some(client) = self.table.get(token) else {
             return Ok(Outcome::Waiting);
         };
         let was_blocked = client.is_blocked();
@@ -416,7 +437,7 @@ impl<'s> Worker<'s> {
         }
         if !client.wants_input {
             let input = client.unstash(&mut self.read_buffer);
-            return self.handle(token, input, false, others);
+            return self.handle(token, input, false, sharing);
         }
         // What came while replies waited was announced long ago.
         if !readable && !was_blocked {
@@ -429,7 +450,7 @@ impl<'s> Worker<'s> {
                 bytes_read.add(received.len as u64);
                 // A client that has hung up is read to the end, where it is closed.
                 let drained = received.drained && !client.hung_up;
-                self.handle(token, input, drained, others)
+                self.handle(token, input, drained, sharing)
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
                 client.publish(self.server.store.clock.now());
@@ -440,8 +461,14 @@ impl<'s> Worker<'s> {
     }
 
     /// Handles input that has been read. `drained`: the socket is known to hold no more.
-    fn handle(&mut self, token: u64, input: Input, drained: bool, others: bool) -> Result<Outcome> {
-        let Some(client) = self.clients.get(token) else {
+    fn handle(
+        &mut self,
+        token: u64,
+        input: Input,
+        drained: bool,
+        sharing: Sharing,
+    ) -> Result<Outcome> {
+        let Some(client) = self.table.get(token) else {
             return Ok(Outcome::Waiting);
         };
         let stash = std::mem::take(&mut client.stash);
@@ -461,7 +488,7 @@ impl<'s> Worker<'s> {
             caller,
             self.replies_max,
         );
-        let outcome = converse(client, &mut cx, bytes, &mut self.out, self.turn, others);
+        let outcome = converse(client, &mut cx, bytes, &mut self.out, self.turn, sharing);
         // Whether or not a connection is left, nothing may be left of a password.
         let had_secret =
             client.session.had_secret() || outcome.is_err() && client.session.awaits_secret();
@@ -506,7 +533,7 @@ impl<'s> Worker<'s> {
                 }
             },
             Next::Input if drained => Outcome::Waiting,
-            Next::Turn if client.session.take_rest() => Outcome::Resting,
+            Next::Turn if client.session.take_rest() => Outcome::Sleeping,
             _ => Outcome::Queued,
         })
     }
@@ -527,9 +554,12 @@ fn converse<'s>(
     input: &[u8],
     out: &mut Output<'s>,
     turn: usize,
-    others: bool,
+    sharing: Sharing,
 ) -> Result<(usize, Next)> {
-    let mut turns = if others { 1 } else { TURNS_ALONE };
+    let mut turns = match sharing {
+        Sharing::Alone => TURNS_ALONE,
+        Sharing::Queued => 1,
+    };
     let mut left = turn;
     let mut at = 0;
     let next = loop {
@@ -565,134 +595,4 @@ fn send<'s>(client: &mut Connection<'s>, cx: &Context<'_, 's>, out: &mut Output<
     let sent = client.send(out)?;
     cx.count_written(sent);
     Ok(())
-}
-
-/// Connections that rest, in the order in which they wake up; of equals the first to come first.
-/// How long they rest can be changed (`lru_crawler sleep`), so who comes last may be due first.
-#[derive(Default)]
-struct Resting(VecDeque<(Instant, u64)>);
-
-impl Resting {
-    fn add(&mut self, due: Instant, token: u64) {
-        let place = self.0.partition_point(|&(other, _)| other <= due);
-        self.0.insert(place, (due, token));
-    }
-
-    /// When the first of them wakes up.
-    fn first(&self) -> Option<Instant> {
-        self.0.front().map(|&(due, _)| due)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Takes out who has rested enough by then.
-    fn take_due(&mut self, now: Instant) -> impl Iterator<Item = u64> {
-        let count = self.0.partition_point(|&(due, _)| due <= now);
-        self.0.drain(..count).map(|(_, token)| token)
-    }
-}
-
-/// The connections of a worker. A token names a place and how often it has been filled, so
-/// that an event for one that is gone does not reach its successor.
-///
-/// Places come in blocks that never move: a list that grows by copying has room for as many
-/// again, and leaves its old memory behind.
-#[derive(Default)]
-struct Clients<'s> {
-    blocks: Vec<Box<[Place<'s>]>>,
-    free: Vec<u32>,
-}
-
-/// Places in a block.
-const BLOCK_LEN: usize = 64;
-
-#[repr(align(64))] // of its own cache lines, and those are few
-struct Place<'s> {
-    generation: u32,
-    client: Option<Connection<'s>>,
-}
-
-impl<'s> Clients<'s> {
-    fn insert(&mut self, client: Connection<'s>) -> u64 {
-        if self.free.is_empty() {
-            self.add_block();
-        }
-        let index = self.free.pop().expect("a block has places");
-        let place = &mut self.blocks[index as usize / BLOCK_LEN][index as usize % BLOCK_LEN];
-        place.client = Some(client);
-        u64::from(place.generation) << 32 | u64::from(index)
-    }
-
-    fn add_block(&mut self) {
-        let first = self.blocks.len() * BLOCK_LEN;
-        let empty = || Place {
-            generation: 0,
-            client: None,
-        };
-        let block = std::iter::repeat_with(empty).take(BLOCK_LEN);
-        self.blocks.push(block.collect());
-        self.free
-            .extend((first..first + BLOCK_LEN).rev().map(|index| index as u32));
-    }
-
-    /// All of them, with their tokens.
-    fn iter(&self) -> impl Iterator<Item = (u64, &Connection<'s>)> {
-        let numbered = self.blocks.iter().flatten().enumerate();
-        numbered.filter_map(|(index, place)| {
-            let token = u64::from(place.generation) << 32 | index as u64;
-            Some((token, place.client.as_ref()?))
-        })
-    }
-
-    /// The place that a token names, as long as its client is there.
-    #[inline]
-    fn place(&mut self, token: u64) -> Option<&mut Place<'s>> {
-        let index = token as u32 as usize;
-        let place = self.blocks.get_mut(index / BLOCK_LEN)?;
-        let place = &mut place[index % BLOCK_LEN];
-        (place.generation == (token >> 32) as u32).then_some(place)
-    }
-
-    #[inline]
-    fn get(&mut self, token: u64) -> Option<&mut Connection<'s>> {
-        self.place(token)?.client.as_mut()
-    }
-
-    /// Takes a connection out; none if it is gone already.
-    fn take(&mut self, token: u64) -> Option<Connection<'s>> {
-        let place = self.place(token)?;
-        let client = place.client.take()?;
-        place.generation = place.generation.wrapping_add(1);
-        self.free.push(token as u32);
-        Some(client)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_idle_client_takes_two_cache_lines() {
-        assert_eq!(size_of::<Place<'_>>(), 128);
-    }
-
-    #[test]
-    fn who_rests_for_a_shorter_time_waits_behind_nobody() {
-        let (mut resting, start) = (Resting::default(), Instant::now());
-        let after = |ms| start + Duration::from_millis(ms);
-        for (token, due_ms) in [(1, 1000), (2, 0), (3, 5), (4, 5), (5, 2000)] {
-            resting.add(after(due_ms), token);
-        }
-        assert_eq!(resting.first(), Some(start));
-        let due: Vec<_> = resting.take_due(after(5)).collect();
-        assert_eq!(due, [2, 3, 4]);
-        assert_eq!(resting.first(), Some(after(1000)));
-        assert_eq!(resting.take_due(after(999)).count(), 0);
-        let due: Vec<_> = resting.take_due(after(3000)).collect();
-        assert_eq!(due, [1, 5]);
-        assert!(resting.is_empty());
-    }
 }
