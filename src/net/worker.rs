@@ -15,7 +15,7 @@
 #![forbid(unsafe_code)]
 
 use super::conn_table::ConnTable;
-use super::connection::{Connection, Input};
+use super::connection::{Connection, Ended, Input, Wants};
 use super::inbox::{Inbox, Message, Sender, inbox};
 use super::listen::Listening;
 use super::sleeping::Sleeping;
@@ -25,8 +25,9 @@ use super::udp::{Datagrams, Tools};
 use crate::commands::{Awaits, Batch, Context, GREETING, Next, Output, Session, no_place};
 use crate::server::Server;
 use crate::server::caller::Caller;
+use crate::server::completion::{Completions, Ticket};
 use crate::server::conns::Kind;
-use crate::server::log::{Admission, Reason, Recorder};
+use crate::server::log::{Admission, Reason, Recorder, Streams};
 use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
@@ -61,6 +62,8 @@ pub struct Worker<'s> {
     server: &'s Server,
     epoll: Epoll,
     inbox: Inbox,
+    /// What other threads tell it with that they have done something for a connection.
+    completions: Arc<dyn Completions>,
     /// Memory for messages.
     messages: Vec<Message>,
     table: ConnTable<'s>,
@@ -74,7 +77,8 @@ pub struct Worker<'s> {
     read_buffer: Vec<u8>,
     out: Output<'s>,
     batch: Batch,
-    turn: usize,
+    /// Requests of a turn.
+    budget: usize,
     /// Replies of one client that may wait to be sent, if `-o read_buf_mem_limit` says so.
     replies_max: Option<u32>,
     /// Buffers that partial requests may be kept in, if it does.
@@ -89,6 +93,8 @@ pub struct Worker<'s> {
 enum Outcome {
     /// It waits for an event.
     Waiting,
+    /// It waits for another thread, which will send a message.
+    Parked,
     /// It has more to do.
     Queued,
     /// It has more to do after a sleep.
@@ -139,6 +145,7 @@ impl<'s> Worker<'s> {
             server,
             epoll,
             inbox,
+            completions: Arc::new(sender.clone()),
             messages: Vec::new(),
             table: ConnTable::default(),
             datagrams: Vec::new(),
@@ -149,7 +156,7 @@ impl<'s> Worker<'s> {
             read_buffer: vec![0; READ_BUFFER_LEN],
             out: Output::new(),
             batch: Batch::default(),
-            turn: if requests >= REQUESTS_DEFAULT {
+            budget: if requests >= REQUESTS_DEFAULT {
                 requests.max(TURN_MIN)
             } else {
                 requests
@@ -257,6 +264,7 @@ impl<'s> Worker<'s> {
                 Message::Client(socket, protocol) => self.add_client(socket, protocol),
                 Message::Sweep => self.close_idle(),
                 Message::Stop => going = Going::Ends,
+                Message::Done(token, ticket) => self.complete(token, ticket),
             }
         }
         self.messages = messages;
@@ -365,7 +373,7 @@ impl<'s> Worker<'s> {
         let Some(client) = self.table.get(event.token) else {
             return;
         };
-        client.hung_up |= event.hung_up;
+        client.note_end(event);
         if client.queued {
             return; // its turn comes, and it reads until nothing is left
         }
@@ -374,7 +382,7 @@ impl<'s> Worker<'s> {
 
     fn serve(&mut self, token: u64, readable: bool, sharing: Sharing) {
         match self.turn(token, readable, sharing) {
-            Ok(Outcome::Waiting) => {}
+            Ok(Outcome::Waiting | Outcome::Parked) => {}
             Ok(Outcome::Queued) => {
                 if let Some(client) = self.table.get(token) {
                     client.queued = true;
@@ -435,9 +443,14 @@ impl<'s> Worker<'s> {
         if let Some(reason) = client.closing {
             return Ok(Outcome::Closed(reason));
         }
-        if !client.wants_input {
-            let input = client.unstash(&mut self.read_buffer);
-            return self.handle(token, input, false, sharing);
+        match client.wants {
+            Wants::Input => {}
+            Wants::Reply if client.waits_in_vain() => return Ok(Outcome::Closed(Reason::Normal)),
+            Wants::Reply => return Ok(Outcome::Parked),
+            Wants::Turn => {
+                let input = client.unstash(&mut self.read_buffer);
+                return self.handle(token, input, false, sharing);
+            }
         }
         // What came while replies waited was announced long ago.
         if !readable && !was_blocked {
@@ -449,7 +462,7 @@ impl<'s> Worker<'s> {
                 let bytes_read = &self.local.counters.thread.bytes_read;
                 bytes_read.add(received.len as u64);
                 // A client that has hung up is read to the end, where it is closed.
-                let drained = received.drained && !client.hung_up;
+                let drained = received.drained && client.ended == Ended::Nothing;
                 self.handle(token, input, drained, sharing)
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
@@ -468,15 +481,61 @@ impl<'s> Worker<'s> {
         drained: bool,
         sharing: Sharing,
     ) -> Result<Outcome> {
+        let (consumed, next) = self.converse(token, input, sharing)?;
         let Some(client) = self.table.get(token) else {
             return Ok(Outcome::Waiting);
+        };
+        if let Some(buffers_max) = self.buffers_max {
+            self.held -= std::mem::take(&mut client.held);
+            client.held = client.stash.bytes().len().div_ceil(BUFFER_BYTES as usize) as u32;
+            self.held += client.held;
+            if self.held > buffers_max {
+                self.local.counters.thread.read_buf_oom.add(1);
+                return Ok(Outcome::Closed(Reason::Error));
+            }
+        }
+        if consumed > 0 {
+            client.active_s = self.server.store.clock.awake();
+        }
+        client.wants = match next {
+            Next::Input => Wants::Input,
+            Next::Wait => Wants::Reply,
+            _ => Wants::Turn,
+        };
+        client.closing = match next {
+            Next::Close(reason) => Some(reason),
+            _ => None,
+        };
+        client.publish(self.server.store.clock.now());
+        Ok(match next {
+            _ if client.is_blocked() => Outcome::Waiting,
+            Next::Close(reason) => Outcome::Closed(reason),
+            Next::Watch(streams) => return self.begin_watching(token, streams),
+            Next::Wait if client.waits_in_vain() => Outcome::Closed(Reason::Normal),
+            Next::Wait => Outcome::Parked,
+            Next::Input if drained => Outcome::Waiting,
+            Next::Turn if client.session.take_rest() => Outcome::Sleeping,
+            _ => Outcome::Queued,
+        })
+    }
+
+    /// Lets the session handle input, as [`converse`] does; what it has not consumed is stashed.
+    /// Returns how much it has consumed, and what it wants.
+    fn converse(&mut self, token: u64, input: Input, sharing: Sharing) -> Result<(usize, Next)> {
+        let Some(client) = self.table.get(token) else {
+            return Ok((0, Next::Input));
         };
         let stash = std::mem::take(&mut client.stash);
         let bytes = match input {
             Input::Buffer(len) => &self.read_buffer[..len],
             Input::Stash => stash.bytes(),
         };
-        let caller = Caller::without_waiting(client.fd());
+        let caller = Caller {
+            fd: client.fd(),
+            from: None,
+            token,
+            completions: Some(&self.completions),
+        };
         // After reading: what the process slept through while the client's request was on its way
         // has passed for the request, too.
         self.server.store.catch_up(&mut self.local);
@@ -488,7 +547,7 @@ impl<'s> Worker<'s> {
             caller,
             self.replies_max,
         );
-        let outcome = converse(client, &mut cx, bytes, &mut self.out, self.turn, sharing);
+        let outcome = converse(client, &mut cx, bytes, &mut self.out, self.budget, sharing);
         // Whether or not a connection is left, nothing may be left of a password.
         let had_secret =
             client.session.had_secret() || outcome.is_err() && client.session.awaits_secret();
@@ -500,42 +559,39 @@ impl<'s> Worker<'s> {
         if had_secret && let Input::Buffer(len) = input {
             wipe(&mut self.read_buffer[..len]);
         }
-        let (_, next) = outcome?;
-        if let Some(buffers_max) = self.buffers_max {
-            self.held -= std::mem::take(&mut client.held);
-            client.held = client.stash.bytes().len().div_ceil(BUFFER_BYTES as usize) as u32;
-            self.held += client.held;
-            if self.held > buffers_max {
-                self.local.counters.thread.read_buf_oom.add(1);
-                return Ok(Outcome::Closed(Reason::Error));
-            }
-        }
-        if at > 0 {
-            client.active_s = self.server.store.clock.awake();
-        }
-        client.wants_input = next == Next::Input;
-        client.closing = match next {
-            Next::Close(reason) => Some(reason),
-            _ => None,
+        outcome
+    }
+
+    /// Makes a watcher of a client, if there is a place for one; else it says so to the client.
+    fn begin_watching(&mut self, token: u64, streams: Streams) -> Result<Outcome> {
+        let reason = match self.server.log.reserve(streams) {
+            Ok(admission) => return Ok(Outcome::Watching(admission)),
+            Err(reason) => reason,
         };
-        client.publish(self.server.store.clock.now());
-        Ok(match next {
-            _ if client.is_blocked() => Outcome::Waiting,
-            Next::Close(reason) => Outcome::Closed(reason),
-            Next::Watch(streams) => match self.server.log.reserve(streams) {
-                Ok(admission) => Outcome::Watching(admission),
-                Err(reason) => {
-                    self.out.put(no_place(reason));
-                    let sent = client.send(&mut self.out)?;
-                    self.local.counters.thread.bytes_written.add(sent as u64);
-                    // A reply that short finds room in a socket that nothing waits for.
-                    Outcome::Queued
-                }
-            },
-            Next::Input if drained => Outcome::Waiting,
-            Next::Turn if client.session.take_rest() => Outcome::Sleeping,
-            _ => Outcome::Queued,
-        })
+        self.out.put(no_place(reason));
+        if let Some(client) = self.table.get(token) {
+            let sent = client.send(&mut self.out)?;
+            self.local.counters.thread.bytes_written.add(sent as u64);
+        }
+        // A reply that short finds space in a socket that nothing waits for.
+        Ok(Outcome::Queued)
+    }
+
+    /// Another thread has done something for a connection: it has its turn, if it waited for that.
+    /// One that has gone meanwhile is not found, whichever connection has its slot now.
+    fn complete(&mut self, token: u64, ticket: Ticket) {
+        let Some(client) = self.table.get(token) else {
+            return;
+        };
+        if !client.session.complete(ticket) || client.wants != Wants::Reply {
+            return;
+        }
+        client.wants = Wants::Turn;
+        // One that does not take its replies has its turn when it does.
+        if !client.is_blocked() {
+            client.queued = true;
+            self.queue.push_back(token);
+        }
     }
 }
 
@@ -553,14 +609,14 @@ fn converse<'s>(
     cx: &mut Context<'_, 's>,
     input: &[u8],
     out: &mut Output<'s>,
-    turn: usize,
+    budget: usize,
     sharing: Sharing,
 ) -> Result<(usize, Next)> {
     let mut turns = match sharing {
         Sharing::Alone => TURNS_ALONE,
         Sharing::Queued => 1,
     };
-    let mut left = turn;
+    let mut left = budget;
     let mut at = 0;
     let next = loop {
         let handled = client.session.handle(cx, &input[at..], out, &mut left);
@@ -580,7 +636,7 @@ fn converse<'s>(
                 if turns == 0 {
                     break Next::Turn;
                 }
-                left = turn;
+                left = budget;
             }
             next => break next,
         }

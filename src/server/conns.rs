@@ -45,10 +45,12 @@ pub enum State {
     Blocked,
     /// It is sent log lines.
     Watch,
+    /// A reply is not ready.
+    Waiting,
 }
 
 impl State {
-    const ALL: [State; 8] = [
+    const ALL: [State; 9] = [
         State::Listening,
         State::New,
         State::Read,
@@ -57,6 +59,7 @@ impl State {
         State::Swallow,
         State::Blocked,
         State::Watch,
+        State::Waiting,
     ];
 
     fn name(self) -> &'static str {
@@ -69,6 +72,7 @@ impl State {
             State::Swallow => "conn_swallow",
             State::Blocked => "conn_mwrite",
             State::Watch => "conn_watch",
+            State::Waiting => "conn_io_queue",
         }
     }
 }
