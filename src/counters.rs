@@ -1,15 +1,16 @@
-//! Every counter, declared once: its name here is its name on the wire.
+//! Every counter, declared once: its name here is its name on the wire, its comment is what
+//! doc/stats.txt says of it.
 //!
-//! Two kinds, by who adds. [`Counters`] and [`ClassCounters`] belong to one thread each,
-//! which alone adds, with a load and a store; anyone may read. [`ListEvents`] belong to
-//! whoever holds the lock of an LRU list. `stats` sums each kind, and `stats reset` only
-//! moves the baseline that is subtracted, so no counter ever has a second writer.
+//! Each has one writer. [`Counters`] and [`ClassCounters`] belong to one thread, which alone
+//! adds, with a load and a store; any thread may read. [`ListEvents`] belong to an LRU list, and
+//! are written under its lock. `stats` sums them, and `stats reset` only moves the baseline that
+//! is subtracted, so that it writes no counter.
 //!
 //! Sums are made while threads go on counting, so the order matters. A thread counts that a key is
-//! asked for before it counts the hit or the miss; who sums reads the hits and misses first, and
-//! so finds no more of them than keys that were asked for. What grows and shrinks is two counters,
-//! of what came and of what went: nothing goes before it has come, so who reads first what went,
-//! of all threads, finds no difference below zero.
+//! asked for before it counts the hit or the miss; a sum reads the hits and misses first, and
+//! so finds no more of them than keys that were asked for. A gauge is two counters, of what came
+//! and of what went: nothing goes before it has come, so a sum that reads first what went, of all
+//! threads, finds no difference below zero.
 
 #![forbid(unsafe_code)]
 
@@ -17,14 +18,15 @@ use std::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
+use std::sync::{Arc, Mutex};
 
 /// One number with one writer.
 #[derive(Default, Debug)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// A load and a store, no locked instruction: there is only one writer. Whoever sees what is
-    /// added here sees what the thread added elsewhere before (the same instructions on x86).
+    /// A load and a store, no locked instruction: there is only one writer. A thread that reads
+    /// this sum sees all that the writer has added elsewhere before (on x86 that costs nothing).
     #[inline]
     pub fn add(&self, n: u64) {
         let value = self.0.load(Relaxed);
@@ -56,7 +58,30 @@ impl Gauge {
     }
 }
 
-/// Declares a struct of counters, and the plain struct that holds sums of it.
+/// What kind of figure it is; who draws curves of it has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatKind {
+    /// It only grows: its rate is of interest.
+    Counter,
+    /// It grows and shrinks: its value is of interest.
+    Gauge,
+    /// It is not a number.
+    Text,
+}
+
+/// A figure that the server shows, declared.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: StatKind,
+    /// What it says, in one sentence.
+    pub help: &'static str,
+}
+
+/// Declares a struct of counters, the plain struct that holds sums of it, and the list of their
+/// names and meanings. Where each is shown is declared by the lists of `stats` (server/stats.rs).
 macro_rules! counters {
     ($(#[$meta:meta])* $Name:ident of $cell:ty, summed in $Sum:ident {
         $(#[doc = $doc:literal] $name:ident;)*
@@ -70,8 +95,18 @@ macro_rules! counters {
         pub struct $Sum { $(#[doc = $doc] pub $name: u64,)* }
 
         impl $Sum {
-            /// The names, in the order of declaration.
-            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+            /// What is declared of each, in the order of declaration.
+            pub const FIELDS: &'static [Field] = &[$(Field {
+                name: stringify!($name),
+                kind: StatKind::Counter,
+                help: $doc.trim_ascii(),
+            }),*];
+
+            /// The declaration of the counter of that name. In a constant a name that there is
+            /// not is an error of the compiler.
+            pub const fn field(name: &str) -> Field {
+                field_of(Self::FIELDS, name)
+            }
 
             /// Adds what `more` holds now, read in the order of declaration.
             pub fn add(&mut self, more: &$Name) { $(self.$name = self.$name.wrapping_add(more.$name.value());)* }
@@ -95,6 +130,26 @@ macro_rules! counters {
     };
 }
 
+const fn field_of(fields: &[Field], name: &str) -> Field {
+    let mut at = 0;
+    while at < fields.len() {
+        if is_same(fields[at].name.as_bytes(), name.as_bytes()) {
+            return fields[at];
+        }
+        at += 1;
+    }
+    panic!("there is no counter of that name");
+}
+
+/// `one == other`, in constants as well.
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
+
 /// What a counter's cell holds, however it is kept.
 trait Value {
     fn value(&self) -> u64;
@@ -115,23 +170,24 @@ impl Value for u64 {
 counters! {
     /// What a thread counts for the whole server.
     ThreadCounters of Counter, summed in ThreadTotals {
-        /// Connections made, listeners included.
+        /// Connections opened, listeners included.
         total_connections;
-        /// Clients refused because the limit was reached.
+        /// Clients refused because the limit of connections was reached.
         rejected_connections;
         /// Clients closed because they were silent for too long.
         idle_kicks;
         /// Times that accepting was switched off for want of descriptors.
         listen_disabled_num;
-        /// Microseconds that it stayed off.
+        /// Microseconds for which accepting was switched off.
         time_in_listen_disabled_us;
-        /// Items looked at by `me`.
+        /// Items looked at by the command me.
         cmd_meta;
         /// Flushes asked for.
         cmd_flush;
         /// Keys asked for and not found.
         get_misses;
-        /// Keys asked for, found or not. (Read after the misses.)
+        // Read after the misses, like that of touches.
+        /// Keys asked for, found or not.
         cmd_get;
         /// Look-ups that met an expired item.
         get_expired;
@@ -147,7 +203,7 @@ counters! {
         cas_misses;
         /// Touches of keys that are not there.
         touch_misses;
-        /// Keys touched, found or not. (Read after the misses.)
+        /// Keys touched, found or not.
         cmd_touch;
         /// Values refused because they can never fit.
         store_too_large;
@@ -157,29 +213,29 @@ counters! {
         auth_cmds;
         /// Attempts to log in that failed.
         auth_errors;
-        /// Times that replies of one client were more than memory for them.
+        /// Times that replies of one client were more than the memory for them.
         response_obj_oom;
         /// Times that there was no memory for a partial request.
         read_buf_oom;
-        /// Clients from a network queue that nobody had counted on.
+        /// Clients that came from an unknown receive queue of the network.
         unexpected_napi_ids;
-        /// Clients of whom it is not known which queue they come from.
+        /// Clients whose receive queue of the network is not known.
         round_robin_fallback;
         /// Payload bytes received.
         bytes_read;
         /// Payload bytes sent.
         bytes_written;
-        /// Connections that used up their turn with requests left.
+        /// Times that a connection used up its turn (-R) with requests left.
         conn_yields;
-        /// Items copied out of a page that moves.
+        /// Items copied out of pages that move.
         slab_reassign_rescues;
-        /// The same for chunks of large items.
+        /// Chunks of large items copied out of pages that move.
         slab_reassign_chunk_rescues;
-        /// Free chunks of such a page, fetched from where threads kept them.
+        /// Free chunks of pages that move, fetched from where threads kept them.
         slab_reassign_inline_reclaim;
-        /// Chunks that could not be freed in a pass over the page.
+        /// Chunks that could not be freed in a pass over a page that moves.
         slab_reassign_busy_items;
-        /// Large items in use for too long, deleted.
+        /// Large items in use for too long, deleted so that a page can move.
         slab_reassign_busy_deletes;
         /// Times that there was no free chunk to copy to.
         slab_reassign_busy_nomem;
@@ -189,13 +245,13 @@ counters! {
         lru_crawler_starts;
         /// Rounds of the LRU maintainer.
         lru_maintainer_juggles;
-        /// Active items not reported to the LRU maintainer, as it lagged behind.
+        /// Items in use not reported to the LRU maintainer because it lagged behind; stats reset leaves this as it is.
         lru_bumps_dropped;
-        /// Log entries that found no room in a thread's ring.
+        /// Log entries dropped because a thread's ring was full.
         log_worker_dropped;
         /// Log entries taken out of the rings.
         log_worker_written;
-        /// Log lines that a watcher had no room for.
+        /// Log lines that a watcher was not sent because it reads too slowly.
         log_watcher_skipped;
         /// Log lines that wait for a watcher, or have been sent to it.
         log_watcher_sent;
@@ -209,11 +265,11 @@ counters! {
     ClassCounters of Counter, summed in ClassTotals {
         /// Keys found and sent, of items in HOT.
         hits_to_hot;
-        /// The same of items in WARM.
+        /// Keys found and sent, of items in WARM.
         hits_to_warm;
-        /// The same of items in COLD.
+        /// Keys found and sent, of items in COLD.
         hits_to_cold;
-        /// The same of items in TEMP.
+        /// Keys found and sent, of items in TEMP.
         hits_to_temp;
         /// Keys deleted.
         delete_hits;
@@ -223,15 +279,17 @@ counters! {
         decr_hits;
         /// Compare-and-swaps that stored.
         cas_hits;
-        /// Compare-and-swaps that found another id.
+        /// Compare-and-swaps that found another cas id.
         cas_badval;
-        /// Keys touched.
+        /// Keys found and touched.
         touch_hits;
-        /// Values that memory was found for. (Read after what became of them.)
+        // Read after what became of them.
+        /// Values to store that memory was found for.
         cmd_set;
-        /// Accounted bytes of items that were unlinked, or written over.
+        /// Bytes of items that were unlinked, or written over.
         mem_unlinked;
-        /// Accounted bytes of items that were linked; less the above it is `mem_requested`.
+        // Less the above it is `mem_requested`.
+        /// Bytes of items that were linked.
         mem_linked;
         /// Expired and flushed items that a crawl has removed.
         crawler_reclaimed;
@@ -243,21 +301,21 @@ counters! {
 counters! {
     /// What happens to the items of an LRU list.
     ListEvents of u64, summed in ListTotals {
-        /// Live items given up to make room.
+        /// Live items evicted, that is removed to make room.
         evicted;
-        /// Of those, items that would have expired one day.
+        /// Evicted items that would have expired one day.
         evicted_nonzero;
-        /// Of those, items that nobody had read.
+        /// Evicted items that no client had read.
         evicted_unfetched;
-        /// Of those, items that were in use.
+        /// Evicted items that were in use.
         evicted_active;
-        /// Allocations that found nothing to give up.
+        /// Allocations that found no item to evict.
         outofmemory;
-        /// Expired or flushed items found at the tail.
+        /// Expired or flushed items removed at the tail of a list.
         reclaimed;
-        /// Of those, items that nobody had read.
+        /// Expired or flushed items that no client had read, removed at a tail or by a crawl.
         expired_unfetched;
-        /// Items at the tail that a reader held.
+        /// Items at the tail of a list that a reader held.
         lrutail_reflocked;
         /// Items moved from HOT or WARM to COLD.
         moves_to_cold;
@@ -265,7 +323,7 @@ counters! {
         moves_to_warm;
         /// Items in use at the tail of WARM, put at its head.
         moves_within_lru;
-        /// Searches for a victim by a thread that stores.
+        /// Searches for an item to evict by a thread that stores.
         direct_reclaims;
     }
 }
@@ -285,7 +343,7 @@ impl ClassCounters {
 
 impl ClassTotals {
     /// What several threads count, by class, in those classes that `is_used` says. What went is
-    /// read first, of all threads: nobody takes off what another has not added.
+    /// read first, of all threads, so that nothing is taken off that has not been added.
     pub fn of_threads<'c>(
         threads: impl Iterator<Item = &'c Counters> + Clone,
         is_used: impl Fn(usize) -> bool,
@@ -353,6 +411,61 @@ impl Counters {
     }
 }
 
+/// The counters of all threads of a server.
+pub struct Registry {
+    /// Slab classes, and steps of lengths, that each thread counts.
+    classes: usize,
+    sizes: usize,
+    threads: Mutex<Vec<Arc<Counters>>>,
+}
+
+impl Registry {
+    /// No thread yet; each is to count for so many slab classes and so many steps of lengths.
+    pub fn new(classes: usize, sizes: usize) -> Registry {
+        Registry {
+            classes,
+            sizes,
+            threads: Mutex::default(),
+        }
+    }
+
+    /// A new thread's counters, part of all sums from now on.
+    pub fn add(&self) -> Arc<Counters> {
+        let counters = Arc::new(Counters::new(self.classes, self.sizes));
+        self.threads.lock().unwrap().push(Arc::clone(&counters));
+        counters
+    }
+
+    /// What all threads have counted for the whole server.
+    pub fn thread_totals(&self) -> ThreadTotals {
+        let mut sum = ThreadTotals::default();
+        for counters in self.threads.lock().unwrap().iter() {
+            sum.add(&counters.thread);
+        }
+        sum
+    }
+
+    /// What all threads have counted, by class, in those classes that `is_used` says.
+    pub fn class_totals(&self, is_used: impl Fn(usize) -> bool) -> Vec<ClassTotals> {
+        let threads = self.threads.lock().unwrap();
+        let mut totals = ClassTotals::of_threads(threads.iter().map(Arc::as_ref), is_used);
+        totals.resize(self.classes, ClassTotals::default()); // if there is no thread yet
+        totals
+    }
+
+    /// Gives each step of lengths that linked items have: the longest of it, and how many.
+    pub fn each_size(&self, mut give: impl FnMut(usize, u64)) {
+        // Without the lock: there may be millions of steps.
+        let threads = self.threads.lock().unwrap().clone();
+        for step in 0..self.sizes {
+            let items = Gauge::sum(threads.iter().map(|counters| &counters.sizes[step]));
+            if items > 0 {
+                give(step * SIZE_STEP, items);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,9 +473,17 @@ mod tests {
 
     #[test]
     fn names_are_declared_once() {
-        for names in [ThreadTotals::NAMES, ClassTotals::NAMES, ListTotals::NAMES] {
-            for (index, name) in names.iter().enumerate() {
-                assert!(!names[..index].contains(name), "{name} twice");
+        for fields in [
+            ThreadTotals::FIELDS,
+            ClassTotals::FIELDS,
+            ListTotals::FIELDS,
+        ] {
+            for (index, field) in fields.iter().enumerate() {
+                let mut before = fields[..index].iter();
+                assert!(
+                    before.all(|other| other.name != field.name),
+                    "{field:?} twice"
+                );
             }
         }
     }

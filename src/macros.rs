@@ -39,11 +39,13 @@ macro_rules! settings {
             $($($(#[doc = $help])+ pub $field: $ty,)?)*
             /// Remarks that did not stop the start: to standard error as they are.
             pub warnings: Vec<String>,
+            /// Held while settings that belong together are changed or read.
+            pub together: Together,
         }
 
         impl Default for Settings {
             fn default() -> Settings {
-                Settings { $($($field: $default,)?)* warnings: Vec::new() }
+                Settings { $($($field: $default,)?)* warnings: Vec::new(), together: Together::default() }
             }
         }
 

@@ -36,7 +36,7 @@ use std::os::unix::ffi::OsStrExt;
 pub use crate::store::hash::published::Algorithm as HashAlgorithm;
 pub use checks::{SASL_IS_BINARY, item_lock_power};
 pub use kinds::Protocol;
-pub use live::{Live, Number};
+pub use live::{Live, Number, Together};
 pub use table::Settings;
 
 use crate::sys::exit_code::FAILURE;
@@ -115,8 +115,9 @@ impl Settings {
         (self.buffer_bytes_max != 0).then_some(each.max(1))
     }
 
-    /// Gives `stats settings` row by row: key, value.
+    /// Gives `stats settings` row by row, as operators have left them: key, value.
     pub fn each_stat(&self, mut f: impl FnMut(&str, &str)) {
+        let _together = self.together.lock();
         for row in SETTINGS.iter().filter(|row| !row.stat.is_empty()) {
             f(row.stat, &(row.show)(self));
         }

@@ -2,14 +2,15 @@
 
 #![forbid(unsafe_code)]
 
+use super::cachedump::cachedump;
+use super::call::{Answer, Call, begins};
 use super::context::Context;
 #[cfg(debug_assertions)]
 use super::debug;
-use super::dump::{self, Dump};
+use super::dump::Dump;
 use super::memory_commands;
 use super::output::Output;
 use crate::server::Server;
-use crate::server::caller::Caller;
 use crate::settings::VERSION;
 use crate::store::{FlushTime, ThreadState};
 use crate::wire::Put;
@@ -18,28 +19,7 @@ use crate::wire::command::Admin;
 use crate::wire::number::parse_u32;
 use crate::wire::reply;
 use crate::wire::tokens::words;
-use std::fmt::Display;
 use std::io::Write;
-
-/// What a handler works with; its words come beside it, the command's name first.
-pub struct Call<'c, 's> {
-    pub(super) server: &'s Server,
-    pub(super) local: &'c mut ThreadState,
-    pub(super) caller: Caller<'c>,
-    pub(super) out: &'c mut Output<'s>,
-    /// A dump that is to follow what has been written.
-    pub(super) dump: Option<Dump<'s>>,
-    /// Whether the line ends in `noreply`.
-    quiet: bool,
-}
-
-/// What the client is told.
-pub enum Answer {
-    /// This, unless the line ends in `noreply`.
-    Say(&'static [u8]),
-    /// What has been written, whatever the line ends in.
-    Written,
-}
 
 /// What a handler leaves to be done.
 pub struct Ran<'s> {
@@ -107,25 +87,6 @@ fn handle(admin: Admin, call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         #[cfg(debug_assertions)]
         Admin::Misbehave => debug::misbehave(call, words),
     }
-}
-
-impl Call<'_, '_> {
-    /// One line of statistics; a value that is too long is cut.
-    pub(super) fn stat(&mut self, name: &str, value: &dyn Display) {
-        let value = value.to_string();
-        let value = &value.as_bytes()[..value.len().min(STAT_LEN_MAX)];
-        for part in [b"STAT ", name.as_bytes(), b" ", value, reply::CR_LF] {
-            self.out.put(part);
-        }
-    }
-}
-
-/// Longest value of a statistic: clients have buffers for it.
-const STAT_LEN_MAX: usize = 126;
-
-/// Whether `word` is `name` or the beginning of it: sub-commands may be cut short.
-pub(super) fn begins(word: &[u8], name: &[u8]) -> bool {
-    !word.is_empty() && name.starts_with(word)
 }
 
 /// `flush_all [exptime] [noreply]`
@@ -207,9 +168,11 @@ fn stats(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
         }
         Some(what) if begins(what, b"detail") => return detail(call, words),
         Some(what) if begins(what, b"settings") => {
-            server.each_setting(|name, value| call.stat(name, &value));
+            server
+                .settings
+                .each_stat(|name, value| call.stat(name, &value));
         }
-        Some(what) if begins(what, b"cachedump") => return dump::cachedump(call, words),
+        Some(what) if begins(what, b"cachedump") => return cachedump(call, words),
         Some(what) if begins(what, b"conns") => {
             server.stats_conns(call.caller, |name, value| call.stat(name, value));
         }

@@ -46,6 +46,35 @@ impl<'s> Context<'_, 's> {
                 let value = ends_in_crlf.then(|| value.of(input)).ok_or(value.len);
                 self.store(input, storage, hint, value, out)
             }
+            Command::Meta {
+                verb,
+                key,
+                hash,
+                flags,
+            } => {
+                let hash = Hashed { hash, hint };
+                return self.meta(verb, key.of(input), hash, flags.of(input), out);
+            }
+            Command::MetaStore {
+                ref storage,
+                value,
+                ends_in_crlf,
+            } => {
+                let value = ends_in_crlf.then(|| value.of(input)).ok_or(value.len);
+                self.meta_store(input, storage, hint, value, out)
+            }
+            _ => return self.run_without_value(input, request, out),
+        })
+    }
+
+    /// The classic requests that have no value.
+    fn run_without_value(
+        &mut self,
+        input: &[u8],
+        request: &Request,
+        out: &mut Output<'s>,
+    ) -> Option<Done> {
+        Some(match request.command {
             Command::Delete { key, hash, quiet } => {
                 let hit = self.server.store.delete(self.local, key.of(input), hash);
                 out.put_unless(quiet, found_or(hit, reply::DELETED));
@@ -71,23 +100,6 @@ impl<'s> Context<'_, 's> {
                 let hit = self.touch(key.of(input), hash, exptime);
                 out.put_unless(quiet, found_or(hit, reply::TOUCHED));
                 Done::without_value(CommandClass::Touch, hit)
-            }
-            Command::Meta {
-                verb,
-                key,
-                hash,
-                flags,
-            } => {
-                let hash = Hashed { hash, hint };
-                return self.meta(verb, key.of(input), hash, flags.of(input), out);
-            }
-            Command::MetaStore {
-                ref storage,
-                value,
-                ends_in_crlf,
-            } => {
-                let value = ends_in_crlf.then(|| value.of(input)).ok_or(value.len);
-                self.meta_store(input, storage, hint, value, out)
             }
             _ => return None,
         })

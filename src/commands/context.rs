@@ -36,7 +36,8 @@ pub struct Context<'c, 's> {
 
 /// What became of a request about a key, for [`Context::note`].
 #[derive(Clone, Copy)]
-pub(super) struct Done {
+pub struct Done {
+    /// What the request did with it.
     pub class: CommandClass,
     /// Whether the key was found, or the value stored.
     pub hit: bool,

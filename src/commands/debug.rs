@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::admin::{Answer, Call};
+use super::call::{Answer, Call};
 use crate::wire::Put;
 use crate::wire::reply;
 use std::io::Write;

@@ -1,5 +1,4 @@
-//! Listing items: `lru_crawler metadump` and `mgdump`, as the client takes them, and
-//! `stats cachedump`.
+//! Listing all items as the client takes them: `lru_crawler metadump` and `mgdump`.
 //!
 //! For a dump the worker itself walks the table, a few rows in each of the connection's turns,
 //! and stops while the output is full. So a client that reads slowly, or not at all, holds up
@@ -9,20 +8,14 @@
 
 #![forbid(unsafe_code)]
 
-use super::admin::{Answer, Call};
 use super::context::Context;
 use super::output::Output;
-use crate::store::{CLASSES_MAX, ClassSet, Crawl, Found};
+use crate::store::{ClassSet, Crawl, Found};
 use crate::upkeep::crawler::DumpEntry;
 use crate::wire::Put;
 use crate::wire::base64;
-use crate::wire::number::parse_u32;
 use crate::wire::reply;
 use std::io::Write;
-
-const FORBIDDEN: &[u8] = b"CLIENT_ERROR stats cachedump not allowed\r\n";
-const TOO_SHORT: &[u8] = b"CLIENT_ERROR bad command line\r\n";
-const BAD_CLASS: &[u8] = b"CLIENT_ERROR Illegal slab id\r\n";
 
 /// What a row of the table, a handful of items, takes of a connection's turn.
 const ROW_COST: usize = 4;
@@ -31,18 +24,9 @@ const ROW_COST: usize = 4;
 const WORK_PER_REST: usize = 1000;
 const ITEM_WORK: usize = 4;
 
-/// Bytes that `stats cachedump` lists at most, those of the lines included that it leaves out.
-const CACHEDUMP_LEN_MAX: usize = 2 << 20;
-/// Bytes of its shortest line, the key aside.
-const CACHEDUMP_LINE_LEN: usize = b"ITEM  [0 b; 0 s]\r\n".len();
-/// Items that it looks at for each line that is asked for, and for any number of them. Those that
-/// it leaves out would else be without bound: a list may hold no others.
-const LOOKS_PER_LINE: usize = 10;
-const LOOKS_MIN: usize = 1000;
-
 /// What a line tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DumpFormat {
     /// All about the item.
     Meta,
     /// A command that fetches it.
@@ -51,7 +35,7 @@ pub enum Kind {
 
 /// A dump under way.
 pub struct Dump<'s> {
-    kind: Kind,
+    kind: DumpFormat,
     crawl: Crawl,
     entry: DumpEntry<'s>,
     /// Work since the last rest.
@@ -60,7 +44,7 @@ pub struct Dump<'s> {
 
 impl<'s> Dump<'s> {
     /// A dump of these classes.
-    pub fn new(kind: Kind, classes: ClassSet, entry: DumpEntry<'s>) -> Dump<'s> {
+    pub fn new(kind: DumpFormat, classes: ClassSet, entry: DumpEntry<'s>) -> Dump<'s> {
         Dump {
             kind,
             crawl: Crawl::new(classes, 0),
@@ -82,13 +66,13 @@ impl<'s> Dump<'s> {
             *turn = turn.saturating_sub(ROW_COST);
             let kind = self.kind;
             let listed = store.list_row(cx.local, &mut self.crawl, |item| match kind {
-                Kind::Meta => put_meta(&item, store.clock.wall(0), out),
-                Kind::Get => put_get(&item, out),
+                DumpFormat::Meta => put_meta(&item, store.clock.wall(0), out),
+                DumpFormat::Get => put_get(&item, out),
             });
             let Some(listed) = listed else {
                 out.put(match self.kind {
-                    Kind::Meta => reply::END,
-                    Kind::Get => reply::EN,
+                    DumpFormat::Meta => reply::END,
+                    DumpFormat::Get => reply::EN,
                 });
                 return true;
             };
@@ -152,51 +136,4 @@ fn put_uri(key: &[u8], out: &mut Output<'_>) {
             out.put(&[b'%', HEX[high], HEX[low]]);
         }
     }
-}
-
-/// `stats cachedump <class> <limit>`: the newest items of a class's COLD list.
-pub fn cachedump(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
-    if !call.server.settings.dump_enabled {
-        return Answer::Say(FORBIDDEN);
-    }
-    let &[_, _, class, limit, ..] = words else {
-        return Answer::Say(TOO_SHORT);
-    };
-    let Some((class, limit)) = parse_u32(class).zip(parse_u32(limit)) else {
-        return Answer::Say(reply::BAD_LINE);
-    };
-    let class = class as usize;
-    if class >= CLASSES_MAX {
-        return Answer::Say(BAD_CLASS);
-    }
-    let (lines_max, looks_max) = match limit as usize {
-        0 => (usize::MAX, usize::MAX),
-        limit => (limit, (limit * LOOKS_PER_LINE).max(LOOKS_MIN)),
-    };
-    let store = &call.server.store;
-    let epoch_s = store.clock.wall(0);
-    let (mut lines, mut looks, mut len) = (0, 0, 0);
-    store.list_cold(class, |item| {
-        len += CACHEDUMP_LINE_LEN + item.key.len();
-        if len > CACHEDUMP_LEN_MAX || lines == lines_max || looks == looks_max {
-            return false;
-        }
-        looks += 1;
-        // A key that came in base64, or in a frame, need not be text.
-        if !item.is_key_binary && !base64::is_needed(item.key) {
-            let expiry = match item.expires_s {
-                0 => 0,
-                second => epoch_s + i64::from(second),
-            };
-            call.out.put(b"ITEM ");
-            call.out.put(item.key);
-            let tail = format!(" [{} b; {expiry} s]\r\n", item.value_len);
-            call.out.put(tail.as_bytes());
-            len += tail.len() - b" [0 b; 0 s]\r\n".len();
-            lines += 1;
-        }
-        true
-    });
-    call.out.put(reply::END);
-    Answer::Written
 }

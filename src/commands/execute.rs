@@ -15,7 +15,7 @@ use super::admin;
 use super::batch::Batch;
 use super::context::Context;
 use super::output::Output;
-use super::session::{Language, Next, Session, State, block_len};
+use super::session::{Language, Next, Session, SessionState, block_len};
 use super::upload::DeferredReply;
 use super::waiting::{Waiting, Work};
 use super::watch::watch;
@@ -24,9 +24,9 @@ use crate::server::log::Reason;
 use crate::store::Hint;
 use crate::wire::command::Admin;
 use crate::wire::frame;
-use crate::wire::frame::opcode::Verb;
+use crate::wire::frame::opcode::BinaryVerb;
 use crate::wire::parse::{BATCH, Parser, Stop};
-use crate::wire::request::{Command, Request, Storage};
+use crate::wire::request::{CloseCause, Command, Request, Storage};
 use crate::wire::{Put, reply};
 
 /// How a batch goes on after a request.
@@ -184,12 +184,47 @@ impl<'s> Session<'s> {
             Command::Upload { .. } | Command::MetaUpload { .. } | Command::FrameUpload { .. } => {
                 self.begin_upload(cx, input, request, out);
             }
+            Command::Frame { .. } | Command::FrameLogin { .. } | Command::FrameError { .. } => {
+                return self.execute_frame(cx, input, request, hint, out);
+            }
+            // Always the last of its batch.
+            Command::Watch { line } => match watch(cx, line.of(input), out) {
+                Ok(streams) => return Flow::End(Next::Watch(streams)),
+                Err(reply) => out.put(reply),
+            },
+            Command::Close(cause) => return close(cause),
+            Command::ReplyAndClose { reply, cause } => {
+                out.put(reply);
+                return close(cause);
+            }
+            // `Context::run` has carried these out.
+            Command::Get { .. }
+            | Command::Store { .. }
+            | Command::Delete { .. }
+            | Command::Arithmetic { .. }
+            | Command::Touch { .. }
+            | Command::Meta { .. }
+            | Command::MetaStore { .. } => {}
+        }
+        Flow::Next
+    }
+
+    /// Carries out a request of the binary protocol.
+    fn execute_frame(
+        &mut self,
+        cx: &mut Context<'_, 's>,
+        input: &[u8],
+        request: &Request,
+        hint: Hint,
+        out: &mut Output<'s>,
+    ) -> Flow {
+        match request.command {
             Command::Frame { ref frame } => {
                 if let Some(done) = cx.frame(input, frame, hint, out) {
                     cx.note(input, request, done);
                 }
-                if frame.opcode.verb == Verb::Quit {
-                    return Flow::End(Next::Close(Reason::Normal));
+                if frame.opcode.verb == BinaryVerb::Quit {
+                    return close(CloseCause::Quit);
                 }
             }
             Command::FrameLogin {
@@ -204,27 +239,10 @@ impl<'s> Session<'s> {
                 frame::header::ids_at(input, request.start).put_fault(fault, out);
                 self.skip(skip);
                 if closes {
-                    return Flow::End(Next::Close(Reason::Error));
+                    return close(CloseCause::BadInput);
                 }
             }
-            // Always the last of its batch.
-            Command::Watch { line } => match watch(cx, line.of(input), out) {
-                Ok(streams) => return Flow::End(Next::Watch(streams)),
-                Err(reply) => out.put(reply),
-            },
-            Command::Close(cause) => return Flow::End(Next::Close(cause.into())),
-            Command::ReplyAndClose { reply, cause } => {
-                out.put(reply);
-                return Flow::End(Next::Close(cause.into()));
-            }
-            // `Context::run` has carried these out.
-            Command::Get { .. }
-            | Command::Store { .. }
-            | Command::Delete { .. }
-            | Command::Arithmetic { .. }
-            | Command::Touch { .. }
-            | Command::Meta { .. }
-            | Command::MetaStore { .. } => {}
+            _ => {}
         }
         Flow::Next
     }
@@ -273,7 +291,7 @@ impl<'s> Session<'s> {
         }
         match ran.dump {
             Some(dump) => {
-                self.state = State::Dump(Box::new(dump));
+                self.state = SessionState::Dump(Box::new(dump));
                 Flow::Pause
             }
             None => Flow::Next,
@@ -373,6 +391,11 @@ impl<'s> Session<'s> {
     }
 }
 
+/// The session ends.
+fn close(cause: CloseCause) -> Flow {
+    Flow::End(Next::Close(cause.into()))
+}
+
 /// Requests that wait for other threads.
 #[cfg_attr(not(debug_assertions), allow(dead_code))] // a release build has no such request yet
 impl<'s> Session<'s> {
@@ -396,11 +419,11 @@ impl<'s> Session<'s> {
 
     /// The session's list of work; what is not empty in the end stays until the next call.
     fn waiting(&mut self) -> &mut Waiting {
-        if !matches!(self.state, State::Waiting(_)) {
-            self.state = State::Waiting(Box::default());
+        if !matches!(self.state, SessionState::Waiting(_)) {
+            self.state = SessionState::Waiting(Box::default());
         }
         match &mut self.state {
-            State::Waiting(waiting) => waiting,
+            SessionState::Waiting(waiting) => waiting,
             _ => unreachable!("it has just been made"),
         }
     }
@@ -411,7 +434,7 @@ impl<'s> Session<'s> {
         let waiting = self.waiting();
         let done = waiting.take_done(work.subject);
         if waiting.is_empty() {
-            self.state = State::Commands;
+            self.state = SessionState::Commands;
         }
         done
     }

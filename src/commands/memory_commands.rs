@@ -3,13 +3,13 @@
 
 #![forbid(unsafe_code)]
 
-use super::admin::{Answer, Call, begins};
-use super::dump::{Dump, Kind};
+use super::call::{Answer, Call, begins};
+use super::dump::{Dump, DumpFormat};
 use crate::server::Server;
 use crate::settings::{Live, Number, Settings};
 use crate::store::{ClassSet, MoveRefused, Source};
 use crate::upkeep::crawler::Job;
-use crate::upkeep::mover::Refused;
+use crate::upkeep::mover::MoveError;
 use crate::wire::Put;
 use crate::wire::number::{parse_i32, parse_u32};
 use crate::wire::reply;
@@ -101,7 +101,7 @@ pub fn cache_memlimit(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     }
     let bytes = u64::from(megabytes) << 20;
     let settings = &call.server.settings;
-    let together = call.server.settings_together();
+    let together = call.server.settings.together.lock();
     // Nobody else waits for the settings while memory goes back to the system.
     let note = || {
         settings.memory_bytes.set(bytes);
@@ -145,12 +145,12 @@ fn reassign(server: &Server, from: i32, to: i32) -> &'static [u8] {
     let Some((from, to)) = source.zip(usize::try_from(to).ok()) else {
         return MOVE_BAD_CLASS;
     };
-    match server.request_move(from, to) {
+    match server.upkeep.mover.request(&server.store, from, to) {
         Ok(()) => reply::OK,
-        Err(Refused::Busy) => MOVE_BUSY,
-        Err(Refused::Impossible(MoveRefused::BadClass)) => MOVE_BAD_CLASS,
-        Err(Refused::Impossible(MoveRefused::NoSpare)) => MOVE_NO_SPARE,
-        Err(Refused::Impossible(MoveRefused::Same)) => MOVE_SAME,
+        Err(MoveError::Busy) => MOVE_BUSY,
+        Err(MoveError::Impossible(MoveRefused::BadClass)) => MOVE_BAD_CLASS,
+        Err(MoveError::Impossible(MoveRefused::NoSpare)) => MOVE_NO_SPARE,
+        Err(MoveError::Impossible(MoveRefused::Same)) => MOVE_SAME,
     }
 }
 
@@ -205,7 +205,7 @@ pub fn lru(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
             if !segmented && !begins(mode, b"flat") {
                 return say(reply::ERROR);
             }
-            let _together = call.server.settings_together();
+            let _together = call.server.settings.together.lock();
             call.server.store.set_segmented(segmented);
             call.server.settings.lru_segmented.set(segmented);
             say(reply::OK)
@@ -221,7 +221,7 @@ pub fn lru(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
 /// A negative time turns TEMP off.
 fn temporary_ttl(server: &Server, ttl_s: i32) -> &'static [u8] {
     let ttl_s = u32::try_from(ttl_s).ok();
-    let _together = server.settings_together();
+    let _together = server.settings.together.lock();
     server.store.set_temporary_ttl(ttl_s);
     server.settings.temp_lru.set(ttl_s.is_some());
     if let Some(ttl_s) = ttl_s {
@@ -238,7 +238,7 @@ fn tune(server: &Server, (hot, warm): (u32, u32), (hot_age, warm_age): (f64, f64
     if hot_age <= 0.0 || warm_age <= 0.0 {
         return say(BAD_AGES);
     }
-    let (_together, settings) = (server.settings_together(), &server.settings);
+    let (_together, settings) = (server.settings.together.lock(), &server.settings);
     settings.hot_lru_pct.set(hot);
     settings.warm_lru_pct.set(warm);
     settings.hot_max_factor.set(hot_age);
@@ -263,8 +263,8 @@ pub fn lru_crawler(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
             say(reply::OK)
         }
         [_, what, classes] if begins(what, b"crawl") => say(crawl(call.server, classes)),
-        [_, what, classes] if begins(what, b"metadump") => dump(call, classes, Kind::Meta),
-        [_, what, classes] if begins(what, b"mgdump") => dump(call, classes, Kind::Get),
+        [_, what, classes] if begins(what, b"metadump") => dump(call, classes, DumpFormat::Meta),
+        [_, what, classes] if begins(what, b"mgdump") => dump(call, classes, DumpFormat::Get),
         [_, what, count] if begins(what, b"tocrawl") => keep(
             &settings.lru_crawler_tocrawl,
             parse_u32(count),
@@ -295,6 +295,7 @@ fn crawl(server: &Server, classes: &[u8]) -> &'static [u8] {
         Err(fault) => return fault,
     };
     if server
+        .upkeep
         .crawler
         .start(Job { classes }, server.store.clock.awake())
     {
@@ -305,10 +306,10 @@ fn crawl(server: &Server, classes: &[u8]) -> &'static [u8] {
 }
 
 /// `lru_crawler metadump|mgdump <classes>|all|hash`
-fn dump(call: &mut Call<'_, '_>, classes: &[u8], kind: Kind) -> Answer {
+fn dump(call: &mut Call<'_, '_>, classes: &[u8], kind: DumpFormat) -> Answer {
     let (pipelined, forbidden) = match kind {
-        Kind::Meta => (METADUMP_PIPELINED, METADUMP_FORBIDDEN),
-        Kind::Get => (MGDUMP_PIPELINED, MGDUMP_FORBIDDEN),
+        DumpFormat::Meta => (METADUMP_PIPELINED, METADUMP_FORBIDDEN),
+        DumpFormat::Get => (MGDUMP_PIPELINED, MGDUMP_FORBIDDEN),
     };
     let server = call.server;
     if !server.settings.dump_enabled {
@@ -331,7 +332,7 @@ fn dump(call: &mut Call<'_, '_>, classes: &[u8], kind: Kind) -> Answer {
             Err(fault) => return say(fault),
         },
     };
-    let Some(entry) = server.crawler.start_dump(server.store.clock.awake()) else {
+    let Some(entry) = server.upkeep.crawler.start_dump(server.store.clock.awake()) else {
         return say(CRAWLER_BUSY);
     };
     call.local.counters.thread.lru_crawler_starts.add(1);

@@ -29,6 +29,8 @@ mod admin;
 mod auth;
 mod batch;
 mod binary;
+mod cachedump;
+mod call;
 mod classic;
 mod context;
 #[cfg(debug_assertions)]

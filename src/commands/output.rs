@@ -32,7 +32,7 @@ pub struct Output<'s> {
 
 /// Where an output stood.
 #[derive(Clone, Copy)]
-pub struct Mark {
+pub struct OutputMark {
     len: u32,
     replies: u32,
 }
@@ -108,15 +108,15 @@ impl<'s> Output<'s> {
     }
 
     /// What there is now, to come back to.
-    pub fn mark(&self) -> Mark {
-        Mark {
+    pub fn mark(&self) -> OutputMark {
+        OutputMark {
             len: self.bytes.len() as u32, // a flush is due long before 4 GiB
             replies: self.replies,
         }
     }
 
     /// Takes back what has been added since; nothing may have been sent in between.
-    pub fn take_back(&mut self, mark: Mark) {
+    pub fn take_back(&mut self, mark: OutputMark) {
         let len = mark.len as usize;
         self.bytes.truncate(len);
         self.replies = mark.replies;

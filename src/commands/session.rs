@@ -5,7 +5,7 @@
 use super::auth::{self, LoginLine};
 use super::context::Context;
 use super::dump::Dump;
-use super::output::{Mark, Output};
+use super::output::{Output, OutputMark};
 use super::upload::{DeferredReply, Upload};
 use super::waiting::Waiting;
 use crate::server::completion::Ticket;
@@ -70,9 +70,9 @@ pub struct Session<'s> {
     /// Whether a command has come since that was asked for.
     pub(super) commanded: bool,
     pub(super) parser: Parser,
-    pub(super) state: State<'s>,
+    pub(super) state: SessionState<'s>,
     /// Where the reply to a retrieval that is not over begins, if replies are counted.
-    pub(super) list_begins: Option<Mark>,
+    pub(super) list_begins: Option<OutputMark>,
 }
 
 /// What the client speaks.
@@ -90,7 +90,7 @@ pub(super) enum Language {
 
 /// What the next input is.
 #[derive(Default)]
-pub(super) enum State<'s> {
+pub(super) enum SessionState<'s> {
     /// Command lines.
     #[default]
     Commands,
@@ -126,7 +126,7 @@ impl<'s> Session<'s> {
             had_secret: false,
             commanded: false,
             parser: Parser::default(),
-            state: State::default(),
+            state: SessionState::default(),
             list_begins: None,
         }
     }
@@ -161,8 +161,8 @@ impl<'s> Session<'s> {
         budget: &mut usize,
     ) -> (usize, Option<Next>) {
         match &mut self.state {
-            State::Commands | State::Waiting(_) => {}
-            State::Dump(dump) => {
+            SessionState::Commands | SessionState::Waiting(_) => {}
+            SessionState::Dump(dump) => {
                 if !dump.step(cx, out, budget) {
                     let next = if *budget == 0 {
                         Next::Turn
@@ -171,9 +171,9 @@ impl<'s> Session<'s> {
                     };
                     return (0, Some(next));
                 }
-                self.state = State::Commands;
+                self.state = SessionState::Commands;
             }
-            State::Value(_) | State::Discard { .. } => {
+            SessionState::Value(_) | SessionState::Discard { .. } => {
                 let (len, is_over) = self.block(cx, input, out);
                 return (len, (!is_over).then_some(Next::Input));
             }
@@ -217,8 +217,8 @@ impl<'s> Session<'s> {
         out: &mut Output<'s>,
     ) -> (usize, bool) {
         match &mut self.state {
-            State::Commands | State::Dump(_) | State::Waiting(_) => (0, true),
-            State::Value(upload) => {
+            SessionState::Commands | SessionState::Dump(_) | SessionState::Waiting(_) => (0, true),
+            SessionState::Value(upload) => {
                 let (len, taken) = upload.take(cx.local, input);
                 if taken.is_err() {
                     let (left, due) = upload.rest();
@@ -228,7 +228,7 @@ impl<'s> Session<'s> {
                 if !upload.is_complete() {
                     return (len, false);
                 }
-                if let State::Value(upload) = std::mem::take(&mut self.state) {
+                if let SessionState::Value(upload) = std::mem::take(&mut self.state) {
                     let (log, before) = (cx.log, out.bytes().len());
                     cx.finish_upload(*upload, out);
                     if log.has_commands() {
@@ -237,13 +237,13 @@ impl<'s> Session<'s> {
                 }
                 (len, true)
             }
-            State::Discard { left } => {
+            SessionState::Discard { left } => {
                 let len = input.len().min(*left as usize);
                 *left -= len as u32;
                 if *left > 0 {
                     return (len, false);
                 }
-                self.state = State::Commands;
+                self.state = SessionState::Commands;
                 (len, true)
             }
         }
@@ -293,8 +293,11 @@ impl<'s> Session<'s> {
     pub fn end(&mut self, cx: &Context<'_, 's>, out: &mut Output<'s>) {
         let before = out.bytes().len();
         match std::mem::take(&mut self.state) {
-            State::Commands | State::Dump(_) | State::Discard { .. } | State::Waiting(_) => {}
-            State::Value(upload) => out.put(upload.cut_short()),
+            SessionState::Commands
+            | SessionState::Dump(_)
+            | SessionState::Discard { .. }
+            | SessionState::Waiting(_) => {}
+            SessionState::Value(upload) => out.put(upload.cut_short()),
         }
         let reply = &out.bytes()[before..];
         if cx.log.has_commands() && !reply.is_empty() {
@@ -306,11 +309,11 @@ impl<'s> Session<'s> {
     #[inline]
     pub fn awaits(&self) -> Awaits {
         match self.state {
-            State::Commands => Awaits::Command,
-            State::Value(_) => Awaits::Value,
-            State::Discard { .. } => Awaits::Discard,
-            State::Waiting(_) => Awaits::Reply,
-            State::Dump(_) => Awaits::Dump,
+            SessionState::Commands => Awaits::Command,
+            SessionState::Value(_) => Awaits::Value,
+            SessionState::Discard { .. } => Awaits::Discard,
+            SessionState::Waiting(_) => Awaits::Reply,
+            SessionState::Dump(_) => Awaits::Dump,
         }
     }
 
@@ -318,7 +321,7 @@ impl<'s> Session<'s> {
     /// `lru_crawler_sleep` header. Said once.
     pub fn take_rest(&mut self) -> bool {
         match &mut self.state {
-            State::Dump(dump) => dump.take_rest(),
+            SessionState::Dump(dump) => dump.take_rest(),
             _ => false,
         }
     }
@@ -326,7 +329,7 @@ impl<'s> Session<'s> {
     /// What a ticket stands for is ready. Whether the session can go on now.
     pub fn complete(&mut self, ticket: Ticket) -> bool {
         match &mut self.state {
-            State::Waiting(waiting) => waiting.complete(ticket),
+            SessionState::Waiting(waiting) => waiting.complete(ticket),
             _ => false,
         }
     }
@@ -365,7 +368,7 @@ impl<'s> Session<'s> {
         out: &mut Output<'s>,
     ) {
         match begun {
-            Ok(upload) => self.state = State::Value(Box::new(upload)),
+            Ok(upload) => self.state = SessionState::Value(Box::new(upload)),
             Err(due) => self.refuse(cx, len, due, out),
         }
     }
@@ -396,7 +399,7 @@ impl<'s> Session<'s> {
     /// `len` bytes come next that belong to no request.
     pub(super) fn skip(&mut self, len: u32) {
         if len > 0 {
-            self.state = State::Discard { left: len };
+            self.state = SessionState::Discard { left: len };
         }
     }
 
@@ -416,14 +419,14 @@ impl<'s> Session<'s> {
     /// `least` bytes of it, so that small rests take the ordinary way.
     pub fn window(&mut self, local: &mut ThreadState, least: usize) -> Option<&mut [u8]> {
         match &mut self.state {
-            State::Value(upload) => upload.window(local, least),
+            SessionState::Value(upload) => upload.window(local, least),
             _ => None,
         }
     }
 
     /// Claims `len` bytes received into the last window.
     pub fn received(&mut self, len: usize) {
-        if let State::Value(upload) = &mut self.state {
+        if let SessionState::Value(upload) = &mut self.state {
             upload.received(len);
         }
     }

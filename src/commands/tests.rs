@@ -371,8 +371,19 @@ fn an_endless_line_is_cut_off_at_the_same_place_however_it_arrives() {
     }
 }
 
-/// AllocError values between good ones, whose blocks look like commands: whoever is out of step by a
-/// byte answers more.
+/// A server that refuses values of more than a kilobyte.
+fn server_of_small_items() -> Server {
+    let settings = Settings {
+        memory_bytes: crate::settings::Live::new(16 << 20),
+        item_size_max: 1024,
+        slab_chunk_max: 1024,
+        ..Settings::default()
+    };
+    Server::new(settings, Logins::default(), Secret::from_number(1)).unwrap()
+}
+
+/// Refused values between good ones, whose blocks look like commands: a parser that is out of step
+/// by a byte answers more.
 #[test]
 fn refused_values_are_answered_at_once_and_alike_wherever_they_are_cut() {
     const TOO_LARGE: &str = "SERVER_ERROR object too large for cache\r\n";
@@ -395,15 +406,7 @@ fn refused_values_are_answered_at_once_and_alike_wherever_they_are_cut() {
         ("ms a 1400 b", "CLIENT_ERROR error decoding key\r\n", OLD),
     ];
     let block = "get a\r\n".repeat(200) + "\r\n";
-    let server = {
-        let settings = Settings {
-            memory_bytes: crate::settings::Live::new(16 << 20),
-            item_size_max: 1024,
-            slab_chunk_max: 1024,
-            ..Settings::default()
-        };
-        Server::new(settings, Logins::default(), Secret::from_number(1)).unwrap()
-    };
+    let server = server_of_small_items();
     let (mut input, mut replies) = (Vec::new(), Vec::new());
     for (line, at_once, then) in rows {
         // "!" is no flag, so the line's length is not known to be one: what follows are lines.

@@ -13,7 +13,7 @@ use crate::wire::Put;
 use crate::wire::flags::{Flags, Key};
 use crate::wire::frame::fault::Fault;
 use crate::wire::frame::header::{Frame, RequestIds};
-use crate::wire::frame::opcode::Verb;
+use crate::wire::frame::opcode::BinaryVerb;
 use crate::wire::reply;
 use crate::wire::request::{Command, MetaStorage, Request, Storage};
 
@@ -52,7 +52,7 @@ pub enum DeferredReply {
 }
 
 impl DeferredReply {
-    /// ReplyHeader it.
+    /// Appends it.
     pub fn put(self, out: &mut Output<'_>) {
         match self {
             DeferredReply::Text(reply) => out.put(reply),
@@ -201,7 +201,7 @@ impl<'s> Context<'_, 's> {
     ) -> Result<Upload<'s>, DeferredReply> {
         let parts = frame.parts(input);
         let ids = parts.ids;
-        let (Verb::Store(verb), Some(hash)) = (frame.opcode.verb, frame.hash) else {
+        let (BinaryVerb::Store(verb), Some(hash)) = (frame.opcode.verb, frame.hash) else {
             return Err(DeferredReply::Fault(ids, Fault::Invalid)); // no other request has a value
         };
         let mode = mode_of(verb);

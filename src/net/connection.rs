@@ -8,7 +8,7 @@
 use super::stash::Stash;
 use super::stream::{Received, Stream};
 use crate::commands::{Awaits, Output, Pin, Session};
-use crate::server::conns::{Seat, State};
+use crate::server::conns::{ConnEntry, ConnState};
 use crate::server::log::Reason;
 use crate::store::ThreadState;
 use crate::sys::epoll::Event;
@@ -23,7 +23,7 @@ const DIRECT_LEN_MIN: usize = 4 << 10;
 /// A client.
 pub struct Connection<'s> {
     /// What `stats conns` shows of it; dropped before the stream, whose descriptor names it.
-    seat: Seat<'s>,
+    entry: ConnEntry<'s>,
     stream: Stream,
     /// The protocol's side.
     pub session: Session<'s>,
@@ -88,12 +88,12 @@ impl<'s> Connection<'s> {
     /// A client that has just been accepted, when the process had been awake for `active_s`.
     pub fn new(
         stream: Stream,
-        seat: Seat<'s>,
+        entry: ConnEntry<'s>,
         session: Session<'s>,
         active_s: u32,
     ) -> Connection<'s> {
         Connection {
-            seat,
+            entry,
             stream,
             session,
             stash: Stash::default(),
@@ -114,12 +114,12 @@ impl<'s> Connection<'s> {
 
     /// Where the client is.
     pub fn peer(&self) -> Address {
-        self.seat.address()
+        self.entry.address()
     }
 
     /// Gives the stream away, to be sent events; whatever was left over is forgotten.
     pub fn into_watcher(self) -> Stream {
-        self.seat.give_up(State::Watch);
+        self.entry.leave(ConnState::Watch);
         self.stream
     }
 
@@ -127,16 +127,16 @@ impl<'s> Connection<'s> {
     #[inline]
     pub fn publish(&mut self, now_s: u32) {
         let state = match self.session.awaits() {
-            Awaits::Dump => State::Watch,
-            _ if self.is_blocked() => State::Blocked,
-            _ if self.wants == Wants::Reply => State::Waiting,
-            Awaits::Command | Awaits::Reply => State::Read,
-            Awaits::Value => State::Value,
-            Awaits::Discard => State::Swallow,
+            Awaits::Dump => ConnState::Watch,
+            _ if self.is_blocked() => ConnState::Blocked,
+            _ if self.wants == Wants::Reply => ConnState::Waiting,
+            Awaits::Command | Awaits::Reply => ConnState::Read,
+            Awaits::Value => ConnState::Value,
+            Awaits::Discard => ConnState::Swallow,
         };
-        self.seat.set_state(state);
+        self.entry.set_state(state);
         if self.session.take_commanded() {
-            self.seat.set_commanded(now_s);
+            self.entry.set_commanded(now_s);
         }
     }
 

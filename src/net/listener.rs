@@ -12,7 +12,7 @@ use super::inbox::{Message, Sender};
 use super::listen::Listening;
 use super::stream::Stream;
 use crate::server::Server;
-use crate::server::conns::{Kind, Seat};
+use crate::server::conns::{ConnEntry, SocketKind};
 use crate::settings::Protocol;
 use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Events, Watch};
@@ -39,7 +39,7 @@ const RETRY_ANYWAY: Duration = Duration::from_secs(1);
 pub struct Listener<'s> {
     server: &'s Server,
     epoll: Epoll,
-    _seats: Vec<Seat<'s>>,
+    _entries: Vec<ConnEntry<'s>>,
     listening: Vec<Listening>,
     workers: Arc<[Sender]>,
     next_worker: usize,
@@ -70,7 +70,7 @@ impl<'s> Listener<'s> {
         let epoll = Epoll::new()?;
         epoll.add(signals.as_fd().as_raw_fd(), SIGNALS, Watch::Readable)?;
         let local = server.add_thread();
-        let mut seats = Vec::new();
+        let mut entries = Vec::new();
         for socket in &listening {
             let fd = socket.fd.as_raw_fd();
             if server.settings.verbosity.get() > 1 {
@@ -79,17 +79,18 @@ impl<'s> Listener<'s> {
             }
             server.connections.opened();
             let now_s = server.store.clock.now();
-            seats.push(
-                server
-                    .conns
-                    .open(fd, Kind::Listener, socket.address.clone(), now_s),
-            );
+            entries.push(server.conns.open(
+                fd,
+                SocketKind::Listener,
+                socket.address.clone(),
+                now_s,
+            ));
             local.counters.thread.total_connections.add(1);
         }
         let listener = Listener {
             server,
             epoll,
-            _seats: seats,
+            _entries: entries,
             listening,
             workers,
             next_worker: 0,

@@ -23,7 +23,7 @@
 use crate::commands::{Batch, Context, Next, Output, Session};
 use crate::server::Server;
 use crate::server::caller::Caller;
-use crate::server::conns::Seat;
+use crate::server::conns::ConnEntry;
 use crate::settings::Protocol;
 use crate::store::ThreadState;
 use crate::sys::datagram::{self, Peer};
@@ -45,7 +45,7 @@ const DATAGRAMS_PER_EVENT: usize = 32;
 /// A socket that takes datagrams.
 pub struct Datagrams<'s> {
     /// What others are told about it; it goes before the socket.
-    seat: Seat<'s>,
+    entry: ConnEntry<'s>,
     socket: OwnedFd,
     replies: Replies,
 }
@@ -74,9 +74,9 @@ pub struct Replies {
 
 impl<'s> Datagrams<'s> {
     /// A socket that is bound, and its place in `stats conns`.
-    pub fn new(socket: OwnedFd, seat: Seat<'s>) -> Datagrams<'s> {
+    pub fn new(socket: OwnedFd, entry: ConnEntry<'s>) -> Datagrams<'s> {
         Datagrams {
-            seat,
+            entry,
             socket,
             replies: Replies::default(),
         }
@@ -113,7 +113,7 @@ impl<'s> Datagrams<'s> {
         };
         let send = |pieces: &[IoSlice<'_>; 2]| datagram::send_to(fd, peer, pieces);
         if self.replies.answer(tools, len, caller, send) {
-            self.seat.set_commanded(tools.server.store.clock.now());
+            self.entry.set_commanded(tools.server.store.clock.now());
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::commands::{Awaits, Batch, Context, GREETING, Next, Output, Session, n
 use crate::server::Server;
 use crate::server::caller::Caller;
 use crate::server::completion::{Completions, Ticket};
-use crate::server::conns::Kind;
+use crate::server::conns::SocketKind;
 use crate::server::log::{Admission, Reason, Recorder, Streams};
 use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::ThreadState;
@@ -184,13 +184,13 @@ impl<'s> Worker<'s> {
         }
         let now_s = self.server.store.clock.now();
         let address = socket.address.clone();
-        let seat = self
+        let entry = self
             .server
             .conns
-            .open(fd.as_raw_fd(), Kind::Datagrams, address, now_s);
+            .open(fd.as_raw_fd(), SocketKind::Datagrams, address, now_s);
         let token = DATAGRAMS - self.datagrams.len() as u64;
         self.epoll.add(fd.as_raw_fd(), token, Watch::Shared)?;
-        self.datagrams.push(Datagrams::new(fd, seat));
+        self.datagrams.push(Datagrams::new(fd, entry));
         self.server.connections.opened();
         self.local.counters.thread.total_connections.add(1);
         Ok(())
@@ -323,17 +323,17 @@ impl<'s> Worker<'s> {
         let address = stream.peer_address().unwrap_or(Address::Unnamed);
         self.server.store.catch_up(&mut self.local);
         let clock = &self.server.store.clock;
-        let seat = self
+        let entry = self
             .server
             .conns
-            .open(fd, Kind::Client, address, clock.now());
+            .open(fd, SocketKind::Client, address, clock.now());
         if self.recorder.wants_connections() {
-            self.recorder.opened(fd, &seat.address());
+            self.recorder.opened(fd, &entry.address());
         }
         let session = Session::new(&self.server.settings, protocol);
         let token = self
             .table
-            .insert(Connection::new(stream, seat, session, clock.awake()));
+            .insert(Connection::new(stream, entry, session, clock.awake()));
         if self.epoll.add(fd, token, Watch::Edges).is_err() {
             self.close(token, Reason::Error);
         }

@@ -122,7 +122,7 @@ impl Logins {
     /// Has all files read again, soon. It waits for nothing.
     pub fn reload(&self) {
         self.is_asked.store(true, Relaxed);
-        self.wakeup.ring();
+        self.wakeup.wake();
     }
 
     /// Reads files again when that is asked for or, for SASL, when they have changed: what

@@ -1,7 +1,8 @@
-//! A setting that may change while the server runs.
+//! A setting that may change while the server runs, and the lock for several of them.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard};
 
 /// A number, or a switch, that any thread may read and change at any time.
 ///
@@ -29,6 +30,20 @@ impl<T: Number> Live<T> {
 impl<T: Number + fmt::Debug> fmt::Debug for Live<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.get().fmt(f)
+    }
+}
+
+/// Held while several settings that belong together are changed or read, so that two operators
+/// at once leave what one of them asked for.
+///
+/// Lock: taken with no other held, and never for long.
+#[derive(Debug, Default)]
+pub struct Together(Mutex<()>);
+
+impl Together {
+    /// Waits for the lock, and holds it as long as the guard lives.
+    pub fn lock(&self) -> MutexGuard<'_, ()> {
+        self.0.lock().unwrap()
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use super::kinds::*;
 use super::row::{Set, Setting};
 use super::tuning::*;
-use super::{Draft, HashAlgorithm, Live, help};
+use super::{Draft, HashAlgorithm, Live, Together, help};
 
 const AUTOMOVE_RATIO: Above0 = Above0 {
     missing: "slab_automove_ratio argument",

@@ -343,6 +343,10 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(
+        anywhere,
+        ignore = "it asks for the place that the thread sanitizer chooses"
+    )]
     fn a_reservation_grows_in_place_and_keeps_what_it_holds() {
         let space = Reservation::new(COMMIT_STEP).unwrap();
         space.commit(0, COMMIT_STEP).unwrap();
@@ -406,6 +410,10 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(
+        anywhere,
+        ignore = "it asks for the place that the thread sanitizer chooses"
+    )]
     fn where_there_is_no_address_space_nothing_is_reserved() {
         assert!(Reservation::new(usize::MAX).is_err());
         let space = Reservation::new(COMMIT_STEP).unwrap();

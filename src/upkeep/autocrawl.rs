@@ -8,8 +8,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::crawler::Job;
-use crate::server::Server;
+use super::crawler::{Crawler, Job};
+use super::shared::UpkeepShared;
 use crate::store::{CLASSES_MAX, ClassSet, Histogram, ThreadState};
 
 /// Part of a class's items that makes a crawl worth its while: one in so many.
@@ -45,12 +45,13 @@ impl Default for Autocrawl {
 
 impl Autocrawl {
     /// Reads what the last crawl has found, and starts the next if it is time.
-    pub fn look(&mut self, server: &Server, local: &ThreadState) {
-        if !server.settings.lru_crawler.get() {
+    pub fn look(&mut self, shared: UpkeepShared<'_>, crawler: &Crawler, local: &ThreadState) {
+        if !shared.settings.lru_crawler.get() {
             return;
         }
-        let now = server.store.clock.now();
-        if let Some(found) = server.crawler.take_findings() {
+        let clock = &shared.store.clock;
+        let now = clock.now();
+        if let Some(found) = crawler.take_findings() {
             for class in (0..CLASSES_MAX).filter(|&class| found.classes.has(class)) {
                 let histogram = &found.histograms[class];
                 let outlook = self.classes[class].learn(histogram, now);
@@ -76,7 +77,7 @@ impl Autocrawl {
         }
         let job = Job { classes: wanted };
         // If it is busy, or an operator wants it, the next look will find the same.
-        if server.crawler.start_auto(job, server.store.clock.awake()) {
+        if crawler.start_auto(job, clock.awake()) {
             for class in (0..CLASSES_MAX).filter(|&class| wanted.has(class)) {
                 self.classes[class].next_s = now + STEP_S + SLACK_S;
             }

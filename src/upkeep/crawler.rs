@@ -6,8 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+use super::shared::UpkeepShared;
 use super::wakeup::Wakeup;
-use crate::server::Server;
 use crate::store::{CLASSES_MAX, ClassSet, Crawl, Histogram, Histograms, ThreadState};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -108,7 +108,7 @@ impl Crawler {
         state.job = Some(job);
         state.is_auto = is_auto;
         drop(state);
-        self.wakeup.ring();
+        self.wakeup.wake();
         true
     }
 
@@ -165,27 +165,27 @@ impl Drop for DumpEntry<'_> {
 }
 
 /// Crawls when told to, until the process ends.
-pub fn run(server: &Server) {
-    let mut local = server.add_thread();
+pub(super) fn run(shared: UpkeepShared<'_>, crawler: &Crawler, mut local: ThreadState) {
+    let store = shared.store;
     let mut first_stripe = 0;
     loop {
-        let job = server.crawler.state.lock().unwrap().job;
+        let job = crawler.state.lock().unwrap().job;
         let Some(job) = job else {
-            server.crawler.wakeup.wait(Duration::MAX);
+            crawler.wakeup.wait(Duration::MAX);
             continue;
         };
         local.counters.thread.lru_crawler_starts.add(1);
-        server.store.clock.update();
-        let begun_s = server.store.clock.now();
-        let histograms = crawl(server, &mut local, job, &mut first_stripe);
-        server.store.give_back(&local);
-        let mut state = server.crawler.state.lock().unwrap();
+        store.clock.update();
+        let begun_s = store.clock.now();
+        let histograms = crawl(shared, &mut local, job, &mut first_stripe);
+        store.give_back(&local);
+        let mut state = crawler.state.lock().unwrap();
         state.findings = Some(Findings {
             classes: job.classes,
             histograms,
             is_auto: state.is_auto,
             begun_s,
-            ended_s: server.store.clock.now(),
+            ended_s: store.clock.now(),
         });
         state.job = None;
     }
@@ -194,34 +194,35 @@ pub fn run(server: &Server) {
 /// One crawl. With a budget the next one goes on where this one stops, so that every item has
 /// its turn.
 fn crawl(
-    server: &Server,
+    shared: UpkeepShared<'_>,
     local: &mut ThreadState,
     job: Job,
     first_stripe: &mut usize,
 ) -> Box<Histograms> {
     let mut histograms = Box::new(std::array::from_fn(|_| Histogram::default()));
-    let budget = server.settings.lru_crawler_tocrawl.get();
+    let (store, pause) = (shared.store, shared.pause);
+    let budget = shared.settings.lru_crawler_tocrawl.get();
     let begun_at = if budget == 0 { 0 } else { *first_stripe };
     let mut crawl = Crawl::new(job.classes, begun_at);
     let (mut items, mut rows) = (0, 0);
-    let mut at_work = server.at_work();
-    server.store.catch_up(local);
-    while let Some(checked) = server.store.crawl_row(local, &mut crawl, &mut histograms) {
+    let mut at_work = pause.at_work();
+    store.catch_up(local);
+    while let Some(checked) = store.crawl_row(local, &mut crawl, &mut histograms) {
         items += checked;
         rows += 1;
         if items >= ITEMS_PER_REST || rows >= ROWS_PER_REST {
             (items, rows) = (0, 0);
             drop(at_work);
-            rest(server);
-            at_work = server.at_work();
-            server.store.catch_up(local);
+            rest(shared);
+            at_work = pause.at_work();
+            store.catch_up(local);
             if budget != 0 && !leave_out_spent(&mut crawl, job.classes, &histograms, budget) {
                 break;
             }
         }
     }
     drop(at_work);
-    *first_stripe = crawl.stripe() % server.store.stripes();
+    *first_stripe = crawl.stripe() % store.stripes();
     histograms
 }
 
@@ -244,8 +245,8 @@ fn leave_out_spent(
     any
 }
 
-fn rest(server: &Server) {
-    match server.settings.lru_crawler_sleep.get() {
+fn rest(shared: UpkeepShared<'_>) {
+    match shared.settings.lru_crawler_sleep.get() {
         0 => std::thread::yield_now(),
         microseconds => sleep(Duration::from_micros(microseconds.into())),
     }

@@ -13,8 +13,10 @@
 #![forbid(unsafe_code)]
 
 use super::autocrawl::Autocrawl;
-use crate::server::Server;
-use crate::store::{CLASSES_MAX, Tuning};
+use super::crawler::Crawler;
+use super::shared::UpkeepShared;
+use crate::settings::Settings;
+use crate::store::{CLASSES_MAX, ThreadState, Tuning};
 use crate::sys::time::used_by_thread;
 use std::thread::sleep;
 use std::time::Duration;
@@ -41,9 +43,8 @@ struct Due {
 }
 
 /// Maintains until the process ends.
-pub fn run(server: &Server) {
-    let mut local = server.add_thread();
-    local.set_observer(Some(server.log.recorder()));
+pub(super) fn run(shared: UpkeepShared<'_>, crawler: &Crawler, mut local: ThreadState) {
+    let store = shared.store;
     let mut due = [Due {
         every_us: LOOK_MIN_US,
         in_us: 0,
@@ -53,35 +54,35 @@ pub fn run(server: &Server) {
     let mut rest = Duration::from_micros(LOOK_MIN_US);
     loop {
         sleep(rest);
-        let at_work = server.at_work();
-        server.store.catch_up(&mut local);
+        let at_work = shared.pause.at_work();
+        store.catch_up(&mut local);
         let used = used_by_thread();
         local.counters.thread.lru_maintainer_juggles.add(1);
-        let tuning = tuning(server);
+        let tuning = tuning(shared.settings);
         let mut next_us = LOOK_MAX_US;
         let mut new = 0;
-        for class in server.store.classes().ids() {
+        for class in store.classes().ids() {
             let due = &mut due[class];
             due.in_us = due.in_us.saturating_sub(rest.as_micros() as u64);
             if due.in_us == 0 {
-                let moved = server.store.maintain_class(&mut local, class, &tuning);
+                let moved = store.maintain_class(&mut local, class, &tuning);
                 new += moved.new;
                 due.look_again(moved.all() > 0);
             }
             next_us = next_us.min(due.in_us);
         }
-        if server.store.drain_bumps(BUMPS_MAX) > 0 {
+        if store.drain_bumps(BUMPS_MAX) > 0 {
             next_us = LOOK_MIN_US;
         }
-        let now = server.store.clock.now();
+        let now = store.clock.now();
         if now != autocrawl_s {
             autocrawl_s = now;
-            autocrawl.look(server, &local);
+            autocrawl.look(shared, crawler, &local);
         }
         // What another class could use better is not kept while nothing happens.
-        server.store.give_back(&local);
+        store.give_back(&local);
         drop(at_work);
-        let times = if new == 0 && server.store.is_half_empty() {
+        let times = if new == 0 && store.is_half_empty() {
             LONG_REST
         } else {
             REST
@@ -109,8 +110,8 @@ impl Due {
     }
 }
 
-fn tuning(server: &Server) -> Tuning {
-    let (_together, settings) = (server.settings_together(), &server.settings);
+fn tuning(settings: &Settings) -> Tuning {
+    let _together = settings.together.lock();
     Tuning {
         hot_pct: settings.hot_lru_pct.get(),
         warm_pct: settings.warm_lru_pct.get(),

@@ -13,10 +13,11 @@
 #![forbid(unsafe_code)]
 
 use super::automove::{Automover, Decision, Sight, Terms};
+use super::shared::UpkeepShared;
 use super::wakeup::Wakeup;
-use crate::server::Server;
+use crate::settings::Settings;
 use crate::store::{
-    ChunkStatus, ClassUsage, MoveRefused, PageMove, Pass, Segment, Source, ThreadState,
+    ChunkStatus, ClassUsage, MoveRefused, PageMove, Pass, Segment, Source, Store, ThreadState,
 };
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -44,7 +45,7 @@ const AGGRESSIVE: u32 = 2;
 
 /// A move that an operator wants.
 #[derive(Clone, Copy, Debug)]
-struct Request {
+struct Wanted {
     from: Source,
     to: usize,
 }
@@ -59,7 +60,7 @@ pub struct Mover {
 
 #[derive(Default)]
 struct State {
-    wanted: Option<Request>,
+    wanted: Option<Wanted>,
     running: bool,
 }
 
@@ -76,7 +77,7 @@ struct Plan {
 
 /// Why a request is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refused {
+pub enum MoveError {
     /// Another move is under way.
     Busy,
     /// It is impossible.
@@ -99,43 +100,37 @@ impl Mover {
     pub fn reset(&self) {
         self.last_busy.store(ChunkStatus::None as u8, Relaxed);
     }
-}
 
-impl Server {
-    /// Asks for a page to be moved.
+    /// Asks for a page of `store` to be moved.
     ///
     /// # Errors
-    /// [`Refused`].
-    pub fn request_move(&self, from: Source, to: usize) -> Result<(), Refused> {
-        let mut state = self.mover.state.lock().unwrap();
+    /// [`MoveError`].
+    pub fn request(&self, store: &Store, from: Source, to: usize) -> Result<(), MoveError> {
+        let mut state = self.state.lock().unwrap();
         if from == Source::Class(to) {
-            return Err(Refused::Impossible(MoveRefused::Same));
+            return Err(MoveError::Impossible(MoveRefused::Same));
         }
         if state.running || state.wanted.is_some() {
-            return Err(Refused::Busy);
+            return Err(MoveError::Busy);
         }
-        let from = self
-            .store
-            .check_move(from, to)
-            .map_err(Refused::Impossible)?;
-        state.wanted = Some(Request {
+        let from = store.check_move(from, to).map_err(MoveError::Impossible)?;
+        state.wanted = Some(Wanted {
             from: Source::Class(from),
             to,
         });
         drop(state);
-        self.mover.wakeup.ring();
+        self.wakeup.wake();
         Ok(())
     }
 }
 
 /// Moves pages until the process ends.
-pub fn run(server: &Server) {
-    let mut local = server.add_thread();
-    local.set_observer(Some(server.log.recorder()));
+pub(super) fn run(shared: UpkeepShared<'_>, mover: &Mover, local: ThreadState) {
     let mut thread = Thread {
-        server,
+        shared,
+        mover,
         local,
-        automover: Automover::new(terms(server)),
+        automover: Automover::new(terms(shared.settings)),
         moved_s: 0,
         debt_s: 0,
         rounds: 0,
@@ -143,7 +138,7 @@ pub fn run(server: &Server) {
     loop {
         if !thread.round() {
             let pause = thread.pause();
-            server.mover.wakeup.wait(pause);
+            mover.wakeup.wait(pause);
         }
     }
 }
@@ -153,7 +148,8 @@ const RESTED_MAX: usize = 64;
 
 /// The thread's own state.
 struct Thread<'s> {
-    server: &'s Server,
+    shared: UpkeepShared<'s>,
+    mover: &'s Mover,
     local: ThreadState,
     automover: Automover,
     /// Clock second of the last move between classes that was its own idea.
@@ -166,7 +162,7 @@ struct Thread<'s> {
 
 impl Thread<'_> {
     fn pause(&self) -> Duration {
-        if self.server.settings.slab_automove.get() == AGGRESSIVE {
+        if self.shared.settings.slab_automove.get() == AGGRESSIVE {
             EAGER
         } else if self.rounds < QUICK_ROUNDS {
             QUICK
@@ -179,12 +175,12 @@ impl Thread<'_> {
     fn round(&mut self) -> bool {
         self.rounds = self.rounds.saturating_add(1);
         let wanted = {
-            let mut state = self.server.mover.state.lock().unwrap();
+            let mut state = self.mover.state.lock().unwrap();
             let wanted = state.wanted.take();
             state.running = wanted.is_some();
             wanted
         };
-        if let Some(Request { from, to }) = wanted {
+        if let Some(Wanted { from, to }) = wanted {
             let plan = Plan {
                 from,
                 to,
@@ -192,22 +188,22 @@ impl Thread<'_> {
                 by_itself: false,
             };
             self.carry_out(plan);
-            self.server.mover.state.lock().unwrap().running = false;
-            self.debt_s = self.server.store.clock.awake();
+            self.mover.state.lock().unwrap().running = false;
+            self.debt_s = self.shared.store.clock.awake();
             return true;
         }
         let Some(plan) = self.own_idea() else {
             return false;
         };
         {
-            let mut state = self.server.mover.state.lock().unwrap();
+            let mut state = self.mover.state.lock().unwrap();
             if state.wanted.is_some() {
                 return true; // an operator comes first
             }
             state.running = true;
         }
         let done = self.carry_out(plan);
-        self.server.mover.state.lock().unwrap().running = false;
+        self.mover.state.lock().unwrap().running = false;
         done
     }
 
@@ -219,8 +215,8 @@ impl Thread<'_> {
             evict,
             by_itself: true,
         };
-        let store = &self.server.store;
-        let mode = self.server.settings.slab_automove.get();
+        let store = self.shared.store;
+        let mode = self.shared.settings.slab_automove.get();
         store.clock.update();
         let (now, awake_s) = (store.clock.now(), store.clock.awake());
         if mode == 0 || store.pages_over_limit() == 0 {
@@ -230,8 +226,8 @@ impl Thread<'_> {
         if mode == 0 {
             return None;
         }
-        if self.automover.terms() != terms(self.server) {
-            self.automover = Automover::new(terms(self.server));
+        if self.automover.terms() != terms(self.shared.settings) {
+            self.automover = Automover::new(terms(self.shared.settings));
         }
         if let Some(class) = store.take_page_request() {
             return Some(plan(Source::Any, class, true));
@@ -239,10 +235,10 @@ impl Thread<'_> {
         if now == self.moved_s {
             return None;
         }
-        let sights = sights(self.server);
+        let sights = sights(self.shared.store);
         let full = store.is_full();
         let pays =
-            self.server.settings.evict && awake_s.saturating_sub(self.debt_s) >= DEBT_STAYS_S;
+            self.shared.settings.evict && awake_s.saturating_sub(self.debt_s) >= DEBT_STAYS_S;
         let decision = self.automover.look(&sights, full);
         self.rest_free_pages(&sights);
         match decision {
@@ -263,18 +259,18 @@ impl Thread<'_> {
     /// Memory that was needed once and is free now goes back to the system, as far as it is whole
     /// pages of classes that have been quiet; not if an operator has asked for memory to be there.
     fn rest_free_pages(&self, sights: &[Sight]) {
-        let settings = &self.server.settings;
+        let settings = self.shared.settings;
         if settings.lock_memory || settings.large_pages {
             return;
         }
         for class in self.automover.quiet(sights) {
-            self.server.store.rest_free_pages(class, RESTED_MAX);
+            self.shared.store.rest_free_pages(class, RESTED_MAX);
         }
     }
 
     /// Moves a page; false if it stays where it is.
     fn carry_out(&mut self, plan: Plan) -> bool {
-        let store = &self.server.store;
+        let store = self.shared.store;
         let emptiest = plan.by_itself && plan.to == 0;
         let begun = store.begin_move(plan.from, plan.to, plan.evict, emptiest);
         if plan.by_itself {
@@ -320,9 +316,9 @@ impl Thread<'_> {
     }
 
     fn repeat_passes(&mut self, moving: &mut PageMove, plan: Plan) -> bool {
-        let store = &self.server.store;
+        let store = self.shared.store;
         let mut pause_us = 1;
-        let evicts = self.server.settings.evict;
+        let evicts = self.shared.settings.evict;
         // With -M a class that is full has no memory for copies, and will have none.
         let passes_max = if plan.by_itself || !evicts {
             PASSES_OWN_MAX
@@ -332,7 +328,7 @@ impl Thread<'_> {
         for pass in 0..passes_max {
             let stuck = pass >= STUCK_PASSES;
             let outcome = {
-                let _at_work = self.server.at_work();
+                let _at_work = self.shared.pause.at_work();
                 store.catch_up(&mut self.local);
                 store.move_pass(&mut self.local, moving, stuck)
             };
@@ -341,7 +337,7 @@ impl Thread<'_> {
                 Pass::Busy(count, status) => {
                     let thread = &self.local.counters.thread;
                     thread.slab_reassign_busy_items.add(count);
-                    self.server.mover.last_busy.store(status as u8, Relaxed);
+                    self.mover.last_busy.store(status as u8, Relaxed);
                     // There is nothing to wait for, or not without giving something up.
                     if count == 0 || !plan.evict && moving.done.busy_nomem > 0 {
                         return false;
@@ -355,16 +351,15 @@ impl Thread<'_> {
     }
 }
 
-fn terms(server: &Server) -> Terms {
+fn terms(settings: &Settings) -> Terms {
     Terms {
-        ratio: server.settings.slab_automove_ratio.get(),
-        window: server.settings.slab_automove_window.get(),
+        ratio: settings.slab_automove_ratio.get(),
+        window: settings.slab_automove_window.get(),
     }
 }
 
 /// What the judge is to know of every class.
-fn sights(server: &Server) -> Vec<Sight> {
-    let store = &server.store;
+fn sights(store: &Store) -> Vec<Sight> {
     let classes = store.classes();
     let usages = store.class_usages();
     let sight = |class| {

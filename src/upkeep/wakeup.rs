@@ -5,27 +5,28 @@
 use crate::sys::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-/// One thread waits; anyone may ring. A ring while it is awake is not lost.
+/// One thread waits, any thread may wake it. A wake-up while it is awake is not lost.
 #[derive(Default)]
 pub struct Wakeup {
-    rung: Mutex<bool>,
-    waiting: Condvar,
+    /// Whether it has been woken since it last waited.
+    is_woken: Mutex<bool>,
+    changed: Condvar,
 }
 
 impl Wakeup {
     /// Wakes the thread, now or when it next wants to sleep.
-    pub fn ring(&self) {
-        *self.rung.lock().unwrap() = true;
-        self.waiting.notify_one();
+    pub fn wake(&self) {
+        *self.is_woken.lock().unwrap() = true;
+        self.changed.notify_one();
     }
 
-    /// Sleeps until the bell rings or the time is over.
+    /// Sleeps until it is woken or the time is over.
     pub fn wait(&self, at_most: Duration) {
-        let rung = self.rung.lock().unwrap();
-        let (mut rung, _) = self
-            .waiting
-            .wait_timeout_while(rung, at_most, |rung| !*rung)
+        let is_woken = self.is_woken.lock().unwrap();
+        let (mut is_woken, _) = self
+            .changed
+            .wait_timeout_while(is_woken, at_most, |is_woken| !*is_woken)
             .unwrap();
-        *rung = false;
+        *is_woken = false;
     }
 }

@@ -13,6 +13,7 @@ pub mod parse;
 pub mod reply;
 pub mod request;
 pub mod scan;
+pub mod span;
 pub mod tokens;
 
 /// Longest key of any protocol.

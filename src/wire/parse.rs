@@ -15,8 +15,9 @@ use super::command::{self, StoreVerb, Verb};
 use super::flags::{self, MetaVerb};
 use super::number::{parse_i32, parse_i64, parse_u64};
 use super::reply;
-use super::request::{CloseCause, Command, Keys, MetaStorage, Request, Span, Storage};
+use super::request::{CloseCause, Command, Keys, MetaStorage, Request, Storage};
 use super::scan::{line_feed, token_end};
+use super::span::Span;
 use super::tokens::Tokens;
 use crate::digits::{parse_flags, parse_signed};
 
@@ -189,32 +190,14 @@ impl Parser {
             return fill.say(at, reply::BAD_LINE, next);
         }
         match command.verb {
-            Verb::Get { with_cas } => self.begin_list(
-                fill,
-                at,
-                &tokens,
-                Keys {
-                    with_cas,
-                    touch: None,
-                },
-                next,
-            ),
-            Verb::GetAndTouch { with_cas } => match parse_i64(tokens.get(1)) {
-                Some(exptime) => {
-                    let keys = Keys {
-                        with_cas,
-                        touch: Some(exptime.into()),
-                    };
-                    self.begin_list(fill, at, &tokens, keys, next)
-                }
-                None => fill.say(at, reply::BAD_EXPIRY, next),
-            },
-            Verb::Store(store) => fill.storage(at, &tokens, store, false, next),
-            Verb::CompareAndSwap => fill.storage(at, &tokens, StoreVerb::Set, true, next),
+            Verb::Get { .. } | Verb::GetAndTouch { .. } => {
+                self.retrieval(fill, at, &tokens, command.verb, next)
+            }
+            Verb::Store(_) | Verb::CompareAndSwap => fill.storage(at, &tokens, command.verb, next),
             Verb::Meta(verb) => fill.meta(at, &tokens, verb, next),
             Verb::Delete | Verb::Arithmetic { .. } | Verb::Touch => {
-                if let Some(body) = fill.keyed(at, &tokens, command.verb) {
-                    fill.push(at, body);
+                if let Some(command) = fill.keyed(at, &tokens, command.verb) {
+                    fill.push(at, command);
                 }
                 Step::Next(next)
             }
@@ -228,16 +211,36 @@ impl Parser {
                 Step::Halt(next)
             }
             Verb::Admin(admin) => {
-                fill.push(
-                    at,
-                    Command::Admin {
-                        admin,
-                        line: Span::new(at, end),
-                    },
-                );
+                let line = Span::new(at, end);
+                fill.push(at, Command::Admin { admin, line });
                 Step::Next(next)
             }
         }
+    }
+
+    /// A retrieval in tokens.
+    fn retrieval<H>(
+        &mut self,
+        fill: &mut Fill<'_, H>,
+        at: usize,
+        tokens: &Tokens<'_>,
+        verb: Verb,
+        next: usize,
+    ) -> Step {
+        let keys = match verb {
+            Verb::GetAndTouch { with_cas } => match parse_i64(tokens.get(1)) {
+                Some(exptime) => Keys {
+                    with_cas,
+                    touch: Some(exptime.into()),
+                },
+                None => return fill.say(at, reply::BAD_EXPIRY, next),
+            },
+            verb => Keys {
+                with_cas: matches!(verb, Verb::Get { with_cas: true }),
+                touch: None,
+            },
+        };
+        self.begin_list(fill, at, tokens, keys, next)
     }
 
     /// `get key key …` in legal keys, without looking for tokens first; false if it is
@@ -474,14 +477,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
 
     /// A storage command in tokens. If the length is known, a refused value is swallowed; if
     /// not, what follows is taken for command lines.
-    fn storage(
-        &mut self,
-        at: usize,
-        tokens: &Tokens<'_>,
-        store: StoreVerb,
-        with_cas: bool,
-        next: usize,
-    ) -> Step {
+    fn storage(&mut self, at: usize, tokens: &Tokens<'_>, verb: Verb, next: usize) -> Step {
         let Some(len) = value_len(tokens.get(4)) else {
             return self.say(at, reply::BAD_LINE, next);
         };
@@ -490,10 +486,9 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
         // These two read on past blanks, as C's library does.
         let client_flags = parse_flags(&tokens.line[tokens.start(2)..]);
         let exptime = parse_signed(&tokens.line[tokens.start(3)..]);
-        let compare = if with_cas {
-            parse_u64(tokens.get(5)).map(Some)
-        } else {
-            Some(None)
+        let (verb, compare) = match verb {
+            Verb::Store(verb) => (verb, Some(None)),
+            _ => (StoreVerb::Set, parse_u64(tokens.get(5)).map(Some)),
         };
         if let (Some(client_flags), Some(exptime), Some(compare), true) =
             (client_flags, exptime, compare, is_key_len(key.len as usize))
@@ -501,7 +496,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
             let storage = Storage {
                 key,
                 hash: (self.hash)(key.of(self.input)),
-                verb: store,
+                verb,
                 compare,
                 client_flags,
                 exptime: exptime.into(),

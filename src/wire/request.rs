@@ -6,32 +6,8 @@ use super::command::{Admin, StoreVerb};
 use super::flags::{Flags, Key, MetaVerb};
 use super::frame::fault::Fault;
 use super::frame::header::Frame;
+use super::span::Span;
 use std::fmt;
-
-/// A part of the input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Span {
-    /// Where it begins.
-    pub start: u32,
-    /// Bytes.
-    pub len: u32,
-}
-
-impl Span {
-    /// The bytes from `start` to `end`.
-    pub fn new(start: usize, end: usize) -> Span {
-        Span {
-            start: start as u32,
-            len: (end - start) as u32,
-        }
-    }
-
-    /// The bytes it names.
-    #[inline]
-    pub fn of(self, input: &[u8]) -> &[u8] {
-        &input[self.start as usize..][..self.len as usize]
-    }
-}
 
 /// An expiry as a client gave it, in little space: connections and operations bear one. What does
 /// not fit in its 48 bits is farther away than any clock reaches, and is kept as the farthest that

@@ -16,7 +16,7 @@ use crate::store::{
 use crate::wire::Put;
 use crate::wire::frame::fault::Fault;
 use crate::wire::frame::header::{Frame, Parts, ReplyHeader, RequestIds};
-use crate::wire::frame::opcode::Verb;
+use crate::wire::frame::opcode::BinaryVerb;
 
 /// An increment with this expiry makes no item where there is none.
 const DO_NOT_CREATE: u32 = u32::MAX;
@@ -25,7 +25,7 @@ impl<'s> Context<'_, 's> {
     /// Carries out a frame that is all here; what became of its key, if it is about one. Kept out
     /// of the loop that carries out text, which is the better for being short.
     #[inline(never)]
-    pub(in crate::commands) fn frame(
+    pub fn frame(
         &mut self,
         input: &[u8],
         frame: &Frame,
@@ -40,7 +40,7 @@ impl<'s> Context<'_, 's> {
         };
         let hash = Hashed { hash, hint };
         Some(match frame.opcode.verb {
-            Verb::Get { with_key } => {
+            BinaryVerb::Get { with_key } => {
                 let asked = Asked {
                     access: Access::Get,
                     with_key,
@@ -49,41 +49,36 @@ impl<'s> Context<'_, 's> {
                 };
                 self.frame_read(&parts, hash, &asked, out)
             }
-            verb @ (Verb::Touch | Verb::GetAndTouch { .. }) => {
+            verb @ (BinaryVerb::Touch | BinaryVerb::GetAndTouch { .. }) => {
                 let asked = Asked {
                     access: Access::Touch(self.server.store.clock.expiry(parts.u32_at(0))),
-                    with_key: verb == Verb::GetAndTouch { with_key: true },
-                    with_value: verb != Verb::Touch,
+                    with_key: verb == BinaryVerb::GetAndTouch { with_key: true },
+                    with_value: verb != BinaryVerb::Touch,
                     quiet,
                 };
                 self.frame_read(&parts, hash, &asked, out)
             }
-            Verb::Store(verb) => {
-                let mode = mode_of(verb);
-                let (meta, terms) = self.frame_terms(&parts, mode);
-                let (store, value) = (&self.server.store, frame.value.of(input));
-                let stored = store.put(self.local, parts.key, hash, meta, value, &terms);
+            BinaryVerb::Store(verb) => {
+                let value = frame.value.of(input);
+                let (mode, len) = (mode_of(verb), value.len());
+                let stored = self.frame_store(&parts, hash, mode, value);
                 let hit = matches!(&stored, Ok(stored) if stored.outcome == Outcome::Stored);
                 put_stored(parts.ids, mode, quiet, stored, out);
                 Done {
                     class: CommandClass::Store,
                     hit,
-                    bytes: value.len(),
+                    bytes: len,
                 }
             }
-            Verb::Delete => {
+            BinaryVerb::Delete => {
                 let removed = self.frame_delete(&parts, hash.hash);
                 let hit = removed.is_ok();
                 put_done(parts.ids, quiet, removed, out);
                 Done::without_value(CommandClass::Delete, hit)
             }
-            Verb::Arithmetic { increment } => {
+            BinaryVerb::Arithmetic { increment } => {
                 let sum = self.frame_add(&parts, hash.hash, increment);
-                match sum {
-                    Ok(_) if quiet => {}
-                    Ok((sum, cas)) => parts.ids.put_value(0, &sum.to_be_bytes(), cas, out),
-                    Err(why) => parts.ids.put_fault(why.into(), out),
-                }
+                put_sum(parts.ids, quiet, sum, out);
                 Done::without_value(CommandClass::Arithmetic, sum.is_ok())
             }
             // None of them is about an item.
@@ -94,19 +89,32 @@ impl<'s> Context<'_, 's> {
     fn frame_of_no_item(&mut self, parts: &Parts<'_>, frame: &Frame, out: &mut Output<'s>) {
         let (ids, quiet) = (parts.ids, frame.opcode.quiet);
         match frame.opcode.verb {
-            Verb::Flush => {
+            BinaryVerb::Flush => {
                 let flushed = self.frame_flush(parts);
                 put_done(ids, quiet, flushed, out);
             }
-            Verb::NoOp => ids.put_done(0, out),
-            Verb::Quit => put_done(ids, quiet, Ok::<(), Fault>(()), out),
-            Verb::Version => ids.put_value(0, VERSION.as_bytes(), 0, out),
-            Verb::Stat => self.frame_stat(parts, out),
-            Verb::SaslList => ids.put_value(0, sasl::mechanisms(&self.server.logins), 0, out),
+            BinaryVerb::NoOp => ids.put_done(0, out),
+            BinaryVerb::Quit => put_done(ids, quiet, Ok::<(), Fault>(()), out),
+            BinaryVerb::Version => ids.put_value(0, VERSION.as_bytes(), 0, out),
+            BinaryVerb::Stat => self.frame_stat(parts, out),
+            BinaryVerb::SaslList => ids.put_value(0, sasl::mechanisms(&self.server.logins), 0, out),
             // The session sees to logins: they change what it may be asked for. All others
             // are about an item.
             _ => {}
         }
+    }
+
+    #[inline]
+    fn frame_store(
+        &mut self,
+        parts: &Parts<'_>,
+        hash: Hashed,
+        mode: Mode,
+        value: &[u8],
+    ) -> Result<Stored, AllocError> {
+        let (meta, terms) = self.frame_terms(parts, mode);
+        let store = &self.server.store;
+        store.put(self.local, parts.key, hash, meta, value, &terms)
     }
 
     fn frame_delete(&mut self, parts: &Parts<'_>, hash: u64) -> Result<(), ChangeError> {
@@ -291,6 +299,20 @@ fn put_done<E: Into<Fault>>(
     match outcome {
         Ok(()) if quiet => {}
         Ok(()) => ids.put_done(0, out),
+        Err(why) => ids.put_fault(why.into(), out),
+    }
+}
+
+/// The reply to a number that has changed, with its cas id, or has not.
+fn put_sum(
+    ids: RequestIds,
+    quiet: bool,
+    sum: Result<(u64, u64), ChangeError>,
+    out: &mut Output<'_>,
+) {
+    match sum {
+        Ok(_) if quiet => {}
+        Ok((sum, cas)) => ids.put_value(0, &sum.to_be_bytes(), cas, out),
         Err(why) => ids.put_fault(why.into(), out),
     }
 }

@@ -8,7 +8,7 @@ use crate::server::logins::Logins;
 use crate::wire::frame::fault::Fault;
 use crate::wire::frame::header::{Frame, Parts};
 use crate::wire::frame::login::Login;
-use crate::wire::frame::opcode::Verb;
+use crate::wire::frame::opcode::BinaryVerb;
 
 /// The one mechanism.
 const PLAIN: &[u8] = b"PLAIN";
@@ -42,10 +42,10 @@ impl Context<'_, '_> {
         }
         let is_plain = match frame.opcode.verb {
             // The name of the mechanism was given when the login was begun.
-            Verb::SaslStep => before == Login::Begun,
+            BinaryVerb::SaslStep => before == Login::Begun,
             _ => self.server.logins.offers_plain() && parts.key.eq_ignore_ascii_case(PLAIN),
         };
-        if is_plain && payload.is_empty() && frame.opcode.verb == Verb::SaslAuth {
+        if is_plain && payload.is_empty() && frame.opcode.verb == BinaryVerb::SaslAuth {
             ids.put_value(CONTINUE, b"", 0, out);
             return Login::Begun;
         }

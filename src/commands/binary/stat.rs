@@ -22,7 +22,7 @@ impl<'s> Context<'_, 's> {
             b"sizes" => server.stats_sizes(line),
             // Of these two the beginning is enough.
             key if key.starts_with(b"settings") => {
-                server.each_setting(|name, value| line(name, &value));
+                server.settings.each_stat(|name, value| line(name, &value));
             }
             key if key.starts_with(b"reset") => server.stats_reset(),
             key => {

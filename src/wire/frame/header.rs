@@ -17,7 +17,7 @@
 #![forbid(unsafe_code)]
 
 use super::super::Put;
-use super::super::request::Span;
+use super::super::span::Span;
 use super::fault::Fault;
 use super::opcode::Opcode;
 

@@ -3,11 +3,10 @@
 #![forbid(unsafe_code)]
 
 use super::super::command::StoreVerb;
-use super::header::Header;
 
 /// What an opcode asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub enum BinaryVerb {
     /// An item; its key too if asked for.
     Get {
         /// Whether the reply repeats the key.
@@ -71,7 +70,7 @@ impl Part {
 /// A row of the table.
 pub struct Opcode {
     /// What it asks for.
-    pub verb: Verb,
+    pub verb: BinaryVerb,
     /// Whether the expected outcome is not told: a miss where an item is asked for, success
     /// elsewhere.
     pub quiet: bool,
@@ -82,13 +81,13 @@ pub struct Opcode {
 }
 
 impl Opcode {
-    /// Whether a request has the parts that it must have, and no others.
+    /// Whether a request has the parts that it must have, and no others, by their bytes.
     #[inline]
-    pub fn fits(&self, header: &Header) -> bool {
+    pub fn fits(&self, extras_len: usize, key_len: usize, value_len: usize) -> bool {
         let [one, other] = self.extras.map(usize::from);
-        (header.extras_len == one || header.extras_len == other)
-            && self.key.allows(header.key_len)
-            && self.value.allows(header.value_len())
+        (extras_len == one || extras_len == other)
+            && self.key.allows(key_len)
+            && self.value.allows(value_len)
     }
 
     /// Whether it is about the item of its key.
@@ -99,18 +98,18 @@ impl Opcode {
 
     /// Whether it may be asked for by who has not logged in.
     pub fn is_open_to_all(&self) -> bool {
-        self.verb == Verb::Version || self.is_sasl()
+        self.verb == BinaryVerb::Version || self.is_sasl()
     }
 
     /// Whether it is there only where clients log in.
     pub fn is_sasl(&self) -> bool {
-        self.verb == Verb::SaslList || self.logs_in()
+        self.verb == BinaryVerb::SaslList || self.logs_in()
     }
 
     /// Whether it proves who the client is.
     #[inline]
     pub fn logs_in(&self) -> bool {
-        matches!(self.verb, Verb::SaslAuth | Verb::SaslStep)
+        matches!(self.verb, BinaryVerb::SaslAuth | BinaryVerb::SaslStep)
     }
 }
 
@@ -139,25 +138,25 @@ macro_rules! opcodes {
 
 opcodes! {
     // name and number, those of the quiet form; extras, key, value; what it asks for
-    GET: 0x00 quiet GETQ: 0x09, [0, 0], Needed, Forbidden, Verb::Get { with_key: false };
-    GETK: 0x0c quiet GETKQ: 0x0d, [0, 0], Needed, Forbidden, Verb::Get { with_key: true };
-    SET: 0x01 quiet SETQ: 0x11, [8, 8], Needed, Possible, Verb::Store(StoreVerb::Set);
-    ADD: 0x02 quiet ADDQ: 0x12, [8, 8], Needed, Possible, Verb::Store(StoreVerb::Add);
-    REPLACE: 0x03 quiet REPLACEQ: 0x13, [8, 8], Needed, Possible, Verb::Store(StoreVerb::Replace);
-    APPEND: 0x0e quiet APPENDQ: 0x19, [0, 0], Needed, Possible, Verb::Store(StoreVerb::Append);
-    PREPEND: 0x0f quiet PREPENDQ: 0x1a, [0, 0], Needed, Possible, Verb::Store(StoreVerb::Prepend);
-    DELETE: 0x04 quiet DELETEQ: 0x14, [0, 0], Needed, Forbidden, Verb::Delete;
-    INCR: 0x05 quiet INCRQ: 0x15, [20, 20], Needed, Forbidden, Verb::Arithmetic { increment: true };
-    DECR: 0x06 quiet DECRQ: 0x16, [20, 20], Needed, Forbidden, Verb::Arithmetic { increment: false };
-    TOUCH: 0x1c, [4, 4], Needed, Forbidden, Verb::Touch;
-    GAT: 0x1d quiet GATQ: 0x1e, [4, 4], Needed, Forbidden, Verb::GetAndTouch { with_key: false };
-    GATK: 0x23 quiet GATKQ: 0x24, [4, 4], Needed, Forbidden, Verb::GetAndTouch { with_key: true };
-    FLUSH: 0x08 quiet FLUSHQ: 0x18, [0, 4], Forbidden, Forbidden, Verb::Flush;
-    NOOP: 0x0a, [0, 0], Forbidden, Forbidden, Verb::NoOp;
-    VERSION: 0x0b, [0, 0], Forbidden, Forbidden, Verb::Version;
-    STAT: 0x10, [0, 0], Possible, Forbidden, Verb::Stat;
-    QUIT: 0x07 quiet QUITQ: 0x17, [0, 0], Forbidden, Forbidden, Verb::Quit;
-    SASL_LIST: 0x20, [0, 0], Forbidden, Forbidden, Verb::SaslList;
-    SASL_AUTH: 0x21, [0, 0], Needed, Possible, Verb::SaslAuth;
-    SASL_STEP: 0x22, [0, 0], Needed, Possible, Verb::SaslStep;
+    GET: 0x00 quiet GETQ: 0x09, [0, 0], Needed, Forbidden, BinaryVerb::Get { with_key: false };
+    GETK: 0x0c quiet GETKQ: 0x0d, [0, 0], Needed, Forbidden, BinaryVerb::Get { with_key: true };
+    SET: 0x01 quiet SETQ: 0x11, [8, 8], Needed, Possible, BinaryVerb::Store(StoreVerb::Set);
+    ADD: 0x02 quiet ADDQ: 0x12, [8, 8], Needed, Possible, BinaryVerb::Store(StoreVerb::Add);
+    REPLACE: 0x03 quiet REPLACEQ: 0x13, [8, 8], Needed, Possible, BinaryVerb::Store(StoreVerb::Replace);
+    APPEND: 0x0e quiet APPENDQ: 0x19, [0, 0], Needed, Possible, BinaryVerb::Store(StoreVerb::Append);
+    PREPEND: 0x0f quiet PREPENDQ: 0x1a, [0, 0], Needed, Possible, BinaryVerb::Store(StoreVerb::Prepend);
+    DELETE: 0x04 quiet DELETEQ: 0x14, [0, 0], Needed, Forbidden, BinaryVerb::Delete;
+    INCR: 0x05 quiet INCRQ: 0x15, [20, 20], Needed, Forbidden, BinaryVerb::Arithmetic { increment: true };
+    DECR: 0x06 quiet DECRQ: 0x16, [20, 20], Needed, Forbidden, BinaryVerb::Arithmetic { increment: false };
+    TOUCH: 0x1c, [4, 4], Needed, Forbidden, BinaryVerb::Touch;
+    GAT: 0x1d quiet GATQ: 0x1e, [4, 4], Needed, Forbidden, BinaryVerb::GetAndTouch { with_key: false };
+    GATK: 0x23 quiet GATKQ: 0x24, [4, 4], Needed, Forbidden, BinaryVerb::GetAndTouch { with_key: true };
+    FLUSH: 0x08 quiet FLUSHQ: 0x18, [0, 4], Forbidden, Forbidden, BinaryVerb::Flush;
+    NOOP: 0x0a, [0, 0], Forbidden, Forbidden, BinaryVerb::NoOp;
+    VERSION: 0x0b, [0, 0], Forbidden, Forbidden, BinaryVerb::Version;
+    STAT: 0x10, [0, 0], Possible, Forbidden, BinaryVerb::Stat;
+    QUIT: 0x07 quiet QUITQ: 0x17, [0, 0], Forbidden, Forbidden, BinaryVerb::Quit;
+    SASL_LIST: 0x20, [0, 0], Forbidden, Forbidden, BinaryVerb::SaslList;
+    SASL_AUTH: 0x21, [0, 0], Needed, Possible, BinaryVerb::SaslAuth;
+    SASL_STEP: 0x22, [0, 0], Needed, Possible, BinaryVerb::SaslStep;
 }

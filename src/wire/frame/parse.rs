@@ -5,11 +5,12 @@
 
 use super::super::KEY_LEN_MAX;
 use super::super::parse::Stop;
-use super::super::request::{CloseCause, Command, Request, Span};
+use super::super::request::{CloseCause, Command, Request};
+use super::super::span::Span;
 use super::fault::Fault;
 use super::header::{Frame, HEADER_LEN, Header, MAGIC};
 use super::login::{self, Login};
-use super::opcode::{self, Opcode, Verb};
+use super::opcode::{self, BinaryVerb, Opcode};
 
 /// Longest header, extras and key together.
 const HEAD_LEN_MAX: usize = 16 << 10;
@@ -96,32 +97,38 @@ fn frame(
         hash: opcode.has_item().then(|| hash(key)),
         value,
     };
-    let (value_start, end) = (value.start as usize, at + value_at + header.value_len());
-    match (is_whole, opcode.verb) {
-        // Too long a proof is none, however much of it is here.
-        (_, Verb::SaslAuth | Verb::SaslStep) if value.len > login::PAYLOAD_LEN_MAX => {
-            let command = Command::FrameLogin {
-                frame,
-                is_whole: false,
-            };
-            push(requests, at, command, Step::Halt(value_start))
-        }
-        (true, Verb::SaslAuth | Verb::SaslStep) => push(
-            requests,
-            at,
-            Command::FrameLogin { frame, is_whole },
-            Step::Halt(end),
-        ),
-        (false, Verb::SaslAuth | Verb::SaslStep) => Step::Wait,
-        (true, Verb::Quit) => push(requests, at, Command::Frame { frame }, Step::Halt(end)),
-        (true, _) => push(requests, at, Command::Frame { frame }, Step::Next(end)),
-        (false, _) => push(
-            requests,
-            at,
-            Command::FrameUpload { frame },
-            Step::Halt(value_start),
-        ),
+    let end = at + value_at + header.value_len();
+    match command_of(frame, is_whole, end) {
+        Some((command, step)) => push(requests, at, command, step),
+        None => Step::Wait,
     }
+}
+
+/// What is to be done with a good frame, and how the input goes on. `is_whole`: its value is here,
+/// up to `end`. `None`: more of it must come first.
+#[inline]
+fn command_of(frame: Frame, is_whole: bool, end: usize) -> Option<(Command, Step)> {
+    let value_start = frame.value.start as usize;
+    if frame.opcode.logs_in() {
+        // Too long a proof is none, however much of it is here.
+        let is_short = frame.value.len <= login::PAYLOAD_LEN_MAX;
+        let step = match (is_short, is_whole) {
+            (true, true) => Step::Halt(end),
+            (true, false) => return None,
+            (false, _) => Step::Halt(value_start),
+        };
+        let is_whole = is_short;
+        return Some((Command::FrameLogin { frame, is_whole }, step));
+    }
+    if !is_whole {
+        return Some((Command::FrameUpload { frame }, Step::Halt(value_start)));
+    }
+    let step = if frame.opcode.verb == BinaryVerb::Quit {
+        Step::Halt(end)
+    } else {
+        Step::Next(end)
+    };
+    Some((Command::Frame { frame }, step))
 }
 
 #[inline]
@@ -162,8 +169,13 @@ fn check(header: &Header, value_at: usize, login: Login) -> Result<Option<&'stat
     if login.is_due() && !opcode.is_some_and(Opcode::is_open_to_all) {
         return Err(Fault::Denied);
     }
-    if header.key_len > KEY_LEN_MAX || opcode.is_some_and(|opcode| !opcode.fits(header)) {
+    if header.key_len > KEY_LEN_MAX || !opcode.is_none_or(|opcode| fits(opcode, header)) {
         return Err(Fault::Invalid);
     }
     Ok(opcode.filter(|opcode| login.is_possible() || !opcode.is_sasl()))
+}
+
+#[inline]
+fn fits(opcode: &Opcode, header: &Header) -> bool {
+    opcode.fits(header.extras_len, header.key_len, header.value_len())
 }

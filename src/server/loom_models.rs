@@ -1,39 +1,13 @@
-//! Models of what background threads sleep on and of the log, for loom. `make loom` runs them.
+//! Models of the log, for loom. `make loom` runs them.
 
 #![forbid(unsafe_code)]
 
-use super::wakeup::Wakeup;
-use crate::server::log::{Harvest, Log, Streams};
+use super::log::{Harvest, Log, Streams};
 use crate::store::Observer;
 use crate::sys::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
-use crate::sys::sync::{Mutex, explore};
+use crate::sys::sync::explore;
 use loom::thread;
 use std::sync::Arc;
-use std::time::Duration;
-
-#[test]
-fn a_bell_that_rings_while_nobody_sleeps_is_heard() {
-    explore(None, || {
-        let (wakeup, jobs) = (Arc::new(Wakeup::default()), Arc::new(Mutex::new(0)));
-        let (rope, queue) = (Arc::clone(&wakeup), Arc::clone(&jobs));
-        let other = thread::spawn(move || {
-            for _ in 0..2 {
-                *queue.lock().unwrap() += 1;
-                rope.ring();
-            }
-        });
-        let mut done = 0;
-        while done < 2 {
-            let found = std::mem::take(&mut *jobs.lock().unwrap());
-            done += found;
-            if found == 0 {
-                // Under loom time does not pass: a ring that is lost is a sleep for ever.
-                wakeup.wait(Duration::ZERO);
-            }
-        }
-        other.join().unwrap();
-    });
-}
 
 /// The numbers, and the texts, of all entries that are there.
 fn gather(harvest: &mut Harvest, log: &Log) -> Vec<(u64, String)> {
