@@ -112,9 +112,9 @@ fn read_settings() -> Settings {
 /// Who may log in, read by the user that the server runs as.
 fn read_logins(settings: &Settings, environment: &Environment) -> Logins {
     let logins = Logins::read(settings, environment);
-    logins.unwrap_or_else(|complaint| {
-        stderr::text(complaint.as_bytes());
-        end(FAILURE);
+    logins.unwrap_or_else(|message| {
+        let exit_code = FAILURE;
+        refuse(&Refusal { message, exit_code })
     })
 }
 
