@@ -2,8 +2,8 @@
 //!
 //! Stored values are incremented, and the numeric fields of old commands are read, by the
 //! rules of `strtoull(3)` and `strtoll(3)`: leading white space, a sign, any number of digits,
-//! and nothing but white space or NUL directly after. Clients rely on parts of that. Nobody
-//! relies on what `strtoull` makes of a minus, the number negated modulo 2^64: what is below
+//! and nothing but white space or NUL directly after. Clients rely on parts of that, but not
+//! on what `strtoull` makes of a minus, the number negated modulo 2^64: what is below
 //! zero is no unsigned number here.
 
 #![forbid(unsafe_code)]
@@ -35,8 +35,8 @@ fn scan(text: &[u8]) -> Option<(bool, u64)> {
     (len > 0 && ends).then_some((negative, value))
 }
 
-/// An unsigned number by the rules of `strtoull(3)`, without a minus: whoever counts down from
-/// such a text would get a number that nobody has stored.
+/// An unsigned number by the rules of `strtoull(3)`, without a minus: counting down from
+/// such a text would give a number that no client has stored.
 pub fn parse_unsigned(text: &[u8]) -> Option<u64> {
     let (negative, value) = scan(text)?;
     (!negative).then_some(value)

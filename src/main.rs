@@ -101,7 +101,7 @@ fn read_settings() -> Settings {
             *settings
         }
         Ok(Start::Print(text)) => {
-            // Whoever asked may have stopped reading.
+            // The reader may have gone.
             let _ = std::io::stdout().write_all(text.as_bytes());
             end(0);
         }
@@ -148,7 +148,7 @@ fn print_classes(server: &Server) {
     }
 }
 
-/// The logger ends with the process: what nobody has been sent by then is lost.
+/// The logger ends with the process: what has not been sent by then is lost.
 fn start_logger(server: &'static Server) {
     let logger = Logger::new(server).unwrap_or_else(|e| fail("logger", &e));
     thread::spawn("mc-log", Role::Worker, move || logger.run())

@@ -11,7 +11,7 @@ use memcached::sys::io::{recv, send};
 use crate::inflight::{InFlight, Judge};
 use crate::kinds::Address;
 use crate::tally::{Kind, Tally};
-use crate::wire::Front;
+use memcached::wire::client::Front;
 
 /// A connected socket; it blocks until told not to.
 pub enum Stream {

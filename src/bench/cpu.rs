@@ -6,7 +6,7 @@ use std::fs;
 use crate::connection::Stream;
 use crate::kinds::Address;
 use crate::login::Login;
-use crate::wire::{Protocol, binary_stats};
+use memcached::wire::client::{ClientProtocol, binary_stats};
 
 /// Processor time that a process has used so far, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,12 +32,12 @@ pub enum Meter {
     /// `/proc` knows the process.
     Process(u64),
     /// The server tells it, on a connection of its own.
-    Stats(Stream, Protocol),
+    Stats(Stream, ClientProtocol),
 }
 
 impl Meter {
     /// By the server's statistics.
-    pub fn stats(at: &Address, protocol: Protocol, login: Option<&Login>) -> Option<Meter> {
+    pub fn stats(at: &Address, protocol: ClientProtocol, login: Option<&Login>) -> Option<Meter> {
         let stream = Stream::connect(at).ok()?;
         if let Some(login) = login {
             login.perform(&stream, protocol).ok()?;
@@ -70,9 +70,9 @@ fn of_process(pid: u64) -> Option<Usage> {
 }
 
 /// `stats` of a server has `rusage_user` and `rusage_system`, as seconds and microseconds.
-fn of_server(stream: &Stream, protocol: Protocol) -> Option<Usage> {
+fn of_server(stream: &Stream, protocol: ClientProtocol) -> Option<Usage> {
     let reply = match protocol {
-        Protocol::Binary => stream.ask(&binary_stats(), binary_end),
+        ClientProtocol::Binary => stream.ask(&binary_stats(), binary_end),
         _ => stream.ask(b"stats\r\n", |reply| {
             let is_refused = !reply.starts_with(b"STAT ") && reply.ends_with(b"\r\n");
             reply.ends_with(b"END\r\n") || is_refused

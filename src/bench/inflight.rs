@@ -7,7 +7,7 @@ use crate::keys::{KEY_LEN_MAX, Keys, scramble};
 use crate::kinds::Sizes;
 use crate::payload::{PROOF_LEN, Payload};
 use crate::tally::{Kind, Tally};
-use crate::wire::{Piece, Protocol, Which};
+use memcached::wire::client::{ClientProtocol, Piece, Which};
 
 /// Requests in the order in which they were sent, and so will be answered.
 pub struct InFlight {
@@ -41,7 +41,7 @@ pub struct Judge {
     /// How keys are called.
     pub keys: Keys,
     /// What is spoken.
-    pub protocol: Protocol,
+    pub protocol: ClientProtocol,
     /// Whether every value must prove itself.
     pub verify: bool,
     /// How large values are.
@@ -135,7 +135,7 @@ impl InFlight {
                 tally.refused(reply);
                 self.failed = true;
                 // Of several quiet gets each can fail, and the end still comes.
-                kind == Kind::Set || !ends || judge.protocol == Protocol::Text
+                kind == Kind::Set || !ends || judge.protocol == ClientProtocol::Text
             }
             (kind, piece) => return Err(format!("{} as the reply to a {kind}", name(&piece))),
         };
@@ -221,7 +221,7 @@ mod tests {
 
     impl Case {
         /// Waits for a get of these keys.
-        fn get(protocol: Protocol, ids: &[u64]) -> Case {
+        fn get(protocol: ClientProtocol, ids: &[u64]) -> Case {
             let mut waiting = InFlight::new();
             waiting.add(Kind::Get, ids.len() as u32, 5);
             ids.iter().for_each(|&id| waiting.add_key(id));
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn keys_without_a_value_are_misses() {
-        let mut case = Case::get(Protocol::Text, &[1, 2, 2, 3]);
+        let mut case = Case::get(ClientProtocol::Text, &[1, 2, 2, 3]);
         assert_eq!(case.value(Which::Name(b"k2"), b"k2"), Ok(false));
         assert_eq!(case.value(Which::Name(b"k2"), b"k2"), Ok(false));
         assert_eq!(case.take(Piece::End), Ok(true));
@@ -267,11 +267,11 @@ mod tests {
 
     #[test]
     fn a_value_out_of_order_or_not_asked_for_is_noticed() {
-        let mut case = Case::get(Protocol::Text, &[1, 2]);
+        let mut case = Case::get(ClientProtocol::Text, &[1, 2]);
         assert!(case.value(Which::Name(b"k3"), b"k3").is_err());
         assert_eq!(case.value(Which::Name(b"k2"), b"k2"), Ok(false));
         assert!(case.value(Which::Name(b"k1"), b"k1").is_err());
-        let mut case = Case::get(Protocol::Binary, &[1, 2]);
+        let mut case = Case::get(ClientProtocol::Binary, &[1, 2]);
         assert!(case.value(Which::Place(2), b"k1").is_err());
         assert_eq!(case.value(Which::Place(1), b"k2"), Ok(false));
         assert!(case.value(Which::Place(1), b"k2").is_err());
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn the_value_of_another_key_is_wrong() {
-        for protocol in [Protocol::Meta, Protocol::Binary] {
+        for protocol in [ClientProtocol::Meta, ClientProtocol::Binary] {
             let mut case = Case::get(protocol, &[1]);
             assert_eq!(case.value(Which::TheOne, b"k2"), Ok(true));
             assert_eq!(case.tally.troubles(), 1);
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn a_value_too_short_for_a_proof_has_the_right_size() {
         for (len, troubles) in [(3, 0), (4, 1)] {
-            let mut case = Case::get(Protocol::Meta, &[1]);
+            let mut case = Case::get(ClientProtocol::Meta, &[1]);
             case.judge.sizes = Sizes::fixed(len);
             let mut data = Vec::new();
             Payload::new().write(b"k1", 3, 1, &mut data);
@@ -303,20 +303,20 @@ mod tests {
     #[test]
     fn errors_are_counted_and_end_what_they_end() {
         let refused = || Piece::Refused("SERVER_ERROR out of memory".to_string());
-        let mut case = Case::get(Protocol::Text, &[1, 2]);
+        let mut case = Case::get(ClientProtocol::Text, &[1, 2]);
         assert_eq!(case.take(refused()), Ok(true));
         assert_eq!((case.tally.misses, case.tally.troubles()), (0, 1));
-        let mut case = Case::get(Protocol::Meta, &[1, 2]);
+        let mut case = Case::get(ClientProtocol::Meta, &[1, 2]);
         assert_eq!(case.take(refused()), Ok(false));
         assert_eq!(case.take(Piece::End), Ok(true));
-        let mut case = Case::get(Protocol::Meta, &[1]);
+        let mut case = Case::get(ClientProtocol::Meta, &[1]);
         assert_eq!(case.take(refused()), Ok(true));
         assert!(case.take(Piece::Miss).is_err(), "nobody asked");
     }
 
     #[test]
     fn a_set_takes_no_value_and_a_get_is_not_stored() {
-        let mut case = Case::get(Protocol::Text, &[1]);
+        let mut case = Case::get(ClientProtocol::Text, &[1]);
         assert!(case.take(Piece::Stored).is_err());
         assert_eq!(case.take(Piece::End), Ok(true));
         case.waiting.add(Kind::Set, 1, 7);

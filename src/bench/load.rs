@@ -17,7 +17,7 @@ use crate::login::Login;
 use crate::payload::Payload;
 use crate::progress;
 use crate::tally::Tally;
-use crate::wire::Protocol;
+use memcached::wire::client::ClientProtocol;
 
 const USAGE: &str = "\
 Usage: memcached-bench [options]
@@ -35,7 +35,7 @@ options! {
     /// of a unix socket, with a slash.
     server: Address = Address::Tcp("127.0.0.1:11211".to_string()), "-s, --server=<addr>";
     /// text (get, set), meta (mg, ms) or binary.
-    protocol: Protocol = Protocol::Text, "-P, --protocol=<name>";
+    protocol: ClientProtocol = ClientProtocol::Text, "-P, --protocol=<name>";
     /// Log in first, as name:password in the first line of
     /// this file says.
     login: Option<String> = None, "--login=<file>";

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::connection::Stream;
-use crate::wire::{Front, Piece, Protocol, sasl_plain};
+use memcached::wire::client::{ClientProtocol, Front, Piece, sasl_plain};
 
 /// A name and a password.
 #[derive(Clone)]
@@ -29,13 +29,13 @@ impl Login {
     }
 
     /// Logs in on a stream that nothing has been said on. The error is what the server says.
-    pub fn perform(&self, stream: &Stream, protocol: Protocol) -> Result<(), String> {
+    pub fn perform(&self, stream: &Stream, protocol: ClientProtocol) -> Result<(), String> {
         let (request, protocol) = match protocol {
-            Protocol::Binary => (sasl_plain(&self.name, &self.password), protocol),
-            Protocol::Text | Protocol::Meta => {
+            ClientProtocol::Binary => (sasl_plain(&self.name, &self.password), protocol),
+            ClientProtocol::Text | ClientProtocol::Meta => {
                 let secret = format!("{} {}", self.name, self.password);
                 let request = format!("set login 0 0 {}\r\n{secret}\r\n", secret.len());
-                (request.into_bytes(), Protocol::Text)
+                (request.into_bytes(), ClientProtocol::Text)
             }
         };
         let is_whole = |reply: &[u8]| !matches!(protocol.front(reply), Front::Part(_));

@@ -37,7 +37,6 @@ mod payload;
 mod progress;
 mod report;
 mod tally;
-mod wire;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -5,6 +5,7 @@
 //! written: `-p, --pipeline=<num>`, `--ttl=<seconds>`, or without `=` for a switch. What a
 //! field takes is the matter of its type, by [`Value`].
 
+use memcached::wire::client::ClientProtocol;
 use std::ffi::OsString;
 
 use getopts::{HasArg, Occur};
@@ -176,6 +177,26 @@ impl Value for String {
 
     fn show(&self) -> String {
         self.clone()
+    }
+}
+
+impl Value for ClientProtocol {
+    fn read(text: &str) -> Result<ClientProtocol, String> {
+        match text {
+            "text" => Ok(ClientProtocol::Text),
+            "meta" => Ok(ClientProtocol::Meta),
+            "binary" => Ok(ClientProtocol::Binary),
+            _ => Err("text, meta or binary".to_string()),
+        }
+    }
+
+    fn show(&self) -> String {
+        let name = match self {
+            ClientProtocol::Text => "text",
+            ClientProtocol::Meta => "meta",
+            ClientProtocol::Binary => "binary",
+        };
+        name.to_string()
     }
 }
 

@@ -23,7 +23,7 @@ use std::io::Write;
 
 /// What a handler leaves to be done.
 pub struct Ran<'s> {
-    /// To be gone on with before the next command.
+    /// It goes on before the next command.
     pub dump: Option<Dump<'s>>,
     /// The reply, if the client wants none.
     pub withheld: Option<&'static [u8]>,

@@ -22,7 +22,7 @@ pub struct Call<'c, 's> {
     pub(super) quiet: bool,
 }
 
-/// What the client is told.
+/// The reply of a handler.
 pub enum Answer {
     /// This, unless the line ends in `noreply`.
     Say(&'static [u8]),

@@ -26,7 +26,7 @@ pub struct Context<'c, 's> {
     pub batch: &'c mut Batch,
     /// The connection that is served.
     pub(super) caller: Caller<'c>,
-    /// Whether somebody wants [`KeyEvent`]s: here, since it is asked for every key.
+    /// Whether [`KeyEvent`]s are wanted: copied here, since every key asks for it.
     notes_keys: bool,
     /// What is logged on standard error.
     pub(super) log: CommandLog,

@@ -49,7 +49,7 @@ pub fn item(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
 }
 
 /// `debugverify`: the store's invariant walk; what it has found, or what is wrong. Only
-/// while nobody else stores.
+/// while no other client stores.
 pub fn verify(call: &mut Call<'_, '_>, _: &[&[u8]]) -> Answer {
     match call.server.verify() {
         Ok(census) => {

@@ -102,7 +102,7 @@ pub fn cache_memlimit(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     let bytes = u64::from(megabytes) << 20;
     let settings = &call.server.settings;
     let together = call.server.settings.together.lock();
-    // Nobody else waits for the settings while memory goes back to the system.
+    // Other commands need not wait for the settings while memory goes back to the system.
     let note = || {
         settings.memory_bytes.set(bytes);
         drop(together);
@@ -316,7 +316,7 @@ fn dump(call: &mut Call<'_, '_>, classes: &[u8], kind: DumpFormat) -> Answer {
         return say(forbidden);
     }
     if call.caller.from.is_some() {
-        // It would be longer than a message, and would have to wait for nobody.
+        // It would be longer than a message of datagrams.
         return say(reply::ERROR);
     }
     if !call.out.is_empty() {

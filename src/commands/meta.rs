@@ -1,7 +1,7 @@
 //! The meta commands carried out.
 //!
 //! Flags are looked at from left to right, each sees what those before it have done; what a
-//! flag asks to be told is written in that order. Then come `Z`, `X` and `W`.
+//! flag asks for is written in that order. Then come `Z`, `X` and `W`.
 
 #![forbid(unsafe_code)]
 
@@ -335,7 +335,7 @@ fn put_item<'s>(
     item.value_len()
 }
 
-/// Who is to renew the item, and why: `Z` somebody else, `X` it is stale, `W` this client.
+/// Which client is to renew the item, and why: `Z` another one, `X` it is stale, `W` this one.
 #[inline]
 fn put_marks(item: &Found<'_, '_>, wins: bool, out: &mut Output<'_>) {
     let (stale, won) = (item.is_stale(), item.is_win_sent());

@@ -26,7 +26,7 @@ pub struct Output<'s> {
     bytes: Buffer,
     pins: Vec<Pin<'s>>,
     pinned_len: usize,
-    /// Replies in it, if somebody counts them.
+    /// Replies in it, if they are counted (`-o read_buf_mem_limit`).
     replies: u32,
 }
 
@@ -46,7 +46,7 @@ pub struct Pin<'s> {
 }
 
 impl<'s> Output<'s> {
-    /// Empty, with room for a full load of replies.
+    /// Empty, with memory for as many replies as are sent at once.
     pub fn new() -> Output<'s> {
         Output {
             bytes: Buffer::new(WRITE_BUFFER_LEN),
@@ -99,7 +99,7 @@ impl<'s> Output<'s> {
         give(&self.bytes()[at..]);
     }
 
-    /// Takes out what has been written, leaving room for more; for a client that cannot
+    /// Takes out what has been written, and is empty then; for a client that cannot
     /// take it now.
     pub fn take(&mut self) -> (Vec<u8>, Vec<Pin<'s>>) {
         let taken = (self.bytes().to_vec(), std::mem::take(&mut self.pins));
@@ -152,18 +152,18 @@ impl<'s> Output<'s> {
     #[inline]
     pub fn put_value_line(&mut self, key: &[u8], client_flags: u32, len: usize, cas: Option<u64>) {
         const LEN_MAX: usize = b"VALUE ".len() + KEY_LEN_MAX + 3 * (1 + U64_LEN_MAX) + 2;
-        let room = self.bytes.room::<LEN_MAX>();
-        let mut at = write(room, 0, b"VALUE ");
-        at = write(room, at, key);
-        at = write(room, at, b" ");
-        at = write_number(room, at, u64::from(client_flags));
-        at = write(room, at, b" ");
-        at = write_number(room, at, len as u64);
+        let space = self.bytes.space::<LEN_MAX>();
+        let mut at = write(space, 0, b"VALUE ");
+        at = write(space, at, key);
+        at = write(space, at, b" ");
+        at = write_number(space, at, u64::from(client_flags));
+        at = write(space, at, b" ");
+        at = write_number(space, at, len as u64);
         if let Some(cas) = cas {
-            at = write(room, at, b" ");
-            at = write_number(room, at, cas);
+            at = write(space, at, b" ");
+            at = write_number(space, at, cas);
         }
-        at = write(room, at, CR_LF);
+        at = write(space, at, CR_LF);
         self.bytes.claim(at);
     }
 

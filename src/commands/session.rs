@@ -373,8 +373,8 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Refuses a value of which `left` bytes are still to come. That is said at once: whoever
-    /// sends a gigabyte need not learn it at the end. The bytes are read all the same, so that
+    /// Refuses a value of which `left` bytes are still to come. The reply comes at once: a client that
+    /// sends a gigabyte need not wait for it until the end. The bytes are read all the same, so that
     /// the stream stays in step. A frame that a datagram cuts short is not answered: the rest
     /// of it will not come.
     pub(super) fn refuse(

@@ -390,7 +390,7 @@ fn refused_values_are_answered_at_once_and_alike_wherever_they_are_cut() {
     const BAD_LINE: &str = "CLIENT_ERROR bad command line format\r\n";
     const OLD: &str = "VALUE a 0 3\r\nold\r\nEND\r\n";
     let set = |value: &str| format!("set a 0 0 {}\r\n{value}\r\n", value.len());
-    // Lines that are told of, and what is told before the block and after it, up to what is
+    // Lines, what is answered before the block and after it, up to what is
     // under the key then.
     let rows = [
         ("set a 0 0 1400", TOO_LARGE, "END\r\n"),

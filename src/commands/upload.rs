@@ -28,7 +28,7 @@ pub struct Upload<'s> {
     end_len: usize,
 }
 
-/// How the client is told what became of a value that had to be waited for.
+/// How the reply to a value that had to be waited for is written.
 enum Answer {
     /// In one line, or not at all.
     Classic { quiet: bool },

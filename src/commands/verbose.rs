@@ -7,10 +7,10 @@
 //! >27 NOREPLY STORED          the same, withheld from the client
 //! ```
 //!
-//! With `-vvv` each look for a key is told as well. A session takes this way, one operation at
+//! With `-vvv` each look for a key is logged as well. A session takes this way, one operation at
 //! a time, only if there is something to tell: the ordinary way knows nothing of it.
 //!
-//! All of this runs on a worker's thread, which holds no lock then, and waits for nobody
+//! All of this runs on a worker's thread, which holds no lock then, and does not wait for a reader
 //! who should read (`sys::stderr`).
 
 #![forbid(unsafe_code)]
@@ -19,17 +19,17 @@ use crate::sys::stderr;
 use crate::wire::reply;
 use crate::wire::request::{Command, Request};
 
-/// What is told of one connection.
+/// The log of one connection.
 #[derive(Clone, Copy)]
 pub struct CommandLog {
     /// The number of its descriptor, by which its lines are known.
     pub client: i32,
-    /// How much is told: `-v` once, twice or more.
+    /// How much is logged: `-v` once, twice or more.
     pub verbosity: u32,
 }
 
 impl CommandLog {
-    /// Whether commands and replies are told.
+    /// Whether commands and replies are logged.
     #[inline]
     pub fn has_commands(self) -> bool {
         self.verbosity > 1

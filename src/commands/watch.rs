@@ -35,7 +35,7 @@ pub fn watch(
     Streams::named(&words).ok_or(reply::ERROR)
 }
 
-/// The reply to a watcher for whom there is no place.
+/// The reply to a watcher that cannot be added.
 pub fn no_place(reason: NoPlace) -> &'static [u8] {
     match reason {
         NoPlace::Full => TOO_MANY,

@@ -12,7 +12,7 @@ use crate::digits::{self, U64_LEN_MAX};
 pub const READ_BUFFER_LEN: usize = 64 << 10;
 /// Bytes of copied replies after which they are to be sent before more are made.
 pub const FULL_LEN: usize = 60 << 10;
-/// Room that a single reply may take beyond that without the buffer growing: the largest
+/// Space that a single reply may take beyond that without the buffer growing: the largest
 /// copied value with its line.
 const MARGIN: usize = 8 << 10;
 /// Bytes of the buffer that a worker makes replies in.
@@ -27,7 +27,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Empty, with room for `least` bytes.
+    /// Empty, with space for `least` bytes.
     pub fn new(least: usize) -> Buffer {
         Buffer {
             memory: vec![0; least],
@@ -62,10 +62,10 @@ impl Buffer {
         self.len = self.len.min(len);
     }
 
-    /// Room for exactly `N` more bytes; what is written there counts once it is
+    /// Space for exactly `N` more bytes; what is written there counts once it is
     /// [`claimed`](Buffer::claim).
     #[inline]
-    pub fn room<const N: usize>(&mut self) -> &mut [u8; N] {
+    pub fn space<const N: usize>(&mut self) -> &mut [u8; N] {
         if self.memory.len() - self.len < N {
             self.grow(N);
         }
@@ -74,7 +74,7 @@ impl Buffer {
             .expect("it has grown")
     }
 
-    /// Counts the first `len` bytes of the last room in.
+    /// Counts the first `len` bytes of the last space in.
     #[inline]
     pub fn claim(&mut self, len: usize) {
         debug_assert!(self.len + len <= self.memory.len());
@@ -95,7 +95,7 @@ impl Buffer {
     /// Appends a decimal number.
     #[inline]
     pub fn put_number(&mut self, value: u64) {
-        let len = write_number(self.room::<U64_LEN_MAX>(), 0, value);
+        let len = write_number(self.space::<U64_LEN_MAX>(), 0, value);
         self.claim(len);
     }
 
@@ -107,11 +107,11 @@ impl Buffer {
     }
 }
 
-/// Writes `bytes` to `room[at..]`, for there they fit; returns where they end.
+/// Writes `bytes` to `space[at..]`, for there they fit; returns where they end.
 #[inline]
-pub fn write(room: &mut [u8], at: usize, bytes: &[u8]) -> usize {
+pub fn write(space: &mut [u8], at: usize, bytes: &[u8]) -> usize {
     let end = at + bytes.len();
-    let room = &mut room[at..end];
+    let space = &mut space[at..end];
     match (
         bytes.first_chunk::<8>(),
         bytes.last_chunk::<8>(),
@@ -119,30 +119,30 @@ pub fn write(room: &mut [u8], at: usize, bytes: &[u8]) -> usize {
     ) {
         (Some(first), Some(last), ..=16) => {
             let tail = bytes.len() - 8;
-            room[..8].copy_from_slice(first);
-            room[tail..].copy_from_slice(last);
+            space[..8].copy_from_slice(first);
+            space[tail..].copy_from_slice(last);
         }
-        _ => room.copy_from_slice(bytes),
+        _ => space.copy_from_slice(bytes),
     }
     end
 }
 
-/// Writes `value` in decimal to `room[at..]`, where there is room for any number; returns where
+/// Writes `value` in decimal to `space[at..]`, where there is space for any number; returns where
 /// it ends.
 #[inline]
-pub fn write_number(room: &mut [u8], at: usize, value: u64) -> usize {
+pub fn write_number(space: &mut [u8], at: usize, value: u64) -> usize {
     if value < 10 {
-        room[at] = b'0' + value as u8;
+        space[at] = b'0' + value as u8;
         return at + 1;
     }
     if value >= 10_000 {
         let buffer = &mut [0; U64_LEN_MAX];
-        return write(room, at, digits::format(buffer, value));
+        return write(space, at, digits::format(buffer, value));
     }
     // Always four bytes, which takes no loop and no call; what comes next is written over those
     // that are too many.
     let (text, len) = small_number(value as u32);
-    room[at..at + 4].copy_from_slice(&text);
+    space[at..at + 4].copy_from_slice(&text);
     at + len
 }
 
@@ -178,7 +178,7 @@ mod tests {
             let piece = &text[..len % 256];
             buffer.put(piece);
             twin.extend_from_slice(piece);
-            let end = write(buffer.room::<256>(), 0, piece);
+            let end = write(buffer.space::<256>(), 0, piece);
             buffer.claim(end);
             twin.extend_from_slice(piece);
             assert_eq!(buffer.bytes(), twin);

@@ -19,7 +19,7 @@ pub enum StoreVerb {
     Prepend,
 }
 
-/// The commands that are not about a key: what follows the name is for whoever carries them out.
+/// The commands that are not about a key: what follows the name is read where they are carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // `COMMANDS` has their names
 pub enum Admin {
@@ -82,7 +82,7 @@ pub enum Verb {
     Quit,
     /// Streams of events; the connection is nothing else after that.
     Watch,
-    /// Words that whoever carries it out reads.
+    /// Words that are read where it is carried out.
     Admin(Admin),
 }
 

@@ -5,6 +5,7 @@
 
 pub mod base64;
 pub mod buffer;
+pub mod client;
 pub mod command;
 pub mod flags;
 pub mod frame;

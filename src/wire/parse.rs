@@ -1,6 +1,6 @@
 //! Bytes to requests: command lines are taken apart here, nothing is carried out.
 //!
-//! A batch is filled with up to [`BATCH`] operations, so that all keys can be hashed and
+//! A batch is filled with up to [`BATCH`] requests, so that all keys can be hashed and
 //! fetched before the first is carried out. An operation is one key of a retrieval, or one
 //! whole other command; it remembers where in the input it began, so that work can stop
 //! before it and be taken up there.
@@ -77,7 +77,7 @@ struct Fill<'a, H> {
 }
 
 impl Parser {
-    /// Fills `requests` with at most `requests_max` operations from `input`; returns how many bytes they
+    /// Fills `requests` with at most `requests_max` of them from `input`; returns how many bytes they
     /// take, and why there are not more.
     pub fn parse(
         &mut self,
@@ -358,8 +358,8 @@ impl<H> Fill<'_, H> {
         }
     }
 
-    /// A value that nobody wants, and the reply, which does not wait for it.
-    fn swallow(&mut self, at: usize, len: u32, reply: &'static [u8], next: usize) -> Step {
+    /// A refused value, and the reply, which does not wait for it.
+    fn discard(&mut self, at: usize, len: u32, reply: &'static [u8], next: usize) -> Step {
         let len = len + reply::CR_LF.len() as u32; // a length leaves requests_max for that
         self.push(at, Command::Discard { len, reply });
         Step::Halt(next)
@@ -475,7 +475,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
         Some(self.value(at, storage, end_of_len + 2))
     }
 
-    /// A storage command in tokens. If the length is known, a refused value is swallowed; if
+    /// A storage command in tokens. If the length is known, a refused value is discarded; if
     /// not, what follows is taken for command lines.
     fn storage(&mut self, at: usize, tokens: &Tokens<'_>, verb: Verb, next: usize) -> Step {
         let Some(len) = value_len(tokens.get(4)) else {
@@ -505,7 +505,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
             };
             return self.value(at, storage, next);
         }
-        self.swallow(at, len, if quiet { b"" } else { reply::BAD_LINE }, next)
+        self.discard(at, len, if quiet { b"" } else { reply::BAD_LINE }, next)
     }
 
     /// A meta command: flags are checked here, and read once more when it is carried out.
@@ -551,7 +551,7 @@ impl<H: Fn(&[u8]) -> u64> Fill<'_, H> {
                 );
                 Step::Next(next)
             }
-            Err(refusal) if verb == MetaVerb::Set => self.swallow(at, len, refusal, next),
+            Err(refusal) if verb == MetaVerb::Set => self.discard(at, len, refusal, next),
             Err(refusal) => self.say(at, refusal, next),
         }
     }

@@ -9,7 +9,7 @@ use super::frame::header::Frame;
 use super::span::Span;
 use std::fmt;
 
-/// An expiry as a client gave it, in little space: connections and operations bear one. What does
+/// An expiry as a client gave it, in little space: connections and requests hold one. What does
 /// not fit in its 48 bits is farther away than any clock reaches, and is kept as the farthest that
 /// does.
 #[derive(Clone, Copy, PartialEq, Eq)]

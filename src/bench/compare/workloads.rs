@@ -1,7 +1,7 @@
 //! The loads that servers are compared by.
 
 use crate::tally::Kind;
-use crate::wire::Protocol;
+use memcached::wire::client::ClientProtocol;
 
 /// What requests do.
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ pub struct Workload {
     /// What requests do.
     pub op: Op,
     /// How they are written.
-    pub protocol: Protocol,
+    pub protocol: ClientProtocol,
     /// Connections.
     pub connections: u64,
     /// Requests in flight on each.
@@ -104,7 +104,7 @@ const fn workload(name: &'static str, about: &'static str, op: Op) -> Workload {
         name,
         about,
         op,
-        protocol: Protocol::Text,
+        protocol: ClientProtocol::Text,
         connections: 50,
         pipeline: 1,
         keys_per_get: 1,
@@ -120,7 +120,7 @@ impl Workload {
     }
 
     const fn meta(mut self) -> Workload {
-        self.protocol = Protocol::Meta;
+        self.protocol = ClientProtocol::Meta;
         self
     }
 

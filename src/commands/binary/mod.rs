@@ -1,6 +1,6 @@
 //! The binary protocol: frames of 24 bytes and a body, in and out.
 //!
-//! Frames become operations of the same batches as lines of text do, so their keys are hashed
+//! Frames become requests of the same batches as lines of text do, so their keys are hashed
 //! and fetched together; values that are still arriving are received in the same way.
 //!
 //! | file     | holds                                                              |

@@ -121,7 +121,7 @@ impl<'s> Context<'_, 's> {
         let removal = Removal {
             compare: Some(parts.cas).filter(|&cas| cas != 0),
             mismatch_uncounted: true,
-            event_name: None, // observers are told of deletions by text
+            event_name: None, // watchers see deletions by text only
             ..Removal::default()
         };
         let store = &self.server.store;

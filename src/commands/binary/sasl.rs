@@ -25,7 +25,7 @@ pub fn mechanisms(logins: &Logins) -> &'static [u8] {
 }
 
 impl Context<'_, '_> {
-    /// A login that is all here: the state after it. Whoever tries again must succeed again.
+    /// A login that is all here: the state after it. A client that tries again must succeed again.
     pub fn frame_login(
         &mut self,
         input: &[u8],

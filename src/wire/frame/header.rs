@@ -24,7 +24,7 @@ use super::opcode::Opcode;
 /// The first byte of every request.
 pub const MAGIC: u8 = 0x80;
 /// The first byte of every reply.
-const MAGIC_REPLY: u8 = 0x81;
+pub const MAGIC_REPLY: u8 = 0x81;
 /// Bytes of a header.
 pub const HEADER_LEN: usize = 24;
 

@@ -12,7 +12,7 @@ pub enum Login {
     Needless,
     /// It has not logged in.
     Required,
-    /// It has not logged in, but has been told to prove who it is.
+    /// It has not logged in, and is expected to go on with the next step.
     Begun,
     /// It has logged in.
     Done,

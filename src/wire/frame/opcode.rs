@@ -71,7 +71,7 @@ impl Part {
 pub struct Opcode {
     /// What it asks for.
     pub verb: BinaryVerb,
-    /// Whether the expected outcome is not told: a miss where an item is asked for, success
+    /// Whether the expected outcome has no reply: a miss where an item is asked for, success
     /// elsewhere.
     pub quiet: bool,
     /// Lengths that the extras may have.

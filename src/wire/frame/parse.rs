@@ -1,4 +1,4 @@
-//! Frames to operations. A frame waits until all but its value is here; then it is checked, in
+//! Frames to requests. A frame waits until all but its value is here; then it is checked, in
 //! an order that clients can rely on, before anything is done.
 
 #![forbid(unsafe_code)]
@@ -27,7 +27,7 @@ enum Step {
     Wait,
 }
 
-/// Fills `requests` with at most `requests_max` operations from `input`; returns how many bytes they take,
+/// Fills `requests` with at most `requests_max` of them from `input`; returns how many bytes they take,
 /// and why there are not more. `login` is how far the client has come with that.
 #[inline]
 pub fn parse(
@@ -137,7 +137,7 @@ fn push(requests: &mut Vec<Request>, at: usize, command: Command, step: Step) ->
     step
 }
 
-/// An opcode that nobody knows: told at once, and its value skipped.
+/// An unknown opcode: the error comes at once, and the value is skipped.
 fn unknown(requests: &mut Vec<Request>, at: usize, value: Span, is_whole: bool) -> Step {
     let (skip, step) = if is_whole {
         (0, Step::Next((value.start + value.len) as usize))

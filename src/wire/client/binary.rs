@@ -7,11 +7,10 @@
 //!
 //! The opaque of a GETQ is the key's place among those of its request.
 
-use super::{Front, Piece, Which, shown};
+#![forbid(unsafe_code)]
 
-const HEADER_LEN: usize = 24;
-const REQUEST: u8 = 0x80;
-const RESPONSE: u8 = 0x81;
+use super::super::frame::header::{HEADER_LEN, MAGIC, MAGIC_REPLY};
+use super::piece::{Front, Piece, Which, shown};
 
 const GET: u8 = 0x00;
 const SET: u8 = 0x01;
@@ -62,7 +61,7 @@ pub fn stats() -> Vec<u8> {
 fn request(opcode: u8, key: &[u8], extras: &[u8], value_len: usize, opaque: u32, to: &mut Vec<u8>) {
     let body_len = extras.len() + key.len() + value_len;
     let mut header = [0; HEADER_LEN];
-    header[0] = REQUEST;
+    header[0] = MAGIC;
     header[1] = opcode;
     header[2..4].copy_from_slice(&(key.len() as u16).to_be_bytes());
     header[4] = extras.len() as u8;
@@ -100,7 +99,7 @@ pub(super) fn front(bytes: &[u8]) -> Front<'_> {
     let key_len = usize::from(u16::from_be_bytes([k0, k1]));
     let head_len = key_len + usize::from(extras_len);
     let body_len = u32::from_be_bytes([b0, b1, b2, b3]) as usize;
-    if magic != RESPONSE || head_len > body_len {
+    if magic != MAGIC_REPLY || head_len > body_len {
         return Front::Garbage(format!("unexpected reply: {}", shown(header)));
     }
     let Some(body) = rest.get(..body_len) else {
