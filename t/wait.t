@@ -15,6 +15,10 @@ for my $threads (1, 4) {
     my $server = Server->start("-t $threads -U -1");
     my ($operator, $other) = ($server->client, $server->client);
     my $is = "with -t $threads";
+    $other->is_silent("$is: two clients to begin with");
+    my $open = sub { $operator->stats->{curr_connections} };
+    my $two = 2 + $threads; # and each worker's UDP socket
+    wait_for(sub { $open->() == $two }, '... and no other');
 
     # Three requests wait among others, and are done in every order.
     my $line = "set k 0 0 1\r\n1\r\ndebugwait a\r\nincr k 1\r\ndebugwait b\r\nget k\r\ndebugwait c\r\nincr k 1\r\n";
@@ -95,15 +99,13 @@ for my $threads (1, 4) {
 
     # Clients that have gone.
     is(waiting($operator), 0, "$is: nothing waits");
-    my $open = sub { $operator->stats->{curr_connections} };
+    wait_for(sub { $open->() == $two }, '... and the clients above have gone');
     {
-        my $client = $server->client;
-        my $before = $open->();
         my $gone = $server->client;
         $gone->send("debugwait gone\r\nset lost 0 0 1\r\nx\r\n");
         wait_for(sub { waiting($operator) == 1 }, '... then for a client');
         reset_connection($gone);
-        wait_for(sub { $open->() == $before }, '... that is reset, and has gone at once');
+        wait_for(sub { $open->() == $two }, '... that is reset, and has gone at once');
         # Of the worker's free slots the last one to be freed is filled first.
         my @next = map { $server->client } 1 .. 2 * $threads;
         $_->send("debugwait next\r\n") for @next;
@@ -124,13 +126,12 @@ for my $threads (1, 4) {
         $client->is_eof('... and then it is closed');
     }
     {
-        my $before = $open->();
         my $client = $server->client;
         $client->send("debugwait left\r\nset left 0 0 1 noreply\r\nx\r\n");
         wait_for(sub { waiting($operator) == 1 }, "$is: a client waits");
         $client->close;
         is(finish($operator, 'left'), 1, '... and has left when that is done');
-        wait_for(sub { $open->() == $before }, '... it is closed');
+        wait_for(sub { $open->() == $two }, '... it is closed');
         is($operator->get('left')->{value}, 'x', '... after all that it had sent');
     }
 
