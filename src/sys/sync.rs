@@ -17,7 +17,7 @@ pub use super::testing::loom_sync::explore;
 /// A place in the kernel where threads meet: a pipe, an event counter. Only loom has to be told.
 #[cfg(not(loom))]
 #[derive(Clone, Default)]
-pub struct Crossing;
+pub struct Crossing {}
 
 #[cfg(not(loom))]
 impl Crossing {
