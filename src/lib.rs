@@ -38,6 +38,7 @@
 //! | `store`    | the cache engine, no protocol                                |
 //! | `counters` | every counter, once                                          |
 //! | `digits`   | decimal numbers                                              |
+//! | `histogram`| latencies in buckets                                         |
 //! | `sys`      | the only place that calls libc                               |
 //!
 //! `src/bench` is another program, the load generator `memcached-bench`: it uses `sys`.
@@ -48,6 +49,7 @@ mod macros;
 pub mod commands;
 pub mod counters;
 pub mod digits;
+pub mod histogram;
 pub mod net;
 pub mod server;
 pub mod settings;

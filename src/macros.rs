@@ -21,9 +21,9 @@ macro_rules! settings {
             option: $option,
             stat: $stat,
             help: &[$($help),+],
-            set: Set::Field(|to, given| Kind::set(&$kind, &mut to.$field, given)),
-            show: |of| Kind::show(&$kind, &of.$field),
-            typed: |of| Kind::typed(&$kind, &of.$field),
+            set: Set::Field(|to, given| OptionType::set(&$kind, &mut to.$field, given)),
+            show: |of| OptionType::show(&$kind, &of.$field),
+            typed: |of| OptionType::typed(&$kind, &of.$field),
         }
     };
     (@row [] $option:literal, $stat:literal $(= $off:literal)?) => {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use memcached::sys::io::{recv, send};
 
 use crate::inflight::{InFlight, Judge};
-use crate::kinds::Address;
-use crate::tally::{Kind, Tally};
+use crate::option_types::Address;
+use crate::results::{Kind, Results};
 use memcached::wire::client::Front;
 
 /// A connected socket; it blocks until told not to.
@@ -129,12 +129,12 @@ impl Connection {
     }
 
     /// Sends what is to be sent, as far as that goes.
-    pub fn flush(&mut self, tally: &mut Tally) -> io::Result<()> {
+    pub fn flush(&mut self, results: &mut Results) -> io::Result<()> {
         while self.sent < self.out.len() {
             match send(self.stream.fd(), &self.out[self.sent..]) {
                 Ok(n) => {
                     self.sent += n;
-                    tally.sent += n as u64;
+                    results.sent += n as u64;
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(e) => return Err(e),
@@ -154,7 +154,7 @@ impl Connection {
         shared: &mut [u8],
         clock: impl FnOnce() -> u64,
         judge: &Judge,
-        tally: &mut Tally,
+        results: &mut Results,
         missed: &mut Vec<u64>,
     ) -> Result<Option<Arrival>, String> {
         let mut held = std::mem::take(&mut self.held);
@@ -181,14 +181,14 @@ impl Connection {
             Err(e) => return Err(e.to_string()),
         };
         let at_ns = clock();
-        tally.received += len as u64;
+        results.received += len as u64;
         if old_len == 0 {
-            let taken = self.digest(&shared[..len], at_ns, judge, tally, missed)?;
+            let taken = self.digest(&shared[..len], at_ns, judge, results, missed)?;
             held.extend_from_slice(&shared[taken..len]);
         } else {
             held.truncate(old_len + len);
             if held.len() >= self.needed {
-                let taken = self.digest(&held, at_ns, judge, tally, missed)?;
+                let taken = self.digest(&held, at_ns, judge, results, missed)?;
                 held.drain(..taken);
             }
         }
@@ -206,7 +206,7 @@ impl Connection {
         bytes: &[u8],
         at_ns: u64,
         judge: &Judge,
-        tally: &mut Tally,
+        results: &mut Results,
         missed: &mut Vec<u64>,
     ) -> Result<usize, String> {
         let mut taken = 0;
@@ -216,13 +216,13 @@ impl Connection {
             match judge.protocol.front(&bytes[taken..]) {
                 Front::Piece(piece, len) => {
                     taken += len;
-                    let done = match self.waiting.take(piece, judge, tally, missed) {
+                    let done = match self.waiting.take(piece, judge, results, missed) {
                         Ok(Some(done)) => done,
                         Ok(None) => continue,
                         Err(why) => break Err(why),
                     };
                     if (done.kind, done.since_ns) != (run.0, run.1) {
-                        tally.answered(run.0, at_ns.saturating_sub(run.1), run.2);
+                        results.answered(run.0, at_ns.saturating_sub(run.1), run.2);
                         run = (done.kind, done.since_ns, 0);
                     }
                     run.2 += 1;
@@ -234,7 +234,7 @@ impl Connection {
                 Front::Garbage(why) => break Err(why),
             }
         };
-        tally.answered(run.0, at_ns.saturating_sub(run.1), run.2);
+        results.answered(run.0, at_ns.saturating_sub(run.1), run.2);
         outcome
     }
 }

@@ -4,8 +4,8 @@
 use std::fs;
 
 use crate::connection::Stream;
-use crate::kinds::Address;
 use crate::login::Login;
+use crate::option_types::Address;
 use memcached::wire::client::{ClientProtocol, binary_stats};
 
 /// Processor time that a process has used so far, in microseconds.

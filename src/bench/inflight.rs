@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 
 use crate::keys::{KEY_LEN_MAX, Keys, scramble};
-use crate::kinds::Sizes;
+use crate::option_types::Sizes;
 use crate::payload::{PROOF_LEN, Payload};
-use crate::tally::{Kind, Tally};
+use crate::results::{Kind, Results};
 use memcached::wire::client::{ClientProtocol, Piece, Which};
 
 /// Requests in the order in which they were sent, and so will be answered.
@@ -114,7 +114,7 @@ impl InFlight {
         &mut self,
         piece: Piece<'_>,
         judge: &Judge,
-        tally: &mut Tally,
+        results: &mut Results,
         missed: &mut Vec<u64>,
     ) -> Result<Option<Done>, String> {
         let Some(&request) = self.requests.front() else {
@@ -124,22 +124,22 @@ impl InFlight {
         let is_over = match (request.kind, piece) {
             (Kind::Get, Piece::Value { key, data }) => {
                 let place = self.place_of(request, &key, judge)?;
-                self.pass_misses(place, tally, missed);
-                self.found(data, judge, tally);
+                self.pass_misses(place, results, missed);
+                self.found(data, judge, results);
                 !ends
             }
             (Kind::Get, Piece::Miss) if !ends => true,
             (Kind::Get, Piece::End) if ends => true,
             (Kind::Set, Piece::Stored) => true,
             (kind, Piece::Refused(reply)) => {
-                tally.refused(reply);
+                results.refused(reply);
                 self.failed = true;
                 // Of several quiet gets each can fail, and the end still comes.
                 kind == Kind::Set || !ends || judge.protocol == ClientProtocol::Text
             }
             (kind, piece) => return Err(format!("{} as the reply to a {kind}", name(&piece))),
         };
-        Ok(is_over.then(|| self.finish(request, tally, missed)))
+        Ok(is_over.then(|| self.finish(request, results, missed)))
     }
 
     /// The place, among the keys of the first request, of one that was found.
@@ -159,38 +159,38 @@ impl InFlight {
         })
     }
 
-    fn found(&mut self, data: &[u8], judge: &Judge, tally: &mut Tally) {
+    fn found(&mut self, data: &[u8], judge: &Judge, results: &mut Results) {
         let id = self.keys[self.passed as usize];
         self.passed += 1;
-        tally.hits += 1;
+        results.hits += 1;
         if judge.verify {
             let mut room = [0; KEY_LEN_MAX];
             let name = judge.keys.name(id, &mut room);
             if !judge.is_right(id, name, data) {
-                tally.wrong(name, data);
+                results.wrong(name, data);
             }
         }
     }
 
     /// Passes the keys up to `place`: they have not been found.
-    fn pass_misses(&mut self, place: u32, tally: &mut Tally, missed: &mut Vec<u64>) {
+    fn pass_misses(&mut self, place: u32, results: &mut Results, missed: &mut Vec<u64>) {
         for passed in self.passed..place {
-            tally.misses += 1;
+            results.misses += 1;
             missed.push(self.keys[passed as usize]);
         }
         self.passed = place;
     }
 
-    fn finish(&mut self, request: Request, tally: &mut Tally, missed: &mut Vec<u64>) -> Done {
+    fn finish(&mut self, request: Request, results: &mut Results, missed: &mut Vec<u64>) -> Done {
         if request.kind == Kind::Get && !self.failed {
-            self.pass_misses(request.keys, tally, missed);
+            self.pass_misses(request.keys, results, missed);
         }
         self.requests.pop_front();
         for _ in 0..request.keys {
             self.keys.pop_front();
         }
         (self.passed, self.failed) = (0, false);
-        tally.keys += u64::from(request.keys);
+        results.keys += u64::from(request.keys);
         Done {
             kind: request.kind,
             since_ns: request.since_ns,
@@ -215,7 +215,7 @@ mod tests {
     struct Case {
         waiting: InFlight,
         judge: Judge,
-        tally: Tally,
+        results: Results,
         missed: Vec<u64>,
     }
 
@@ -233,15 +233,15 @@ mod tests {
                     verify: true,
                     sizes: Sizes::fixed(30),
                 },
-                tally: Tally::default(),
+                results: Results::default(),
                 missed: Vec::new(),
             }
         }
 
         fn take(&mut self, piece: Piece<'_>) -> Result<bool, String> {
-            let done = self
-                .waiting
-                .take(piece, &self.judge, &mut self.tally, &mut self.missed)?;
+            let done =
+                self.waiting
+                    .take(piece, &self.judge, &mut self.results, &mut self.missed)?;
             Ok(done.is_some())
         }
 
@@ -259,10 +259,10 @@ mod tests {
         assert_eq!(case.value(Which::Name(b"k2"), b"k2"), Ok(false));
         assert_eq!(case.value(Which::Name(b"k2"), b"k2"), Ok(false));
         assert_eq!(case.take(Piece::End), Ok(true));
-        assert_eq!((case.tally.hits, case.tally.misses), (2, 2));
+        assert_eq!((case.results.hits, case.results.misses), (2, 2));
         assert_eq!(case.missed, [1, 3]);
         assert!(case.waiting.is_empty());
-        assert_eq!(case.tally.troubles(), 0);
+        assert_eq!(case.results.troubles(), 0);
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
         for protocol in [ClientProtocol::Meta, ClientProtocol::Binary] {
             let mut case = Case::get(protocol, &[1]);
             assert_eq!(case.value(Which::TheOne, b"k2"), Ok(true));
-            assert_eq!(case.tally.troubles(), 1);
+            assert_eq!(case.results.troubles(), 1);
         }
     }
 
@@ -296,7 +296,7 @@ mod tests {
             Payload::new().write(b"k1", 3, 1, &mut data);
             let key = Which::TheOne;
             assert_eq!(case.take(Piece::Value { key, data: &data }), Ok(true));
-            assert_eq!(case.tally.troubles(), troubles);
+            assert_eq!(case.results.troubles(), troubles);
         }
     }
 
@@ -305,7 +305,7 @@ mod tests {
         let refused = || Piece::Refused("SERVER_ERROR out of memory".to_string());
         let mut case = Case::get(ClientProtocol::Text, &[1, 2]);
         assert_eq!(case.take(refused()), Ok(true));
-        assert_eq!((case.tally.misses, case.tally.troubles()), (0, 1));
+        assert_eq!((case.results.misses, case.results.troubles()), (0, 1));
         let mut case = Case::get(ClientProtocol::Meta, &[1, 2]);
         assert_eq!(case.take(refused()), Ok(false));
         assert_eq!(case.take(Piece::End), Ok(true));
@@ -324,6 +324,6 @@ mod tests {
         assert!(case.value(Which::Name(b"k1"), b"k1").is_err());
         assert!(case.take(Piece::End).is_err());
         assert_eq!(case.take(Piece::Stored), Ok(true));
-        assert_eq!(case.tally.keys, 2);
+        assert_eq!(case.results.keys, 2);
     }
 }

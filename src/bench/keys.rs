@@ -1,6 +1,6 @@
 //! Keys: how they are called, and which one comes next.
 
-use crate::kinds::Distribution;
+use crate::option_types::Distribution;
 
 /// Longest key of the protocols.
 pub const KEY_LEN_MAX: usize = 250;

@@ -1,6 +1,6 @@
 //! A run: what can be asked of it, and its phases.
 //!
-//! Each phase starts one thread per lane and waits for all of them, so between two phases
+//! Each phase starts all load threads and waits for them, so between two phases
 //! nothing is in flight; that is when the server's processor time is read.
 
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use crate::connection::Stream;
 use crate::cpu::{Meter, Usage, Work};
 use crate::inflight::Judge;
 use crate::keys::{Keys, Picker};
-use crate::kinds::{Above0, Address, Count, Distribution, Ratio, Sizes};
-use crate::lane::{Job, Lane, Outcome, Phase, Until};
+use crate::load_thread::{Job, LoadThread, Outcome, Phase, Until};
 use crate::login::Login;
+use crate::option_types::{Above0, Address, Count, Distribution, Ratio, Sizes};
 use crate::payload::Payload;
 use crate::progress;
-use crate::tally::Tally;
+use crate::results::Results;
 use memcached::wire::client::ClientProtocol;
 
 const USAGE: &str = "\
@@ -99,7 +99,7 @@ options! {
 /// What came of a run.
 pub struct Summary {
     /// What was counted under the load; what went wrong in any phase.
-    pub tally: Tally,
+    pub results: Results,
     /// How long the load took, to the last reply.
     pub took: Duration,
     /// Processor time of the server under the load, if it can be had.
@@ -113,11 +113,11 @@ pub const BUSY: f64 = 0.95;
 
 /// A run that is set up: connections are open, nothing has been sent.
 pub struct Session<'a> {
-    lanes: Vec<Lane<'a>>,
+    load_threads: Vec<LoadThread<'a>>,
     meter: Option<Meter>,
     phase: Phase,
     /// What went wrong before the load.
-    early: Tally,
+    early: Results,
     is_quiet: bool,
 }
 
@@ -134,7 +134,7 @@ pub fn run(options: &Load) -> Result<Summary, String> {
     session.load()
 }
 
-/// What lanes have to do. The error says which options do not go together.
+/// What load threads have to do. The error says which options do not go together.
 pub fn job(options: &Load) -> Result<Job, String> {
     if options.threads.0 > options.connections.0 {
         return Err("--threads: each needs a connection".to_string());
@@ -185,7 +185,7 @@ impl<'a> Session<'a> {
             None => None,
         };
         let threads = options.threads.0;
-        let mut lanes = Vec::new();
+        let mut load_threads = Vec::new();
         for thread in 0..threads {
             let (all, threads_len) = (options.connections.get(), threads as usize);
             let count = all / threads_len + usize::from((thread as usize) < all % threads_len);
@@ -194,8 +194,9 @@ impl<'a> Session<'a> {
                 streams.push(connect(options, login.as_ref())?);
             }
             let picker = Picker::new(options.distribution, options.keys.0, thread, threads);
-            let lane = Lane::new(job, (thread, threads), options.seed, picker, streams);
-            lanes.push(lane.map_err(|e| format!("epoll: {e}"))?);
+            let load_thread =
+                LoadThread::new(job, (thread, threads), options.seed, picker, streams);
+            load_threads.push(load_thread.map_err(|e| format!("epoll: {e}"))?);
         }
         let meter = match options.pid {
             Some(pid) => {
@@ -210,10 +211,10 @@ impl<'a> Session<'a> {
             None => Until::Time(Duration::from_secs_f64(options.time.0)),
         };
         Ok(Session {
-            lanes,
+            load_threads,
             meter,
             phase: phase(options.rate, until),
-            early: Tally::default(),
+            early: Results::default(),
             is_quiet: false,
         })
     }
@@ -239,9 +240,9 @@ impl<'a> Session<'a> {
     }
 
     fn prepare(&mut self, name: &str, phase: Phase) -> Result<(), String> {
-        let outcomes = self.run(name, phase, &Tally::default())?;
+        let outcomes = self.run(name, phase, &Results::default())?;
         for outcome in outcomes {
-            self.early.add_troubles(&outcome.tally);
+            self.early.add_troubles(&outcome.results);
         }
         Ok(())
     }
@@ -249,16 +250,16 @@ impl<'a> Session<'a> {
     /// The load, measured.
     pub fn load(&mut self) -> Result<Summary, String> {
         let before = self.meter.as_ref().and_then(Meter::read);
-        let outcomes = self.run("load", self.phase, &Tally::with_latencies())?;
+        let outcomes = self.run("load", self.phase, &Results::with_latencies())?;
         let after = self.meter.as_ref().and_then(Meter::read);
         let mut summary = Summary {
-            tally: Tally::with_latencies(),
+            results: Results::with_latencies(),
             took: Duration::ZERO,
             server: before.zip(after).map(|(before, after)| after.since(before)),
             busiest: None,
         };
         for outcome in outcomes {
-            summary.tally.add(&outcome.tally);
+            summary.results.add(&outcome.results);
             summary.took = summary.took.max(outcome.took);
             let busy = outcome.work.map(|work| busy(work, outcome.took));
             summary.busiest = [summary.busiest, busy]
@@ -266,19 +267,23 @@ impl<'a> Session<'a> {
                 .flatten()
                 .reduce(f64::max);
         }
-        summary.tally.add_troubles(&self.early);
+        summary.results.add_troubles(&self.early);
         Ok(summary)
     }
 
-    /// Runs a phase on a thread for each lane.
-    fn run(&mut self, name: &str, phase: Phase, tally: &Tally) -> Result<Vec<Outcome>, String> {
-        let progress: Vec<AtomicU64> = self.lanes.iter().map(|_| AtomicU64::new(0)).collect();
+    /// Runs a phase on a thread for each load thread.
+    fn run(&mut self, name: &str, phase: Phase, results: &Results) -> Result<Vec<Outcome>, String> {
+        let progress: Vec<AtomicU64> = self
+            .load_threads
+            .iter()
+            .map(|_| AtomicU64::new(0))
+            .collect();
         let start = Instant::now();
         let outcomes: Result<Vec<_>, _> = std::thread::scope(|scope| {
-            let lanes = self.lanes.iter_mut().zip(&progress);
-            let threads: Vec<_> = lanes
-                .map(|(lane, progress)| {
-                    scope.spawn(move || lane.run(phase, start, tally.clone(), progress))
+            let load_threads = self.load_threads.iter_mut().zip(&progress);
+            let threads: Vec<_> = load_threads
+                .map(|(load_thread, progress)| {
+                    scope.spawn(move || load_thread.run(phase, start, results.clone(), progress))
                 })
                 .collect();
             if !self.is_quiet {

@@ -3,18 +3,18 @@
 //! ```text
 //! main      what was asked for
 //!   load      options of a run; its phases: fill, warm-up, load
-//!     lane      one thread: when to send what on which connection
+//!     load_thread   when to send what on which connection
 //!       connection   bytes out and in        inflight   replies held against requests
 //!         wire         the three protocols: requests to bytes, bytes to pieces of replies
 //!     report    the summary, as text and as JSON
 //!   compare   servers in turn under a table of workloads: text and chart
 //!
-//! keys, payload   what is asked for and stored      tally, histogram   what is counted
-//! cpu             processor time                    options, kinds     the command line
+//! keys, payload   what is asked for and stored     results                 what is counted
+//! cpu             processor time                   options, option_types   the command line
 //! ```
 //!
-//! A lane is a thread of its own; lanes share nothing but the [`lane::Job`], which nobody
-//! changes, and a number each that the progress line shows.
+//! Load threads share nothing but the [`load_thread::Job`], which does not change, and a number each
+//! that the progress line shows.
 
 #![forbid(unsafe_code)]
 // Help texts are doc comments, too, and they show values as <words>.
@@ -26,20 +26,19 @@ mod options;
 mod compare;
 mod connection;
 mod cpu;
-mod histogram;
 mod inflight;
 mod keys;
-mod kinds;
-mod lane;
 mod load;
+mod load_thread;
 mod login;
+mod option_types;
+mod output;
 mod payload;
 mod progress;
 mod report;
-mod tally;
+mod results;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::exit;
 
 use memcached::log;
@@ -47,6 +46,7 @@ use memcached::log;
 use compare::Compare;
 use load::Load;
 use options::Table;
+use output::print;
 
 /// Wrong values, error replies, requests that were not answered.
 const TROUBLE: i32 = 1;
@@ -74,7 +74,7 @@ fn load(words: &[OsString]) {
         true => print(&report::json(&options, &summary)),
         false => print(&report::text(&options, &summary)),
     }
-    if summary.tally.troubles() > 0 {
+    if summary.results.troubles() > 0 {
         exit(TROUBLE);
     }
 }
@@ -91,11 +91,6 @@ fn options_of<T: Table>(words: &[OsString], wants_help: impl Fn(&T) -> bool) -> 
         exit(0);
     }
     options
-}
-
-fn print(text: &str) {
-    // Whoever asked may have stopped reading.
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 fn refuse(complaint: &str) -> ! {

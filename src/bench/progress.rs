@@ -9,7 +9,7 @@ const LINE_EVERY: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Shows how far a phase is, on the calling thread, until `is_over`; `keys` is how many keys
-/// each lane has done.
+/// each load thread has done.
 pub fn show(name: &str, start: Instant, keys: &[AtomicU64], is_over: impl Fn() -> bool) {
     if !stderr().is_terminal() {
         return;

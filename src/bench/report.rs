@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::histogram::{ERROR_MAX, Histogram};
-use crate::kinds::Count;
 use crate::load::{BUSY, Load, Summary};
+use crate::option_types::Count;
 use crate::options::Value;
-use crate::tally::Kind;
+use crate::results::Kind;
+use memcached::histogram::{ERROR_MAX, Histogram};
 
 /// Percentiles that are shown, and how they are called.
 const PERCENTILES: [(f64, &str); 4] =
@@ -16,30 +16,34 @@ const KINDS: [Kind; 2] = [Kind::Get, Kind::Set];
 
 /// For people.
 pub fn text(options: &Load, summary: &Summary) -> String {
-    let tally = &summary.tally;
+    let results = &summary.results;
     let seconds = summary.took.as_secs_f64();
     let per_second = |number: u64| number as f64 / seconds.max(1e-9);
     let mut out = String::new();
     line(&mut out, "load", &what(options));
     let counts = format!(
         "{} in {seconds:.2} s, {:.0} per second",
-        tally.all_requests(),
-        per_second(tally.all_requests())
+        results.all_requests(),
+        per_second(results.all_requests())
     );
     line(&mut out, "requests", &counts);
-    let counts = format!("{}, {:.0} per second", tally.keys, per_second(tally.keys));
+    let counts = format!(
+        "{}, {:.0} per second",
+        results.keys,
+        per_second(results.keys)
+    );
     line(&mut out, "keys", &counts);
-    let asked = tally.hits + tally.misses;
+    let asked = results.hits + results.misses;
     if asked > 0 {
-        let percent = 100.0 * tally.hits as f64 / asked as f64;
-        let counts = format!("{} of {asked} keys, {percent:.2} %", tally.hits);
+        let percent = 100.0 * results.hits as f64 / asked as f64;
+        let counts = format!("{} of {asked} keys, {percent:.2} %", results.hits);
         line(&mut out, "found", &counts);
     }
     let megabytes = |bytes: u64| per_second(bytes) / 1e6;
     let traffic = format!(
         "{:.1} MB/s sent, {:.1} MB/s received",
-        megabytes(tally.sent),
-        megabytes(tally.received)
+        megabytes(results.sent),
+        megabytes(results.received)
     );
     line(&mut out, "traffic", &traffic);
     for (name, latency) in latencies(summary) {
@@ -56,7 +60,7 @@ pub fn text(options: &Load, summary: &Summary) -> String {
         &format!("to the reply, {since}; percentiles up to {bound:.1} % too high"),
     );
     if let Some(server) = summary.server {
-        let per_key = |us: u64| us as f64 / tally.keys.max(1) as f64;
+        let per_key = |us: u64| us as f64 / results.keys.max(1) as f64;
         let (user, system) = (per_key(server.user_us), per_key(server.system_us));
         let sum = user + system;
         let cost = format!("{sum:.3} us per key: user {user:.3}, system {system:.3}");
@@ -94,15 +98,15 @@ fn what(options: &Load) -> String {
 
 /// What a reader must know about the figures.
 fn remarks(options: &Load, summary: &Summary) -> String {
-    let tally = &summary.tally;
+    let results = &summary.results;
     let mut out = String::new();
-    if tally.troubles() > 0 {
+    if results.troubles() > 0 {
         let counts = format!(
             "{} wrong values, {} error replies, {} requests not answered, {} connections lost",
-            tally.wrong, tally.refused, tally.unanswered, tally.lost
+            results.wrong, results.refused, results.unanswered, results.lost
         );
         line(&mut out, "TROUBLE", &counts);
-        for (message, times) in &tally.messages {
+        for (message, times) in &results.messages {
             line(&mut out, "", &format!("{times} x {message}"));
         }
     }
@@ -110,7 +114,7 @@ fn remarks(options: &Load, summary: &Summary) -> String {
         let advice = "The generator was the limit, not the server: use more threads (-t), or a core that is free.";
         line(&mut out, "NOTE", advice);
     }
-    if tally.misses > 0 && tally.hits == 0 && !options.fill {
+    if results.misses > 0 && results.hits == 0 && !options.fill {
         line(
             &mut out,
             "NOTE",
@@ -133,7 +137,7 @@ fn line(out: &mut String, name: &str, what: &str) {
 fn latencies(summary: &Summary) -> Vec<(String, Histogram)> {
     let mut all = Histogram::new();
     let mut list = Vec::new();
-    let Some(latency) = &summary.tally.latency else {
+    let Some(latency) = &summary.results.latency else {
         return list;
     };
     for kind in KINDS {
@@ -172,7 +176,7 @@ fn microseconds(nanoseconds: u64) -> f64 {
 
 /// For programs: one object on one line.
 pub fn json(options: &Load, summary: &Summary) -> String {
-    let tally = &summary.tally;
+    let results = &summary.results;
     let seconds = summary.took.as_secs_f64().max(1e-9);
     let mut out = Object::new();
     out.text("server", &options.server.show());
@@ -184,15 +188,15 @@ pub fn json(options: &Load, summary: &Summary) -> String {
         out.number("rate", rate.0);
     }
     out.number("seconds", summary.took.as_secs_f64());
-    out.number("requests", tally.all_requests() as f64);
-    out.number("gets", tally.requests[Kind::Get as usize] as f64);
-    out.number("sets", tally.requests[Kind::Set as usize] as f64);
-    out.number("keys", tally.keys as f64);
-    out.number("keys_per_second", tally.keys as f64 / seconds);
-    out.number("hits", tally.hits as f64);
-    out.number("misses", tally.misses as f64);
-    out.number("bytes_sent", tally.sent as f64);
-    out.number("bytes_received", tally.received as f64);
+    out.number("requests", results.all_requests() as f64);
+    out.number("gets", results.requests[Kind::Get as usize] as f64);
+    out.number("sets", results.requests[Kind::Set as usize] as f64);
+    out.number("keys", results.keys as f64);
+    out.number("keys_per_second", results.keys as f64 / seconds);
+    out.number("hits", results.hits as f64);
+    out.number("misses", results.misses as f64);
+    out.number("bytes_sent", results.sent as f64);
+    out.number("bytes_received", results.received as f64);
     for (name, latency) in latencies(summary) {
         let mut inner = Object::new();
         for (percent, name) in PERCENTILES {
@@ -219,12 +223,12 @@ pub fn json(options: &Load, summary: &Summary) -> String {
         "generator_was_the_limit",
         if is_busy(summary) { "true" } else { "false" },
     );
-    out.number("wrong_values", tally.wrong as f64);
-    out.number("error_replies", tally.refused as f64);
-    out.number("unanswered", tally.unanswered as f64);
-    out.number("connections_lost", tally.lost as f64);
+    out.number("wrong_values", results.wrong as f64);
+    out.number("error_replies", results.refused as f64);
+    out.number("unanswered", results.unanswered as f64);
+    out.number("connections_lost", results.lost as f64);
     let mut messages = Object::new();
-    for (message, times) in &tally.messages {
+    for (message, times) in &results.messages {
         messages.number(message, *times as f64);
     }
     out.raw("messages", &messages.end());

@@ -14,6 +14,7 @@ use crate::store::{ClassSet, Crawl, Found};
 use crate::upkeep::crawler::DumpEntry;
 use crate::wire::Put;
 use crate::wire::base64;
+use crate::wire::percent;
 use crate::wire::reply;
 use std::io::Write;
 
@@ -95,7 +96,7 @@ impl<'s> Dump<'s> {
 /// second 0.
 fn put_meta(item: &Found<'_, '_>, epoch_s: i64, out: &mut Output<'_>) {
     out.put(b"key=");
-    put_uri(item.key(), out);
+    percent::encode(item.key(), |text| out.put(text.as_bytes()));
     let expiry = match item.expires_s() {
         0 => -1,
         second => epoch_s + i64::from(second),
@@ -123,17 +124,4 @@ fn put_get(item: &Found<'_, '_>, out: &mut Output<'_>) {
         out.put(item.key());
     }
     out.put(reply::CR_LF);
-}
-
-/// Percent-encoding of RFC 3986: all but its unreserved characters.
-fn put_uri(key: &[u8], out: &mut Output<'_>) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for &byte in key {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.put(&[byte]);
-        } else {
-            let (high, low) = (usize::from(byte >> 4), usize::from(byte & 15));
-            out.put(&[b'%', HEX[high], HEX[low]]);
-        }
-    }
 }

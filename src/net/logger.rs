@@ -12,14 +12,14 @@
 //! until the next pass, and it is told how many before the next one that fits.
 //!
 //! All of this runs on the logger's own thread; the locks that it takes are those of
-//! ops/watch.rs, each for a moment.
+//! server/log, each for a moment.
 
 #![forbid(unsafe_code)]
 
 use super::stream::Stream;
 use crate::counters::Counters;
 use crate::server::Server;
-use crate::server::log::{Arrival, Harvest, Reason, Recorder, Streams};
+use crate::server::log::{Arrival, Drain, Reason, Recorder, Streams};
 use crate::sys::epoll::{Epoll, Events, Watch};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};
@@ -43,7 +43,7 @@ pub struct Logger<'s> {
     server: &'s Server,
     epoll: Epoll,
     watchers: Vec<Watcher>,
-    harvest: Harvest,
+    drain: Drain,
     counters: Arc<Counters>,
     recorder: Arc<Recorder>,
 }
@@ -76,7 +76,7 @@ impl<'s> Logger<'s> {
             server,
             epoll,
             watchers: Vec::new(),
-            harvest: Harvest::default(),
+            drain: Drain::default(),
             counters: server.add_counters(),
             recorder: server.log.recorder(),
         })
@@ -150,11 +150,11 @@ impl<'s> Logger<'s> {
 
     /// Turns what has been recorded into lines and sends them; false if there was nothing.
     fn pass(&mut self) -> bool {
-        let counts = self.harvest.gather(&self.server.log);
+        let counts = self.drain.gather(&self.server.log);
         self.count(counts);
         let thread = &self.counters.thread;
         let watchers = &mut self.watchers;
-        self.harvest.each(|gid, streams, line| {
+        self.drain.each(|gid, streams, line| {
             for watcher in &mut *watchers {
                 if watcher.streams.meets(streams) && gid >= watcher.first_gid {
                     let is_queued = watcher.queue(line.as_bytes());
@@ -163,7 +163,7 @@ impl<'s> Logger<'s> {
                 }
             }
         });
-        self.harvest.clear();
+        self.drain.clear();
         for watcher in watchers {
             watcher.flush();
             watcher.is_stuck = false;
@@ -195,7 +195,7 @@ impl<'s> Logger<'s> {
             server.connections.closed();
         }
         if watched && self.watchers.is_empty() {
-            let counts = self.harvest.end(&server.log);
+            let counts = self.drain.end(&server.log);
             self.count(counts);
         }
     }

@@ -13,7 +13,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::passwords::{LINE_LEN_MAX, Table};
+use super::passwords::{LINE_LEN_MAX, Passwords};
 use crate::settings::Settings;
 use crate::sys::errors::error_text;
 use crate::sys::process;
@@ -173,7 +173,7 @@ struct TextUsers {
     /// As it was given, which is how it is shown.
     shown: PathBuf,
     path: PathBuf,
-    table: Mutex<Table>,
+    table: Mutex<Passwords>,
 }
 
 impl TextUsers {
@@ -188,13 +188,13 @@ impl TextUsers {
     }
 
     /// What the file holds now.
-    fn table(&self) -> Result<Table, String> {
+    fn table(&self) -> Result<Passwords, String> {
         let shown = self.shown.display();
         let bytes = fs::read(&self.path).map_err(|error| {
             let error = error_text(&error);
             format!("Could not open authfile [{shown}] for reading, error {error}: {error}\n")
         })?;
-        Table::of_text_file(&bytes).ok_or_else(|| {
+        Passwords::of_text_file(&bytes).ok_or_else(|| {
             // Without a line end, as it always was.
             format!("Authfile [{shown}] has a malformed entry. Should be 'user:password'")
         })
@@ -214,7 +214,7 @@ struct SaslUsers {
     host: String,
     /// Whether the configuration leaves PLAIN among the mechanisms.
     offers_plain: bool,
-    table: Mutex<Table>,
+    table: Mutex<Passwords>,
     /// Of `mc-users` alone, which holds it while it reads.
     seen: Mutex<Seen>,
 }
@@ -318,10 +318,10 @@ impl SaslUsers {
 }
 
 /// Reads a SASL password file, with remarks on standard error.
-fn read_table(path: &Path) -> IoResult<Table> {
+fn read_table(path: &Path) -> IoResult<Passwords> {
     /// Everybody may read it.
     const READABLE_BY_OTHERS: u32 = 0o004;
-    let table = Table::of_sasl_file(&fs::read(path)?);
+    let table = Passwords::of_sasl_file(&fs::read(path)?);
     let shown = path.display();
     if table.too_long > 0 {
         let count = table.too_long;

@@ -11,8 +11,6 @@ pub mod debug_waits;
 pub mod events;
 pub mod log;
 pub mod logins;
-#[cfg(all(test, loom))]
-mod loom_models;
 mod passwords;
 pub mod prefixes;
 #[allow(clippy::module_inception)] // the type that the room is named after

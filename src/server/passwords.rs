@@ -17,7 +17,7 @@ const SASL_LEN_MAX: usize = 252;
 
 /// The lines of a password file.
 #[derive(Default)]
-pub struct Table {
+pub struct Passwords {
     lines: Vec<Line>,
     /// Lines that were too long, which nobody can log in by.
     pub too_long: usize,
@@ -31,12 +31,12 @@ struct Line {
     name_len: usize,
 }
 
-impl Table {
+impl Passwords {
     /// A file for text logins. `None`: it is empty, or has a line without a colon. What comes
     /// after the eighth line, or after a line that is too long, is not looked at; such a line
     /// counts as far as it may be long.
-    pub fn of_text_file(bytes: &[u8]) -> Option<Table> {
-        let mut table = Table::default();
+    pub fn of_text_file(bytes: &[u8]) -> Option<Passwords> {
+        let mut table = Passwords::default();
         for text in lines(bytes).take(TEXT_LINES_MAX) {
             let kept = &text[..text.len().min(LINE_LEN_MAX)];
             let line = Line::new(kept.strip_suffix(b"\r").unwrap_or(kept));
@@ -52,8 +52,8 @@ impl Table {
     }
 
     /// A file for SASL: any lines at all, of which those count that a question fits.
-    pub fn of_sasl_file(bytes: &[u8]) -> Table {
-        let mut table = Table::default();
+    pub fn of_sasl_file(bytes: &[u8]) -> Passwords {
+        let mut table = Passwords::default();
         for text in lines(bytes) {
             if text.len() <= LINE_LEN_MAX {
                 table.lines.push(Line::new(text));
@@ -133,8 +133,8 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn text(file: &[u8]) -> Table {
-        Table::of_text_file(file).unwrap()
+    fn text(file: &[u8]) -> Passwords {
+        Passwords::of_text_file(file).unwrap()
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
             b"bob\n",
             b"bob:x\n# remark\n",
         ] {
-            assert!(Table::of_text_file(bad).is_none());
+            assert!(Passwords::of_text_file(bad).is_none());
         }
     }
 
@@ -190,12 +190,12 @@ mod tests {
         let table = text(&long);
         assert!(table.has(b"bob", &[b'x'; 251]));
         assert!(!table.has(b"bob", &[b'x'; 300]) && !table.has(b"ann", b"y"));
-        assert!(Table::of_text_file(&[b'x'; 300]).is_none());
+        assert!(Passwords::of_text_file(&[b'x'; 300]).is_none());
     }
 
     #[test]
     fn a_sasl_file_ends_a_password_at_a_colon_or_the_line() {
-        let table = Table::of_sasl_file(b"# users\n\nbob:pa:ss\nann:x\r\neve:\na:b:pw\nann:y");
+        let table = Passwords::of_sasl_file(b"# users\n\nbob:pa:ss\nann:x\r\neve:\na:b:pw\nann:y");
         let admits = |name: &[u8], password: &[u8]| table.admits(name, name, password);
         for (name, password) in [
             (&b"bob"[..], &b"pa"[..]),
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_first_name_goes_before_the_second() {
-        let table = Table::of_sasl_file(b"bob@here:one\nbob:two\nann:three\n");
+        let table = Passwords::of_sasl_file(b"bob@here:one\nbob:two\nann:three\n");
         assert!(table.admits(b"bob@here", b"bob", b"one"));
         assert!(!table.admits(b"bob@here", b"bob", b"two"));
         assert!(table.admits(b"ann@here", b"ann", b"three"));
@@ -234,11 +234,11 @@ mod tests {
     #[test]
     fn name_and_password_have_252_bytes_at_most() {
         let file = [b"bob:".as_slice(), &[b'x'; 249], b"\nann:", &[b'x'; 250]].concat();
-        let table = Table::of_sasl_file(&file);
+        let table = Passwords::of_sasl_file(&file);
         assert!(table.admits(b"bob", b"bob", &[b'x'; 249]));
         assert!(!table.admits(b"ann", b"ann", &[b'x'; 250]));
         assert!(!table.admits(&[b'n'; 600], &[b'n'; 300], &[b'x'; 60_000]));
-        let table = Table::of_sasl_file(&[b'x'; 256]);
+        let table = Passwords::of_sasl_file(&[b'x'; 256]);
         assert_eq!((table.lines.len(), table.too_long), (0, 1));
     }
 }

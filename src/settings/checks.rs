@@ -1,8 +1,9 @@
 //! Checks that concern more than one option: made once all are read, in an order that
 //! operators can rely on (`-I 100` as root without `-u` reports the item size).
 
-use super::table::PAGE_BYTES;
-use super::{Protocol, Refusal, Settings};
+use super::option_types::Protocol;
+use super::refusal::Refusal;
+use super::table::{PAGE_BYTES, Settings};
 use crate::sys::exit_code::{FAILURE, USAGE};
 
 /// The highest port that there is.
@@ -186,9 +187,10 @@ pub(super) fn user(of: &Settings, is_root: bool) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A hash table must have more buckets than there are item locks.
+/// C memcached refuses a hash table that has no more buckets than it has item locks, and so does
+/// this server, in the same words, although its own locks are others.
 pub(super) fn hash_power(of: &Settings) -> Result<(), Refusal> {
-    let lock_power = item_lock_power(of.threads);
+    let lock_power = reference_lock_power(of.threads);
     let power = of.hash_power;
     if power == 0 || power > lock_power {
         return Ok(());
@@ -204,8 +206,9 @@ pub(super) fn hash_power(of: &Settings) -> Result<(), Refusal> {
     ))
 }
 
-/// The power of two of the number of item locks: more threads, more locks.
-pub fn item_lock_power(threads: u32) -> u32 {
+/// How many item locks C memcached has for so many threads, as a power of two. Of this server's
+/// own locks, the stripes, `stripe_power` of store/config.rs says how many there are.
+pub(super) fn reference_lock_power(threads: u32) -> u32 {
     match threads {
         0..=2 => 10,
         3 => 11,

@@ -15,8 +15,10 @@ use std::vec;
 
 use getopts::{Fail, HasArg, Matches, Occur, Options};
 
-use super::row::{Argument, Setting};
-use super::{Refusal, numbers, rows};
+use super::numbers;
+use super::refusal::Refusal;
+use super::row::Argument;
+use super::table::{Setting, rows};
 use crate::sys::exit_code::FAILURE;
 
 /// Bytes as a string: each byte is the character of the same number. `getopts` demands

@@ -1,7 +1,10 @@
 //! Texts for standard output: `-h`, `-V` and `-i`.
 
-use super::row::{Argument, Set, Setting};
-use super::{Settings, VERSION, rows};
+use super::row::{Argument, PrintedText, Set};
+use super::table::{Setting, Settings, rows};
+
+/// The version this server says it is, on the command line and on the wire.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Flags in the order in which `-h` explains them.
 pub(super) const ORDER: &str = "pUsaAldrumMckvhiVPfnLDtRCbBISFXWYeZNo";
@@ -9,19 +12,23 @@ pub(super) const ORDER: &str = "pUsaAldrumMckvhiVPfnLDtRCbBISFXWYeZNo";
 /// Where the explanations begin.
 const COLUMN: usize = 33;
 
+/// The text that an option asks for.
+pub(super) fn text(which: PrintedText, of: &Settings) -> String {
+    match which {
+        PrintedText::Usage => usage(of),
+        PrintedText::Version => version(),
+        PrintedText::Licence => format!("{}\n{LICENCE}", version()),
+    }
+}
+
 /// `-V`: the name and the version.
-pub(super) fn version(_: &Settings) -> String {
+fn version() -> String {
     format!("memcached {VERSION}\n")
 }
 
-/// `-i`: the version and the licence.
-pub(super) fn licence(of: &Settings) -> String {
-    format!("{}\n{LICENCE}", version(of))
-}
-
 /// `-h`: every option of this version, with its value so far.
-pub(super) fn usage(of: &Settings) -> String {
-    let mut text = version(of);
+fn usage(of: &Settings) -> String {
+    let mut text = version();
     let place = |row: &Setting| ORDER.find(row.letter().unwrap_or("o"));
     let mut flags: Vec<_> = rows().filter(|row| row.letter().is_some()).collect();
     flags.sort_by_key(|row| place(row));

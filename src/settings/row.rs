@@ -1,10 +1,8 @@
-//! A row of the table of settings, and what its option literal says.
+//! A row of a table of settings `S`, and what its option literal says.
 
-use std::borrow::Cow;
-use std::ffi::OsStr;
-
-use super::{Draft, Refusal, Settings, numbers};
-use crate::sys::exit_code::{FAILURE, USAGE};
+use super::given::Given;
+use super::refusal::Refusal;
+use crate::sys::exit_code::USAGE;
 
 /// One row: how an option is written, read, explained and shown.
 ///
@@ -15,7 +13,7 @@ use crate::sys::exit_code::{FAILURE, USAGE};
 /// | `-D <char>`                 | a flag without a long form             |
 /// | `-o hashpower=<num>`        | a name within `-o`                     |
 /// | `-o [no_]maxconns_fast`     | two names within `-o`, one the inverse |
-pub(super) struct Setting {
+pub(super) struct SettingRow<S> {
     /// How it is written; empty if nothing on the command line sets it.
     pub option: &'static str,
     /// Its key in `stats settings`; empty if it is not shown there.
@@ -23,23 +21,51 @@ pub(super) struct Setting {
     /// Its lines of `-h`; none if `-h` keeps quiet about it.
     pub help: &'static [&'static str],
     /// What happens when the option is met.
-    pub set: Set,
+    pub set: Set<S>,
     /// Its value as `stats settings` shows it.
-    pub show: fn(&Settings) -> String,
+    pub show: fn(&S) -> String,
     /// Its value as an operator would write it; empty if there is none.
-    pub typed: fn(&Settings) -> String,
+    pub typed: fn(&S) -> String,
 }
 
 /// What an option does.
-pub(super) enum Set {
+pub(super) enum Set<S> {
     /// Gives a field of the settings its value.
-    Field(fn(&mut Settings, &Given<'_>) -> Result<(), Refusal>),
-    /// Acts on the draft as a whole.
-    Word(fn(&mut Draft, &Given<'_>) -> Result<(), Refusal>),
+    Field(fn(&mut S, &Given<'_>) -> Result<(), Refusal>),
+    /// Acts on several fields, or on what comes after it.
+    Word(OptionWord),
     /// Prints a text and ends.
-    Print(fn(&Settings) -> String),
+    Print(PrintedText),
     /// Nothing yet: this version does not have it.
     Absent,
+}
+
+/// An option that sets no field of its own.
+#[derive(Clone, Copy)]
+pub(super) enum OptionWord {
+    /// `-o`: a list of further options.
+    Extended,
+    /// `-o no_modern`
+    NoModern,
+    /// `-o no_slab_automove`
+    NoSlabAutomove,
+    /// `-o no_chunked_items`
+    NoChunkedItems,
+    /// `-o resp_obj_mem_limit`
+    RespObjMemLimit,
+    /// Asks for what is so anyway.
+    Nothing,
+}
+
+/// A text for standard output.
+#[derive(Clone, Copy)]
+pub(super) enum PrintedText {
+    /// `-h`
+    Usage,
+    /// `-V`
+    Version,
+    /// `-i`
+    Licence,
 }
 
 /// Whether an option takes an argument.
@@ -50,15 +76,15 @@ pub(super) enum Argument {
     Required,
 }
 
-impl Setting {
+impl<S> SettingRow<S> {
     /// An option that is known by name but not there yet, with the value that
     /// `stats settings` shows in the meantime.
     pub const fn absent(
         option: &'static str,
         stat: &'static str,
-        show: fn(&Settings) -> String,
-    ) -> Setting {
-        Setting {
+        show: fn(&S) -> String,
+    ) -> SettingRow<S> {
+        SettingRow {
             option,
             stat,
             help: &[],
@@ -69,8 +95,12 @@ impl Setting {
     }
 
     /// An option that acts instead of setting a field.
-    pub const fn word(option: &'static str, help: &'static [&'static str], set: Set) -> Setting {
-        Setting {
+    pub const fn word(
+        option: &'static str,
+        help: &'static [&'static str],
+        set: Set<S>,
+    ) -> SettingRow<S> {
+        SettingRow {
             option,
             stat: "",
             help,
@@ -135,36 +165,6 @@ impl Setting {
             (_, Some(long)) => Refusal::not_available(&format!("-{name} (--{long})")),
             (_, None) if self.letter().is_some() => Refusal::not_available(&format!("-{name}")),
             (_, None) => Refusal::not_available(&format!("-o {name}")),
-        }
-    }
-}
-
-/// An option as it was given: the name used and the value, if any.
-pub(super) struct Given<'a> {
-    pub name: &'a str,
-    pub value: Option<&'a OsStr>,
-}
-
-impl<'a> Given<'a> {
-    pub fn new(name: &'a str, value: Option<&'a OsStr>) -> Given<'a> {
-        Given { name, value }
-    }
-
-    /// The value as text; empty if there is none.
-    pub fn text(&self) -> Cow<'a, str> {
-        self.value.unwrap_or_default().to_string_lossy()
-    }
-
-    /// The value as a lenient number, see [`numbers::atoi`].
-    pub fn int(&self) -> i32 {
-        numbers::atoi(&self.text())
-    }
-
-    /// Refuses a name within `-o` that came without a value; `what` is missing.
-    pub fn needs(&self, what: &str) -> Result<(), Refusal> {
-        match self.value {
-            Some(_) => Ok(()),
-            None => Err(Refusal::new(FAILURE, format!("Missing {what}"))),
         }
     }
 }

@@ -8,10 +8,13 @@
 
 use std::path::PathBuf;
 
-use super::kinds::*;
-use super::row::{Set, Setting};
-use super::tuning::*;
-use super::{Draft, HashAlgorithm, Live, Together, help};
+use super::live::{Live, Together};
+use super::option_types::*;
+use super::row::{OptionWord, PrintedText, Set, SettingRow};
+use super::upkeep_types::*;
+
+/// A row of the table.
+pub(super) type Setting = SettingRow<Settings>;
 
 const AUTOMOVE_RATIO: Above0 = Above0 {
     missing: "slab_automove_ratio argument",
@@ -68,7 +71,7 @@ settings! {
     /// `<addr>` is a list, split by commas, of
     /// `[proto[<protocol>]:][tag[<tag>]:]<host>[:<port>]`,
     /// an IPv6 host with a port stands in brackets.
-    listen: Option<String> = None, List, "-l, --listen=<addr>", "inter";
+    listen: Option<String> = None, AddressList, "-l, --listen=<addr>", "inter";
     /// Print errors and warnings while running.
     /// `-vv`: Print client commands and replies, too.
     /// `-vvv`: Print changes of internal state, too.
@@ -226,7 +229,7 @@ settings! {
     "-Z, --enable-ssl", "";
     /// Mark on listening sockets and what comes in by them,
     /// which packet filters can see; 0 is none.
-    socket_mark: u32 = 0, Mark, "-o sock_cookie_id=<num>", "";
+    socket_mark: u32 = 0, SocketMark, "-o sock_cookie_id=<num>", "";
     "-o ext_path=<file>", "";
     "-o ext_page_size=<num>", "";
     "-o ext_wbuf_size=<num>", "";
@@ -257,26 +260,30 @@ settings! {
 /// Options without a field of their own: they print, or act on several fields, or ask
 /// for what is so anyway.
 pub(super) static WORDS: &[Setting] = &[
-    Setting::word("-h, --help", &["Print this text."], Set::Print(help::usage)),
+    Setting::word(
+        "-h, --help",
+        &["Print this text."],
+        Set::Print(PrintedText::Usage),
+    ),
     Setting::word(
         "-i, --license",
         &["Print the licence."],
-        Set::Print(help::licence),
+        Set::Print(PrintedText::Licence),
     ),
     Setting::word(
         "-V, --version",
         &["Print the version."],
-        Set::Print(help::version),
+        Set::Print(PrintedText::Version),
     ),
     Setting::word(
         "-o, --extended=<list>",
         &["Further options, split by commas:"],
-        Set::Word(Draft::extended),
+        Set::Word(OptionWord::Extended),
     ),
     Setting::word(
         "-o modern",
         &["Has no effect: its options are the defaults."],
-        Set::Word(Draft::nothing),
+        Set::Word(OptionWord::Nothing),
     ),
     Setting::word(
         "-o no_modern",
@@ -285,28 +292,58 @@ pub(super) static WORDS: &[Setting] = &[
             "no_slab_reassign, no_slab_automove, no_lru_crawler,",
             "no_lru_maintainer and, unless given, slab_chunk_max=1024.",
         ],
-        Set::Word(Draft::no_modern),
+        Set::Word(OptionWord::NoModern),
     ),
     Setting::word(
         "-o no_chunked_items",
         &["An item lies in one chunk: slab_chunk_max=1024."],
-        Set::Word(Draft::no_chunked_items),
+        Set::Word(OptionWord::NoChunkedItems),
     ),
     Setting::word(
         "-o no_slab_automove",
         &["The same as slab_automove=0."],
-        Set::Word(Draft::no_slab_automove),
+        Set::Word(OptionWord::NoSlabAutomove),
     ),
     Setting::word(
         "-o [no_]inline_ascii_resp",
         &["Has no effect."],
-        Set::Word(Draft::nothing),
+        Set::Word(OptionWord::Nothing),
     ),
     Setting::word(
         "-o resp_obj_mem_limit=<num>",
         &["Has no effect."],
-        Set::Word(Draft::resp_obj_mem_limit),
+        Set::Word(OptionWord::RespObjMemLimit),
     ),
     #[cfg(debug_assertions)]
-    Setting::word("-o relaxed_privileges", &[], Set::Word(Draft::nothing)),
+    Setting::word("-o relaxed_privileges", &[], Set::Word(OptionWord::Nothing)),
 ];
+
+/// All rows, in the order of the option parser.
+pub(super) fn rows() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().chain(WORDS)
+}
+
+/// The row that this name within `-o` means.
+pub(super) fn find_extended(name: &str) -> Option<&'static Setting> {
+    rows().find(|row| row.answers_to(name))
+}
+
+/// Bytes of a buffer that `-o read_buf_mem_limit` is counted in.
+pub const BUFFER_BYTES: u32 = 16 << 10;
+
+impl Settings {
+    /// Buffers that a worker may hold for partial requests and for unsent replies, if there
+    /// is a limit.
+    pub fn buffers_max(&self) -> Option<u32> {
+        let each = self.buffer_bytes_max / self.threads / BUFFER_BYTES;
+        (self.buffer_bytes_max != 0).then_some(each.max(1))
+    }
+
+    /// Gives `stats settings` row by row, as operators have left them: key, value.
+    pub fn each_stat(&self, mut f: impl FnMut(&str, &str)) {
+        let _together = self.together.lock();
+        for row in SETTINGS.iter().filter(|row| !row.stat.is_empty()) {
+            f(row.stat, &(row.show)(self));
+        }
+    }
+}

@@ -3,6 +3,12 @@
 /// Bytes of a cache line.
 pub(super) const CACHE_LINE: usize = 64;
 
+/// A value on cache lines of its own, with room for the pair that is fetched together: for what
+/// stands in a row and is written by different threads.
+#[repr(align(128))]
+#[derive(Default)]
+pub(super) struct Padded<T>(pub T);
+
 /// Fetches a cache line that will be read soon.
 #[inline]
 pub(super) fn prefetch(at: *const u8) {

@@ -21,7 +21,7 @@ pub const MINUTES: usize = 60;
 
 /// How soon the items of a class expire.
 #[derive(Clone, Debug)]
-pub struct Histogram {
+pub struct ExpiryHistogram {
     /// Items seen, those that were removed not included.
     pub seen: u64,
     /// Of those, items that never expire.
@@ -34,9 +34,9 @@ pub struct Histogram {
     pub reclaimed: u64,
 }
 
-impl Default for Histogram {
-    fn default() -> Histogram {
-        Histogram {
+impl Default for ExpiryHistogram {
+    fn default() -> ExpiryHistogram {
+        ExpiryHistogram {
             seen: 0,
             never: 0,
             hour_plus: 0,
@@ -46,7 +46,7 @@ impl Default for Histogram {
     }
 }
 
-impl Histogram {
+impl ExpiryHistogram {
     fn note(&mut self, ttl_s: Option<u32>) {
         self.seen += 1;
         match ttl_s {
@@ -60,7 +60,7 @@ impl Histogram {
 }
 
 /// What has been found in each class.
-pub type Histograms = [Histogram; CLASSES_MAX];
+pub type ExpiryHistograms = [ExpiryHistogram; CLASSES_MAX];
 
 /// A crawl under way.
 pub struct Crawl {
@@ -98,7 +98,7 @@ impl Store {
         &self,
         thread: &mut ThreadState,
         crawl: &mut Crawl,
-        histograms: &mut Histograms,
+        histograms: &mut ExpiryHistograms,
     ) -> Option<usize> {
         let stripe = self.hold_row(&mut crawl.walk, &mut crawl.found)?;
         self.fetch(&crawl.found);

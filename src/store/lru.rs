@@ -22,6 +22,7 @@
 //! along one looks at a few items, leaves a [`Mark`] at the next, and lets go.
 
 use super::arena::Arena;
+use super::cache_line::Padded;
 use super::classes::CLASSES_MAX;
 use super::item::ItemId;
 use crate::counters::ListEvents;
@@ -78,13 +79,9 @@ pub struct Lists {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mark(u64);
 
-/// A line of its own for each class, with room for the pair that is fetched together.
-#[repr(align(128))]
-struct Padded(Mutex<Lists>);
-
 /// The lists of all classes.
 pub struct Lru {
-    classes: Box<[Padded]>,
+    classes: Box<[Padded<Mutex<Lists>>]>,
 }
 
 impl Lru {

@@ -83,7 +83,7 @@ mod write;
 pub use arena::LIMIT_MAX;
 pub use classes::{CLASSES_MAX, ClassSet, ClassSizes, Classes};
 pub use config::Config;
-pub use crawl::{Crawl, Histogram, Histograms, LISTED_PER_HOLD, Listed, MINUTES};
+pub use crawl::{Crawl, ExpiryHistogram, ExpiryHistograms, LISTED_PER_HOLD, Listed, MINUTES};
 pub use draft::Draft;
 pub use engine::Store;
 pub use events::{Event, Observer, Seen, StoreEnd};

@@ -23,6 +23,7 @@
 //! the store, from the tails of `lru`.
 
 use super::arena::{Arena, PAGE_LEN};
+use super::cache_line::Padded;
 use super::classes::{CLASSES_MAX, ClassSizes, Classes};
 use super::item::{ItemId, state};
 use super::space::{Plain, Space};
@@ -67,10 +68,6 @@ struct Class {
     free: u64,
 }
 
-#[repr(align(128))]
-#[derive(Default)]
-struct Padded(Mutex<Class>);
-
 /// The pages of no class, and what is counted for all.
 #[derive(Default)]
 struct Pool {
@@ -87,7 +84,7 @@ pub struct Slabs {
     pub arena: Arena,
     /// The sizes.
     pub classes: Classes,
-    states: Box<[Padded]>,
+    states: Box<[Padded<Mutex<Class>>]>,
     /// One for each page of the arena.
     pages: Space<Page>,
     /// Classes of the table whose first page was full once: items go to their finer classes.

@@ -10,7 +10,7 @@
 
 use super::crawler::{Crawler, Job};
 use super::shared::UpkeepShared;
-use crate::store::{CLASSES_MAX, ClassSet, Histogram, ThreadState};
+use crate::store::{CLASSES_MAX, ClassSet, ExpiryHistogram, ThreadState};
 
 /// Part of a class's items that makes a crawl worth its while: one in so many.
 const WORTH: u64 = 100;
@@ -115,7 +115,7 @@ struct Outlook {
 impl Class {
     /// Waits longer or shorter, by when a part of the items that is worth a crawl will have
     /// expired.
-    fn learn(&mut self, found: &Histogram, now: u32) -> Outlook {
+    fn learn(&mut self, found: &ExpiryHistogram, now: u32) -> Outlook {
         let worth = (found.seen - found.never) / WORTH + 1;
         let mut expired = 0;
         let mut when_s = None;
@@ -147,11 +147,11 @@ impl Class {
 mod tests {
     use super::*;
 
-    fn found(never: u64, minutes: &[(usize, u64)]) -> Histogram {
-        let mut histogram = Histogram {
+    fn found(never: u64, minutes: &[(usize, u64)]) -> ExpiryHistogram {
+        let mut histogram = ExpiryHistogram {
             never,
             seen: never,
-            ..Histogram::default()
+            ..ExpiryHistogram::default()
         };
         for &(minute, count) in minutes {
             histogram.minutes[minute] += count;

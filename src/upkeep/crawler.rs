@@ -8,7 +8,7 @@
 
 use super::shared::UpkeepShared;
 use super::wakeup::Wakeup;
-use crate::store::{CLASSES_MAX, ClassSet, Crawl, Histogram, Histograms, ThreadState};
+use crate::store::{CLASSES_MAX, ClassSet, Crawl, ExpiryHistogram, ExpiryHistograms, ThreadState};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
@@ -37,7 +37,7 @@ pub struct Findings {
     /// The classes that it looked at.
     pub classes: ClassSet,
     /// What is in each.
-    pub histograms: Box<Histograms>,
+    pub histograms: Box<ExpiryHistograms>,
     /// Whether the maintainer had asked for it.
     pub is_auto: bool,
     /// Clock second in which it began.
@@ -198,8 +198,8 @@ fn crawl(
     local: &mut ThreadState,
     job: Job,
     first_stripe: &mut usize,
-) -> Box<Histograms> {
-    let mut histograms = Box::new(std::array::from_fn(|_| Histogram::default()));
+) -> Box<ExpiryHistograms> {
+    let mut histograms = Box::new(std::array::from_fn(|_| ExpiryHistogram::default()));
     let (store, pause) = (shared.store, shared.pause);
     let budget = shared.settings.lru_crawler_tocrawl.get();
     let begun_at = if budget == 0 { 0 } else { *first_stripe };
@@ -230,7 +230,7 @@ fn crawl(
 fn leave_out_spent(
     crawl: &mut Crawl,
     classes: ClassSet,
-    histograms: &Histograms,
+    histograms: &ExpiryHistograms,
     budget: u32,
 ) -> bool {
     let mut any = false;

@@ -11,6 +11,7 @@ pub mod flags;
 pub mod frame;
 pub mod number;
 pub mod parse;
+pub mod percent;
 pub mod reply;
 pub mod request;
 pub mod scan;

@@ -2,7 +2,9 @@
 
 use crate::random::Random;
 use memcached::server::Server;
-use memcached::store::{ClassSet, Crawl, Histograms, PageMove, Pass, Source, ThreadState, Tuning};
+use memcached::store::{
+    ClassSet, Crawl, ExpiryHistograms, PageMove, Pass, Source, ThreadState, Tuning,
+};
 
 /// The work of maintainer, crawler and mover.
 pub struct Upkeep<'s> {
@@ -61,7 +63,8 @@ impl<'s> Upkeep<'s> {
 
     fn crawl_some(&mut self) {
         let store = &self.server.store;
-        let mut histograms: Box<Histograms> = Box::new(std::array::from_fn(|_| Default::default()));
+        let mut histograms: Box<ExpiryHistograms> =
+            Box::new(std::array::from_fn(|_| Default::default()));
         for _ in 0..50 {
             let row = store.crawl_row(&mut self.local, &mut self.crawl, &mut histograms);
             if row.is_none() {

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::{Comparison, Cost};
+use super::comparison::{Comparison, Cost};
 
 const WIDTH: f64 = 800.0;
 /// Where bars begin and end; figures stand to the right of the longest.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use memcached::sys::{process, user};
 
 use crate::connection::Stream;
-use crate::kinds::Address;
+use crate::option_types::Address;
 
 /// A program that is a memcached.
 pub struct Contender {

@@ -10,6 +10,7 @@
 //! shown.
 
 mod chart;
+mod comparison;
 mod contender;
 mod table;
 mod workloads;
@@ -19,8 +20,10 @@ use std::path::{Path, PathBuf};
 
 use memcached::log;
 
-use crate::kinds::{Above0, Address, Count, Ratio, Sizes};
 use crate::load::{self, BUSY, Load, Session};
+use crate::option_types::{Above0, Address, Count, Ratio, Sizes};
+use crate::output;
+use comparison::{Comparison, Cost, Row};
 use contender::Contender;
 use workloads::{Op, WORKLOADS, Workload};
 
@@ -61,48 +64,6 @@ options! {
 /// Before it counts, a load is made for that long, or as long as it counts if that is less.
 const WARM_UP_S_MAX: f64 = 0.5;
 
-/// What a key of one workload cost one server, in one round or as a median.
-#[derive(Clone, Copy, Debug)]
-pub struct Cost {
-    /// Microseconds of processor time in its own code.
-    pub user_us: f64,
-    /// The same in the kernel.
-    pub system_us: f64,
-    /// How many were done.
-    pub keys_per_second: f64,
-    /// Latency of requests.
-    pub p99_us: f64,
-    /// Whether it was the generator that could not go faster.
-    pub generator_was_the_limit: bool,
-}
-
-impl Cost {
-    /// User and system.
-    pub fn sum_us(&self) -> f64 {
-        self.user_us + self.system_us
-    }
-}
-
-/// A row of the result.
-pub struct Row {
-    /// What was done.
-    pub workload: &'static Workload,
-    /// Medians, of each server.
-    pub costs: Vec<Cost>,
-    /// What it costs the other server, as a multiple of what it costs the first one.
-    pub ratio: Option<f64>,
-}
-
-/// Everything that was found out.
-pub struct Comparison {
-    /// How the servers are called, the first one first.
-    pub names: Vec<String>,
-    /// A row for each workload.
-    pub rows: Vec<Row>,
-    /// Where and how it was measured, in sentences.
-    pub how: String,
-}
-
 /// Measures, prints, and writes what files were asked for.
 pub fn run(options: &Compare) -> Result<(), String> {
     let chosen = choose(options.workloads.as_deref())?;
@@ -119,7 +80,7 @@ pub fn run(options: &Compare) -> Result<(), String> {
         comparison.rows.push(row);
     }
     let text = table::text(&comparison);
-    crate::print(&text);
+    output::print(&text);
     if let Some(file) = &options.text {
         write(Path::new(file), &text)?;
     }
@@ -232,25 +193,25 @@ fn measure(
     session.fill()?;
     session.warm_up(options.seconds.0.min(WARM_UP_S_MAX))?;
     let summary = session.load()?;
-    let tally = &summary.tally;
-    if tally.troubles() > 0 || tally.misses > 0 {
-        let messages: Vec<_> = tally.messages.keys().cloned().collect();
+    let results = &summary.results;
+    if results.troubles() > 0 || results.misses > 0 {
+        let messages: Vec<_> = results.messages.keys().cloned().collect();
         return Err(format!(
             "{} keys not found; {}",
-            tally.misses,
+            results.misses,
             messages.join("; ")
         ));
     }
     let usage = summary
         .server
         .ok_or("the server does not tell its processor time")?;
-    let per_key = |us: u64| us as f64 / tally.keys.max(1) as f64;
-    let latency = tally.latency.as_ref();
+    let per_key = |us: u64| us as f64 / results.keys.max(1) as f64;
+    let latency = results.latency.as_ref();
     let kind = workload.op.kind() as usize;
     Ok(Cost {
         user_us: per_key(usage.user_us),
         system_us: per_key(usage.system_us),
-        keys_per_second: tally.keys as f64 / summary.took.as_secs_f64(),
+        keys_per_second: results.keys as f64 / summary.took.as_secs_f64(),
         p99_us: latency.map_or(0.0, |latency| latency[kind].percentile(99.0) as f64 / 1e3),
         generator_was_the_limit: summary.busiest.is_some_and(|busiest| busiest >= BUSY),
     })

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use super::comparison::{Comparison, Cost, Row};
 use super::workloads::FEW_AND_MANY;
-use super::{Comparison, Cost, Row};
 use crate::options::fold;
 
 const HEADING: &str = "WHAT A KEY COSTS";

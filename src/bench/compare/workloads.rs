@@ -1,6 +1,6 @@
 //! The loads that servers are compared by.
 
-use crate::tally::Kind;
+use crate::results::Kind;
 use memcached::wire::client::ClientProtocol;
 
 /// What requests do.

@@ -319,7 +319,8 @@ fn a_crawl_removes_what_is_dead_and_tells_when_the_rest_will_be() {
         class_of(&mut client, "large0"),
     );
     store.clock.shift(10);
-    let mut histograms: Box<Histograms> = Box::new(std::array::from_fn(|_| Default::default()));
+    let mut histograms: Box<ExpiryHistograms> =
+        Box::new(std::array::from_fn(|_| Default::default()));
     let mut only_small = ClassSet::default();
     only_small.insert(small);
     let mut crawl = Crawl::new(only_small, 0);
@@ -625,7 +626,8 @@ fn use_everything(client: &mut Client<'_>, random: &mut Random) -> usize {
 fn keep_up(client: &mut Client<'_>, stop: &AtomicBool) {
     let store = client.store;
     let mut random = Random(99);
-    let mut histograms: Box<Histograms> = Box::new(std::array::from_fn(|_| Default::default()));
+    let mut histograms: Box<ExpiryHistograms> =
+        Box::new(std::array::from_fn(|_| Default::default()));
     while !stop.load(Relaxed) {
         for class in store.classes().ids() {
             store.maintain_class(&mut client.thread, class, &TUNING);

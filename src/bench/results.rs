@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
-use crate::histogram::Histogram;
+use memcached::histogram::Histogram;
 
 /// What a request is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +25,7 @@ impl Display for Kind {
 
 /// Counts of one thread, or of all.
 #[derive(Clone, Default)]
-pub struct Tally {
+pub struct Results {
     /// Latencies of gets and of sets; none before the load is measured.
     pub latency: Option<Box<[Histogram; 2]>>,
     /// Requests answered, by kind.
@@ -55,12 +55,12 @@ pub struct Tally {
 /// Messages that are told apart.
 const MESSAGES_MAX: usize = 10;
 
-impl Tally {
+impl Results {
     /// One that counts latencies, too.
-    pub fn with_latencies() -> Tally {
-        Tally {
+    pub fn with_latencies() -> Results {
+        Results {
             latency: Some(Box::new([Histogram::new(), Histogram::new()])),
-            ..Tally::default()
+            ..Results::default()
         }
     }
 
@@ -126,7 +126,7 @@ impl Tally {
     }
 
     /// Adds what another one has counted.
-    pub fn add(&mut self, other: &Tally) {
+    pub fn add(&mut self, other: &Results) {
         for kind in [Kind::Get as usize, Kind::Set as usize] {
             self.requests[kind] += other.requests[kind];
             if let (Some(mine), Some(theirs)) = (&mut self.latency, &other.latency) {
@@ -142,7 +142,7 @@ impl Tally {
     }
 
     /// Adds what went wrong for another one, and nothing else.
-    pub fn add_troubles(&mut self, other: &Tally) {
+    pub fn add_troubles(&mut self, other: &Results) {
         self.wrong += other.wrong;
         self.refused += other.refused;
         self.unanswered += other.unanswered;

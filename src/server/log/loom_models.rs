@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::log::{Harvest, Log, Streams};
+use super::{Drain, Log, Streams};
 use crate::store::Observer;
 use crate::sys::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
 use crate::sys::sync::explore;
@@ -10,20 +10,20 @@ use loom::thread;
 use std::sync::Arc;
 
 /// The numbers, and the texts, of all entries that are there.
-fn gather(harvest: &mut Harvest, log: &Log) -> Vec<(u64, String)> {
-    harvest.gather(log);
+fn gather(drain: &mut Drain, log: &Log) -> Vec<(u64, String)> {
+    drain.gather(log);
     let mut found = Vec::new();
-    harvest.each(|gid, _, line| {
+    drain.each(|gid, _, line| {
         let (_, text) = line.trim_end().split_once("type=").unwrap();
         found.push((gid, text.to_owned()));
     });
-    harvest.clear();
+    drain.clear();
     assert!(found.is_sorted_by(|one, two| one.0 < two.0));
     found
 }
 
 #[test]
-fn each_entry_is_harvested_once_and_those_of_a_thread_in_order() {
+fn each_entry_is_drained_once_and_those_of_a_thread_in_order() {
     explore(Some(2), || {
         let log = Arc::new(Log::new(4096, 64).unwrap());
         let _place = log.reserve(Streams::SYSEVENTS).unwrap();
@@ -35,12 +35,12 @@ fn each_entry_is_harvested_once_and_those_of_a_thread_in_order() {
                 }
             })
         });
-        let mut harvest = Harvest::default();
-        let mut found = gather(&mut harvest, &log);
+        let mut drain = Drain::default();
+        let mut found = gather(&mut drain, &log);
         for thread in threads {
             thread.join().unwrap();
         }
-        found.extend(gather(&mut harvest, &log));
+        found.extend(gather(&mut drain, &log));
         for name in ['a', 'b'] {
             let own = found.iter().filter(|(_, text)| text.starts_with(name));
             let own: Vec<_> = own.collect();
@@ -63,12 +63,12 @@ fn what_happens_after_a_watcher_was_admitted_is_kept_for_it() {
             recorder.system(&"type=x");
             is_told
         });
-        let place = log.reserve(Streams::SYSEVENTS).unwrap();
+        let first_gid = log.reserve(Streams::SYSEVENTS).unwrap().first_gid;
         is_told.store(1, Release);
         let must_be_there = other.join().unwrap();
-        let found = gather(&mut Harvest::default(), &log);
+        let found = gather(&mut Drain::default(), &log);
         if must_be_there {
-            assert!(found[0].0 >= place.first_gid());
+            assert!(found[0].0 >= first_gid);
         }
     });
 }
@@ -87,12 +87,12 @@ fn the_logger_is_woken_by_a_ring_that_is_half_full_and_by_an_arrival() {
             host.admit(place, socket, b"OK\r\n");
         });
         // As the logger does it: it clears before it looks.
-        let (mut harvest, mut entries, mut arrivals) = (Harvest::default(), 0, 0);
+        let (mut drain, mut entries, mut arrivals) = (Drain::default(), 0, 0);
         while entries + arrivals < 2 {
             log.waker.wait();
             log.waker.clear();
             arrivals += log.arrivals().len();
-            entries += gather(&mut harvest, &log).len();
+            entries += gather(&mut drain, &log).len();
         }
         assert_eq!((entries, arrivals), (1, 1));
         teller.join().unwrap();

@@ -1,18 +1,21 @@
-//! Kinds: how the text of an option becomes the value of a field, and back.
+//! Types of options: how the text of an option becomes the value of a field, and back.
 //!
-//! A kind knows one field's range and the words of its complaint. It does not know
+//! A type knows one field's range and the words of its complaint. It does not know
 //! which option it serves, except that the name used is in [`Given`].
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::row::Given;
-use super::{HashAlgorithm, Live, Refusal, numbers};
+use super::given::Given;
+use super::live::Live;
+use super::numbers;
+use super::refusal::Refusal;
 use crate::store::LIMIT_MAX;
+pub use crate::store::hash::published::Algorithm as HashAlgorithm;
 use crate::sys::exit_code::{FAILURE, USAGE};
 
 /// How a field of type `T` is read from the command line and shown.
-pub(super) trait Kind<T> {
+pub(super) trait OptionType<T> {
     /// Reads what was given into the field.
     fn set(&self, field: &mut T, given: &Given<'_>) -> Result<(), Refusal>;
 
@@ -53,7 +56,7 @@ impl Protocol {
 /// A value no option sets: the server itself keeps it.
 pub(super) struct Shown;
 
-impl Kind<u32> for Shown {
+impl OptionType<u32> for Shown {
     fn set(&self, _: &mut u32, _: &Given<'_>) -> Result<(), Refusal> {
         Ok(())
     }
@@ -63,7 +66,7 @@ impl Kind<u32> for Shown {
     }
 }
 
-impl Kind<Live<u32>> for Shown {
+impl OptionType<Live<u32>> for Shown {
     fn set(&self, _: &mut Live<u32>, _: &Given<'_>) -> Result<(), Refusal> {
         Ok(())
     }
@@ -73,7 +76,7 @@ impl Kind<Live<u32>> for Shown {
     }
 }
 
-impl Kind<Live<bool>> for Shown {
+impl OptionType<Live<bool>> for Shown {
     fn set(&self, _: &mut Live<bool>, _: &Given<'_>) -> Result<(), Refusal> {
         Ok(())
     }
@@ -86,7 +89,7 @@ impl Kind<Live<bool>> for Shown {
 /// The character that ends the prefix of a key: the first one of the argument.
 pub(super) struct Delimiter;
 
-impl Kind<u8> for Delimiter {
+impl OptionType<u8> for Delimiter {
     fn set(&self, field: &mut u8, given: &Given<'_>) -> Result<(), Refusal> {
         let first = given.value.unwrap_or_default().as_bytes().first();
         let first = first.filter(|byte| !byte.is_ascii_whitespace());
@@ -102,7 +105,7 @@ impl Kind<u8> for Delimiter {
 /// Any whole number, read leniently.
 pub(super) struct Integer;
 
-impl Kind<i32> for Integer {
+impl OptionType<i32> for Integer {
     fn set(&self, field: &mut i32, given: &Given<'_>) -> Result<(), Refusal> {
         *field = given.int();
         Ok(())
@@ -116,7 +119,7 @@ impl Kind<i32> for Integer {
 /// Seconds after which a silent client is closed: any number, read leniently.
 pub(super) struct Timeout;
 
-impl Kind<i32> for Timeout {
+impl OptionType<i32> for Timeout {
     fn set(&self, field: &mut i32, given: &Given<'_>) -> Result<(), Refusal> {
         given.needs("numeric argument for idle_timeout")?;
         Integer.set(field, given)
@@ -130,7 +133,7 @@ impl Kind<i32> for Timeout {
 /// A whole number above 0; holds the subject of the complaint.
 pub(super) struct Positive(pub &'static str);
 
-impl Kind<u32> for Positive {
+impl OptionType<u32> for Positive {
     fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
         *field = match given.int() {
             number @ 1.. => number.unsigned_abs(),
@@ -152,7 +155,7 @@ impl Kind<u32> for Positive {
 /// Each use of the option adds one.
 pub(super) struct CountsUp;
 
-impl Kind<Live<u32>> for CountsUp {
+impl OptionType<Live<u32>> for CountsUp {
     fn set(&self, field: &mut Live<u32>, _: &Given<'_>) -> Result<(), Refusal> {
         field.set(field.get().saturating_add(1));
         Ok(())
@@ -170,7 +173,7 @@ impl Kind<Live<u32>> for CountsUp {
 /// Given in megabytes, kept and shown in bytes.
 pub(super) struct Megabytes;
 
-impl Kind<Live<u64>> for Megabytes {
+impl OptionType<Live<u64>> for Megabytes {
     fn set(&self, field: &mut Live<u64>, given: &Given<'_>) -> Result<(), Refusal> {
         let text = given.text();
         let megabytes = u64::try_from(numbers::long(&text));
@@ -199,7 +202,7 @@ impl Kind<Live<u64>> for Megabytes {
 /// The growth factor of the slab classes.
 pub(super) struct Factor;
 
-impl Kind<f64> for Factor {
+impl OptionType<f64> for Factor {
     fn set(&self, field: &mut f64, given: &Given<'_>) -> Result<(), Refusal> {
         *field = numbers::atof(&given.text());
         if *field <= 1.0 {
@@ -216,7 +219,7 @@ impl Kind<f64> for Factor {
 /// A limit of memory for buffers: given in megabytes, kept and shown in bytes, cut to 32 bits.
 pub(super) struct BufferLimit;
 
-impl Kind<u32> for BufferLimit {
+impl OptionType<u32> for BufferLimit {
     fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
         given.needs("read_buf_mem_limit argument")?;
         let complaint = "could not parse argument to read_buf_mem_limit";
@@ -236,9 +239,9 @@ impl Kind<u32> for BufferLimit {
 }
 
 /// The mark of a socket; what is no number leaves it as it is.
-pub(super) struct Mark;
+pub(super) struct SocketMark;
 
-impl Kind<u32> for Mark {
+impl OptionType<u32> for SocketMark {
     fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
         *field = numbers::strict_u32(&given.text()).unwrap_or(*field);
         Ok(())
@@ -255,7 +258,7 @@ pub(super) struct Octal;
 /// All bits of a file's mode. Of a socket's the low nine count.
 const MASK_MAX: u32 = 0o7777;
 
-impl Kind<u32> for Octal {
+impl OptionType<u32> for Octal {
     fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
         let text = given.text();
         *field = numbers::octal(&text, MASK_MAX).ok_or_else(|| {
@@ -280,7 +283,7 @@ impl Kind<u32> for Octal {
 /// A file name, in whatever bytes it has.
 pub(super) struct FileName;
 
-impl Kind<Option<PathBuf>> for FileName {
+impl OptionType<Option<PathBuf>> for FileName {
     fn set(&self, field: &mut Option<PathBuf>, given: &Given<'_>) -> Result<(), Refusal> {
         *field = given.value.map(PathBuf::from);
         Ok(())
@@ -304,7 +307,7 @@ impl Kind<Option<PathBuf>> for FileName {
 /// The file of those who may log in; shown as `no` if there is none.
 pub(super) struct AuthFile;
 
-impl Kind<Option<PathBuf>> for AuthFile {
+impl OptionType<Option<PathBuf>> for AuthFile {
     fn set(&self, field: &mut Option<PathBuf>, given: &Given<'_>) -> Result<(), Refusal> {
         FileName.set(field, given)
     }
@@ -322,7 +325,7 @@ impl Kind<Option<PathBuf>> for AuthFile {
 /// Any text; the last one given counts.
 pub(super) struct Text;
 
-impl Kind<Option<String>> for Text {
+impl OptionType<Option<String>> for Text {
     fn set(&self, field: &mut Option<String>, given: &Given<'_>) -> Result<(), Refusal> {
         *field = Some(given.text().into_owned());
         Ok(())
@@ -334,9 +337,9 @@ impl Kind<Option<String>> for Text {
 }
 
 /// A list that grows with every use of the option.
-pub(super) struct List;
+pub(super) struct AddressList;
 
-impl Kind<Option<String>> for List {
+impl OptionType<Option<String>> for AddressList {
     fn set(&self, field: &mut Option<String>, given: &Given<'_>) -> Result<(), Refusal> {
         let item = given.text();
         match field {
@@ -365,7 +368,7 @@ pub(super) fn yes_no(is_on: bool) -> String {
 /// The option turns something on.
 pub(super) struct TurnsOn;
 
-impl Kind<bool> for TurnsOn {
+impl OptionType<bool> for TurnsOn {
     fn set(&self, field: &mut bool, _: &Given<'_>) -> Result<(), Refusal> {
         *field = true;
         Ok(())
@@ -379,7 +382,7 @@ impl Kind<bool> for TurnsOn {
 /// The option turns something off.
 pub(super) struct TurnsOff;
 
-impl Kind<bool> for TurnsOff {
+impl OptionType<bool> for TurnsOff {
     fn set(&self, field: &mut bool, _: &Given<'_>) -> Result<(), Refusal> {
         *field = false;
         Ok(())
@@ -393,7 +396,7 @@ impl Kind<bool> for TurnsOff {
 /// As [`TurnsOff`], but shown as `on` and `off`.
 pub(super) struct TurnsEvictionOff;
 
-impl Kind<bool> for TurnsEvictionOff {
+impl OptionType<bool> for TurnsEvictionOff {
     fn set(&self, field: &mut bool, given: &Given<'_>) -> Result<(), Refusal> {
         TurnsOff.set(field, given)
     }
@@ -406,7 +409,7 @@ impl Kind<bool> for TurnsEvictionOff {
 /// On by its name, off by the same name with `no_` before it.
 pub(super) struct Switch;
 
-impl Kind<bool> for Switch {
+impl OptionType<bool> for Switch {
     fn set(&self, field: &mut bool, given: &Given<'_>) -> Result<(), Refusal> {
         *field = !given.name.starts_with("no_");
         Ok(())
@@ -420,7 +423,7 @@ impl Kind<bool> for Switch {
 /// The protocol, by name.
 pub(super) struct ProtocolName;
 
-impl Kind<Protocol> for ProtocolName {
+impl OptionType<Protocol> for ProtocolName {
     fn set(&self, field: &mut Protocol, given: &Given<'_>) -> Result<(), Refusal> {
         *field = match &*given.text() {
             "auto" => Protocol::Auto,
@@ -453,7 +456,7 @@ impl Kind<Protocol> for ProtocolName {
 /// a negative number is kept in two's complement.
 pub(super) struct ItemSize;
 
-impl Kind<u32> for ItemSize {
+impl OptionType<u32> for ItemSize {
     fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
         let unit = match given.text().as_bytes().last() {
             Some(b'k' | b'K') => 1 << 10,
@@ -480,7 +483,7 @@ impl Kind<u32> for ItemSize {
 /// The largest chunk: given in kilobytes, kept and shown in bytes.
 pub(super) struct ChunkMax;
 
-impl Kind<u32> for ChunkMax {
+impl OptionType<u32> for ChunkMax {
     fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
         given.needs("slab_chunk_max argument")?;
         let complaint = match numbers::strict_i32(&given.text()) {
@@ -507,7 +510,7 @@ impl Kind<u32> for ChunkMax {
 /// Given in kilobytes, kept so, and shown in bytes; holds the name.
 pub(super) struct Kibibytes(pub &'static str);
 
-impl Kind<u32> for Kibibytes {
+impl OptionType<u32> for Kibibytes {
     fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
         let name = self.0;
         given.needs(&format!("{name} argument"))?;
@@ -529,7 +532,7 @@ impl Kind<u32> for Kibibytes {
 /// is no number is 0, which no range allows.
 pub(super) struct Sizes;
 
-impl Kind<Option<Vec<u32>>> for Sizes {
+impl OptionType<Option<Vec<u32>>> for Sizes {
     fn set(&self, field: &mut Option<Vec<u32>>, given: &Given<'_>) -> Result<(), Refusal> {
         given.needs("slab_sizes argument")?;
         let text = given.text();
@@ -551,7 +554,7 @@ pub(super) struct HashPower;
 /// What a hash table starts with if nobody says otherwise.
 const HASH_POWER_START: u32 = 16;
 
-impl Kind<u32> for HashPower {
+impl OptionType<u32> for HashPower {
     fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
         given.needs("numeric argument for hashpower")?;
         *field = match given.int() {
@@ -585,7 +588,7 @@ impl Kind<u32> for HashPower {
 /// The hash function, by name.
 pub(super) struct HashName;
 
-impl Kind<HashAlgorithm> for HashName {
+impl OptionType<HashAlgorithm> for HashName {
     fn set(&self, field: &mut HashAlgorithm, given: &Given<'_>) -> Result<(), Refusal> {
         given.needs("hash_algorithm argument")?;
         let known = HashAlgorithm::from_name(&given.text());
@@ -602,7 +605,7 @@ impl Kind<HashAlgorithm> for HashName {
 /// Seconds after which a stuck item is repaired.
 pub(super) struct RepairTime;
 
-impl Kind<u32> for RepairTime {
+impl OptionType<u32> for RepairTime {
     fn set(&self, field: &mut u32, given: &Given<'_>) -> Result<(), Refusal> {
         given.needs("numeric argument for tail_repair_time")?;
         *field = match given.int() {

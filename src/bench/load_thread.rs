@@ -1,4 +1,4 @@
-//! A lane: one thread of the load, with connections, random numbers and counts of its own.
+//! One thread of the load, with connections, random numbers and counts of its own.
 //!
 //! ```text
 //! closed loop   each connection: send a batch ──► all its replies are here ──► send the next
@@ -23,11 +23,11 @@ use crate::connection::{Connection, Stream};
 use crate::cpu::{self, Work};
 use crate::inflight::Judge;
 use crate::keys::{KEY_LEN_MAX, Picker, Rng, scramble};
-use crate::kinds::Ratio;
+use crate::option_types::Ratio;
 use crate::payload::Payload;
-use crate::tally::{Kind, Tally};
+use crate::results::{Kind, Results};
 
-/// What all lanes send, and how they judge the replies.
+/// What all load threads send, and how they judge the replies.
 pub struct Job {
     /// What is spoken, how keys are called, how large values are, whether they are verified.
     pub judge: Judge,
@@ -47,7 +47,7 @@ pub struct Job {
     pub timeout: Duration,
 }
 
-/// What lanes do together.
+/// What load threads do together.
 #[derive(Clone, Copy, Debug)]
 pub enum Phase {
     /// Each key is set once, as fast as it goes.
@@ -55,7 +55,7 @@ pub enum Phase {
     /// The load, each connection as fast as replies come; for a time or for a number of
     /// requests.
     Closed(Until),
-    /// The load at so many requests per second, of all lanes together.
+    /// The load at so many requests per second, of all load threads together.
     Open(f64, Until),
 }
 
@@ -64,14 +64,14 @@ pub enum Phase {
 pub enum Until {
     /// So long.
     Time(Duration),
-    /// So many requests of all lanes together.
+    /// So many requests of all load threads together.
     Requests(u64),
 }
 
-/// What became of a phase in one lane.
+/// What became of a phase in one load thread.
 pub struct Outcome {
     /// What was counted.
-    pub tally: Tally,
+    pub results: Results,
     /// From the start of the phase to the last reply.
     pub took: Duration,
     /// Processor time of the thread; none if the system does not tell.
@@ -79,9 +79,9 @@ pub struct Outcome {
 }
 
 /// One thread of the load.
-pub struct Lane<'a> {
+pub struct LoadThread<'a> {
     job: &'a Job,
-    /// This lane's number, and how many there are.
+    /// This load thread's number, and how many there are.
     place: (u64, u64),
     connections: Vec<Connection>,
     epoll: Epoll,
@@ -93,11 +93,11 @@ pub struct Lane<'a> {
     missed: Vec<u64>,
 }
 
-/// A phase under way in one lane.
+/// A phase under way in one load thread.
 struct Course<'a> {
     phase: Phase,
     start: Instant,
-    /// Requests to make in this lane.
+    /// Requests to make in this load thread.
     limit: u64,
     /// Those made, and the refills.
     made: u64,
@@ -106,7 +106,7 @@ struct Course<'a> {
     last_arrival_ns: u64,
     /// Requests in flight.
     in_flight: usize,
-    tally: Tally,
+    results: Results,
     /// Keys answered so far, for whoever watches.
     progress: &'a AtomicU64,
     /// The connection that is looked at first for the next request.
@@ -121,22 +121,22 @@ const ROOM_LEN: usize = 256 << 10;
 const FILL_BATCH: usize = 64;
 const FILL_LEN_MAX: usize = 64 << 10;
 
-impl<'a> Lane<'a> {
-    /// A lane of `place.1`, with these connections.
+impl<'a> LoadThread<'a> {
+    /// A load thread of `place.1`, with these connections.
     pub fn new(
         job: &'a Job,
         place: (u64, u64),
         seed: u64,
         picker: Picker,
         streams: Vec<Stream>,
-    ) -> io::Result<Lane<'a>> {
+    ) -> io::Result<LoadThread<'a>> {
         let epoll = Epoll::new()?;
         for (token, stream) in (0..).zip(&streams) {
             stream.stop_waiting()?;
             epoll.add(stream.fd() as RawFd, token, Watch::Edges)?;
         }
         let mut rng = Rng::new(scramble(seed ^ (place.0 << 32)));
-        Ok(Lane {
+        Ok(LoadThread {
             job,
             place,
             connections: streams.into_iter().map(Connection::new).collect(),
@@ -150,17 +150,17 @@ impl<'a> Lane<'a> {
         })
     }
 
-    /// Runs a phase that began at `start`, on the calling thread. `tally` is what is added to.
+    /// Runs a phase that began at `start`, on the calling thread. `results` is what is added to.
     pub fn run(
         &mut self,
         phase: Phase,
         start: Instant,
-        tally: Tally,
+        results: Results,
         progress: &AtomicU64,
     ) -> io::Result<Outcome> {
         thread::wait_exactly();
         let before = cpu::of_this_thread();
-        let mut course = self.course(phase, start, tally, progress);
+        let mut course = self.course(phase, start, results, progress);
         if !matches!(phase, Phase::Open(..)) {
             for index in 0..self.connections.len() {
                 self.next_batch(index, course.now(), &mut course);
@@ -194,13 +194,15 @@ impl<'a> Lane<'a> {
                 let event = self.events.get(index);
                 self.serve(event.token as usize, event.hung_up, &mut course);
             }
-            course.progress.store(course.tally.keys, Ordering::Relaxed);
+            course
+                .progress
+                .store(course.results.keys, Ordering::Relaxed);
         }
         self.give_up(&mut course);
         Ok(Outcome {
             took: Duration::from_nanos(course.last_arrival_ns),
             work: Work::between(before, cpu::of_this_thread()),
-            tally: course.tally,
+            results: course.results,
         })
     }
 
@@ -208,7 +210,7 @@ impl<'a> Lane<'a> {
         &self,
         phase: Phase,
         start: Instant,
-        tally: Tally,
+        results: Results,
         progress: &'c AtomicU64,
     ) -> Course<'c> {
         let (place, places) = self.place;
@@ -233,7 +235,7 @@ impl<'a> Lane<'a> {
             end_ns: end.map(|end| end.as_nanos() as u64),
             last_arrival_ns: 0,
             in_flight: 0,
-            tally,
+            results,
             progress,
             turn: 0,
         }
@@ -250,10 +252,10 @@ impl<'a> Lane<'a> {
             let start = course.start;
             let clock = || start.elapsed().as_nanos() as u64;
             let judge = &self.job.judge;
-            let tally = &mut course.tally;
+            let results = &mut course.results;
             let before = connection.waiting.len();
             let received =
-                connection.receive(&mut self.room, clock, judge, tally, &mut self.missed);
+                connection.receive(&mut self.room, clock, judge, results, &mut self.missed);
             course.in_flight -= before - connection.waiting.len();
             match received {
                 Ok(None) => break,
@@ -397,7 +399,7 @@ impl<'a> Lane<'a> {
     }
 
     fn flush(&mut self, index: usize, course: &mut Course<'_>) {
-        if let Err(e) = self.connections[index].flush(&mut course.tally) {
+        if let Err(e) = self.connections[index].flush(&mut course.results) {
             self.lose(index, error_text(&e), course);
         }
     }
@@ -415,9 +417,11 @@ impl<'a> Lane<'a> {
         course.in_flight -= connection.waiting.len();
         let now_ns = course.now();
         for (kind, since_ns) in connection.waiting.abandon() {
-            course.tally.given_up(kind, now_ns.saturating_sub(since_ns));
+            course
+                .results
+                .given_up(kind, now_ns.saturating_sub(since_ns));
         }
-        course.tally.lost(why);
+        course.results.lost(why);
     }
 
     /// The end: what has not been answered never will be. That goes for requests, too, that
@@ -434,7 +438,7 @@ impl<'a> Lane<'a> {
             for made in course.made..course.limit {
                 let due_ns = ((made * places + place) as f64 / rate * 1e9) as u64;
                 course
-                    .tally
+                    .results
                     .given_up(Kind::Get, now_ns.saturating_sub(due_ns));
             }
         }

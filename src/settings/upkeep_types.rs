@@ -1,15 +1,17 @@
-//! Kinds of the options that say how memory is looked after: those of the LRU, the crawler
+//! Types of the options that say how memory is looked after: those of the LRU, the crawler
 //! and the page mover. Commands set most of them while the server runs, too.
 
-use super::kinds::{Kind, yes_no};
-use super::row::Given;
-use super::{Live, Refusal, numbers};
+use super::given::Given;
+use super::live::Live;
+use super::numbers;
+use super::option_types::{OptionType, yes_no};
+use super::refusal::Refusal;
 use crate::sys::exit_code::FAILURE;
 
 /// As `Switch`, for what can be switched while running.
 pub(super) struct LiveSwitch;
 
-impl Kind<Live<bool>> for LiveSwitch {
+impl OptionType<Live<bool>> for LiveSwitch {
     fn set(&self, field: &mut Live<bool>, given: &Given<'_>) -> Result<(), Refusal> {
         field.set(!given.name.starts_with("no_"));
         Ok(())
@@ -23,7 +25,7 @@ impl Kind<Live<bool>> for LiveSwitch {
 /// When the page mover moves pages by itself.
 pub(super) struct Automove;
 
-impl Kind<Live<u32>> for Automove {
+impl OptionType<Live<u32>> for Automove {
     fn set(&self, field: &mut Live<u32>, given: &Given<'_>) -> Result<(), Refusal> {
         // Without a value the name alone asks for 1.
         match given.value.map_or(1, |_| given.int()) {
@@ -53,7 +55,7 @@ pub(super) struct Within {
     pub complaint: &'static str,
 }
 
-impl Kind<Live<u32>> for Within {
+impl OptionType<Live<u32>> for Within {
     fn set(&self, field: &mut Live<u32>, given: &Given<'_>) -> Result<(), Refusal> {
         given.needs(self.missing)?;
         let number = given.int();
@@ -79,7 +81,7 @@ pub(super) struct Above0 {
     pub complaint: &'static str,
 }
 
-impl Kind<Live<f64>> for Above0 {
+impl OptionType<Live<f64>> for Above0 {
     fn set(&self, field: &mut Live<f64>, given: &Given<'_>) -> Result<(), Refusal> {
         given.needs(self.missing)?;
         let number = numbers::atof(&given.text());
@@ -98,7 +100,7 @@ impl Kind<Live<f64>> for Above0 {
 /// How many items of each class a crawl looks at, 0 for all.
 pub(super) struct ToCrawl;
 
-impl Kind<Live<u32>> for ToCrawl {
+impl OptionType<Live<u32>> for ToCrawl {
     fn set(&self, field: &mut Live<u32>, given: &Given<'_>) -> Result<(), Refusal> {
         given.needs("lru_crawler_tocrawl value")?;
         let complaint = "lru_crawler_tocrawl takes a numeric 32bit value";
@@ -115,7 +117,7 @@ impl Kind<Live<u32>> for ToCrawl {
 /// What life is short enough for a temporary item.
 pub(super) struct Seconds(pub &'static str);
 
-impl Kind<Live<u32>> for Seconds {
+impl OptionType<Live<u32>> for Seconds {
     fn set(&self, field: &mut Live<u32>, given: &Given<'_>) -> Result<(), Refusal> {
         given.needs(self.0)?;
         field.set(given.int().cast_unsigned());
