@@ -18,6 +18,7 @@ use super::conn_table::ConnTable;
 use super::connection::{Connection, Ended, Input, Wants};
 use super::inbox::{Inbox, Message, Sender, inbox};
 use super::listen::Listening;
+use super::logger::Arrivals;
 use super::sleeping::Sleeping;
 use super::stash::Stash;
 use super::stream::Stream;
@@ -74,6 +75,8 @@ pub struct Worker<'s> {
     sleeping: Sleeping,
     local: ThreadState,
     recorder: Arc<Recorder>,
+    /// The way to the logger for clients that watch.
+    watchers: Arrivals,
     read_buffer: Vec<u8>,
     out: Output<'s>,
     batch: Batch,
@@ -136,7 +139,7 @@ impl<'s> Worker<'s> {
     ///
     /// # Errors
     /// The process has no more descriptors.
-    pub fn new(server: &'s Server) -> Result<(Worker<'s>, Sender)> {
+    pub fn new(server: &'s Server, watchers: Arrivals) -> Result<(Worker<'s>, Sender)> {
         let epoll = Epoll::new()?;
         let (sender, inbox) = inbox()?;
         epoll.add(inbox.as_fd().as_raw_fd(), INBOX, Watch::Readable)?;
@@ -153,6 +156,7 @@ impl<'s> Worker<'s> {
             sleeping: Sleeping::default(),
             local: server.add_thread(),
             recorder: server.log.recorder(),
+            watchers,
             read_buffer: vec![0; READ_BUFFER_LEN],
             out: Output::new(),
             batch: Batch::default(),
@@ -364,8 +368,8 @@ impl<'s> Worker<'s> {
             self.held -= client.held;
             // Registered with this worker, or its events would go on coming.
             let _ = self.epoll.remove(client.fd());
-            let Stream::Plain(socket) = client.into_watcher();
-            self.server.log.admit(admission, socket, GREETING);
+            let stream = client.into_watcher();
+            self.watchers.add(self.server, admission, stream, GREETING);
         }
     }
 
