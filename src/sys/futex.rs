@@ -1,5 +1,6 @@
 //! Sleeping until a word changes: `futex(2)`, private to the process.
 
+#[cfg(not(loom))]
 use super::sync::atomic::AtomicU32;
 
 /// Sleeps while `word` holds `expected`; may also return for no reason.

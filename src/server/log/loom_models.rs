@@ -5,7 +5,7 @@
 use super::{Drain, Log, Streams};
 use crate::store::Observer;
 use crate::sys::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
-use crate::sys::sync::explore;
+use crate::sys::sync::{Mutex, explore};
 use loom::thread;
 use std::sync::Arc;
 
