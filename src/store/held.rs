@@ -56,10 +56,21 @@ impl<'s> HeldStripe<'s> {
     }
 
     /// The slot of `key`, live or not.
-    #[inline]
     pub fn find(&self, key: &Key<'_>) -> Option<Slot<'s>> {
-        let is_it = |id| key.is(self.store.key_of(id, self));
+        self.stripe.find(key.hash(), |id| self.is_it(key, id))
+    }
+
+    /// The same, where the key's hint says first. A call would cost a tenth of what a hit costs.
+    #[inline(always)]
+    pub fn find_hinted(&self, key: &Key<'_>) -> Option<Slot<'s>> {
+        let is_it = |id| self.is_it(key, id);
         self.stripe.find_at(key.hint(), key.hash(), is_it)
+    }
+
+    /// Whether an item that is linked here has that key.
+    #[inline(always)]
+    fn is_it(&self, key: &Key<'_>, id: ItemId) -> bool {
+        key.is(self.store.key_of(id, self))
     }
 
     /// Where the item `id`, which is linked in this stripe, stands now.

@@ -26,7 +26,7 @@ impl<'s> Held<'s, '_> {
     #[inline(always)]
     pub(super) fn find_live(&mut self, key: &Key<'_>) -> Option<Slot<'s>> {
         self.notify_look_up(key);
-        let slot = self.find(key)?;
+        let slot = self.find_hinted(key)?;
         if self.is_dead(&slot) {
             self.reclaim_dead(slot);
             return None;

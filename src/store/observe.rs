@@ -169,15 +169,15 @@ impl Store {
         Described {
             class: header.class() as u8,
             value_len: header.value_len.load(Relaxed),
-            ttl_s: ttl_s(moment, header.expires_s.load(Relaxed)),
+            ttl_s: ttl_s(moment.now_s(), header.expires_s.load(Relaxed)),
         }
     }
 }
 
 /// Seconds until an expiry, modulo 2^32; 0 never.
-pub(super) fn ttl_s(moment: Moment, expires_s: u32) -> u32 {
+pub(super) fn ttl_s(now_s: u32, expires_s: u32) -> u32 {
     match expires_s {
         0 => 0,
-        second => second.wrapping_sub(moment.now_s()),
+        second => second.wrapping_sub(now_s),
     }
 }

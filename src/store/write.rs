@@ -140,7 +140,7 @@ impl Store {
         let classes = &self.slabs.classes;
         let (home, finer) = (classes.class_for(len)?, classes.finer_for(len));
         let mut held = self.hold(thread, key.hash());
-        let slot = held.find(key).filter(|slot| !held.is_dead(slot))?;
+        let slot = held.find_hinted(key).filter(|slot| !held.is_dead(slot))?;
         let header = self.header(slot.id);
         // Acquires: the last reader of the value is done with it before it is written over.
         let alone = header.refs.load(Acquire) == 1;
@@ -203,15 +203,16 @@ impl Held<'_, '_> {
     /// 2. Its chunk holds the key and `value`.
     #[inline]
     unsafe fn write_over(
-        &mut self,
+        &self,
         key: &Key<'_>,
         slot: Slot<'_>,
         mut meta: Meta,
         value: &[u8],
         rules: &StoreRules,
     ) -> Stored {
-        let (store, id, moment) = (self.store, slot.id, self.moment());
-        let header = store.header(id);
+        // Copies, for the compiler has to load what lies behind `self` again after each write.
+        let (store, thread, id) = (self.store, &*self.thread, slot.id);
+        let (header, now_s) = (store.header(id), self.moment().now_s());
         let mut mark = if rules.binary_key {
             state::KEY_BINARY
         } else {
@@ -224,14 +225,14 @@ impl Held<'_, '_> {
                 mark |= state::STALE | header.state() & state::WIN_SENT;
             }
             Verdict::Refused(outcome) => {
-                if self.thread.is_observed() {
+                if thread.is_observed() {
                     let described = Described {
                         class: header.class() as u8,
                         value_len: value.len() as u32,
-                        ttl_s: ttl_s(moment, meta.expires_s),
+                        ttl_s: ttl_s(now_s, meta.expires_s),
                     };
                     let end = StoreEnd::Judged(outcome);
-                    (self.thread).notify_store_end(key.bytes(), rules, end, described);
+                    thread.notify_store_end(key.bytes(), rules, end, described);
                 }
                 return Stored::not_stored(outcome, value.len());
             }
@@ -240,11 +241,11 @@ impl Held<'_, '_> {
         store.set_meta(id, meta, value.len());
         // SAFETY: there is no other reference (1), and the chunk holds it (2).
         unsafe { store.write_value(id, 0, value) };
-        header.accessed_s.store(moment.now_s(), Relaxed);
+        header.accessed_s.store(now_s, Relaxed);
         header.set_state(state::LINKED | state::REWRITTEN | mark);
         self.renew_cas(id, rules.cas);
-        self.thread.counters.thread.total_items.add(1);
-        store.account_again(self.thread, id, before);
+        thread.counters.thread.total_items.add(1);
+        store.account_again(thread, id, before);
         self.notify_stored(key.bytes(), id, rules);
         store.stored(id)
     }

@@ -75,7 +75,7 @@ impl<'t> Stripe<'t> {
     }
 
     /// The same, where `hint` says first.
-    #[inline]
+    #[inline(always)]
     pub fn find_at(
         &self,
         hint: Hint,
