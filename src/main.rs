@@ -9,7 +9,7 @@ use memcached::net::inbox::Sender;
 use memcached::net::listen::{self, ListenOptions, Listening};
 use memcached::net::listen_list::Allowed;
 use memcached::net::listener::Listener;
-use memcached::net::logger::Logger;
+use memcached::net::logger::{Arrivals, Logger};
 use memcached::net::port_file;
 use memcached::net::worker::Worker;
 use memcached::server::Server;
@@ -61,8 +61,9 @@ fn main() {
     port_file::write(&listening);
     let (datagrams, listening): (Vec<_>, Vec<_>) =
         listening.into_iter().partition(|socket| socket.is_udp);
-    start_logger(server);
-    let (workers, threads) = start_workers(server, &datagrams);
+    let watchers = Arrivals::default();
+    start_logger(server, watchers.clone());
+    let (workers, threads) = start_workers(server, &datagrams, &watchers);
     drop(datagrams); // the workers have their own descriptors
     server
         .start_upkeep()
@@ -112,9 +113,9 @@ fn read_settings() -> Settings {
 /// Who may log in, read by the user that the server runs as.
 fn read_logins(settings: &Settings, environment: &Environment) -> Logins {
     let logins = Logins::read(settings, environment);
-    logins.unwrap_or_else(|complaint| {
-        stderr::text(complaint.as_bytes());
-        end(FAILURE);
+    logins.unwrap_or_else(|message| {
+        let exit_code = FAILURE;
+        refuse(&Refusal { message, exit_code })
     })
 }
 
@@ -149,8 +150,8 @@ fn print_classes(server: &Server) {
 }
 
 /// The logger ends with the process: what has not been sent by then is lost.
-fn start_logger(server: &'static Server) {
-    let logger = Logger::new(server).unwrap_or_else(|e| fail("logger", &e));
+fn start_logger(server: &'static Server, arrivals: Arrivals) {
+    let logger = Logger::new(server, arrivals).unwrap_or_else(|e| fail("logger", &e));
     thread::spawn("mc-log", Role::Worker, move || logger.run())
         .unwrap_or_else(|e| fail(NO_THREAD, &e));
 }
@@ -160,11 +161,13 @@ fn start_logger(server: &'static Server) {
 fn start_workers(
     server: &'static Server,
     datagrams: &[Listening],
+    watchers: &Arrivals,
 ) -> (Arc<[Sender]>, Vec<JoinHandle<()>>) {
     let threads = server.settings.threads;
     let is_shared = server.settings.threads_per_udp == threads;
     let start = |worker_index| {
-        let (mut worker, sender) = Worker::new(server).unwrap_or_else(|e| fail("worker", &e));
+        let (mut worker, sender) =
+            Worker::new(server, watchers.clone()).unwrap_or_else(|e| fail("worker", &e));
         for (index, socket) in (0..).zip(datagrams) {
             if is_shared || index % threads == worker_index {
                 worker

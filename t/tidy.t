@@ -18,9 +18,6 @@ use Tidy;
 
 # Known exceptions, with their reasons; one that is not needed any more fails the test, too.
 my %KNOWN = (
-    (map { $_ => 'being split (helper N)' }
-        'src/net/worker.rs: handle is too long',
-    ),
     (map { $_ => 'the standard word in both rooms' }
         'type Event: more than one',
         'type Header: more than one',

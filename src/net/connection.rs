@@ -11,6 +11,7 @@ use crate::commands::{Awaits, Output, Pin, Session};
 use crate::server::conns::{ConnEntry, ConnState};
 use crate::server::log::Reason;
 use crate::store::ThreadState;
+use crate::sys::epoll::Event;
 use crate::sys::socket::Address;
 use std::io::{IoSlice, IoSliceMut, Result};
 use std::os::fd::RawFd;
@@ -28,8 +29,8 @@ pub struct Connection<'s> {
     pub session: Session<'s>,
     /// Input that has been read and not consumed.
     pub stash: Stash,
-    /// Whether the session has seen all of the stash and wants more.
-    pub wants_input: bool,
+    /// What it goes on with.
+    pub wants: Wants,
     /// Whether the connection stands in the worker's run queue.
     pub queued: bool,
     /// Why it is to be closed once its replies are sent, if it is.
@@ -38,9 +39,31 @@ pub struct Connection<'s> {
     pub held: u32,
     /// When it last sent a command, or came, in seconds that the process was awake.
     pub active_s: u32,
-    /// Whether the client sends no more: what it has sent is read to the end.
-    pub hung_up: bool,
+    /// How much of the client's side has ended.
+    pub ended: Ended,
     unsent: Option<Box<Unsent<'s>>>,
+}
+
+/// What a connection goes on with, once its replies so far are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// More input: the session has seen all of the stash.
+    Input,
+    /// A turn: the session has more to do, with the stash or without.
+    Turn,
+    /// A reply that is not ready. The connection is *parked*: nothing is read from it.
+    Reply,
+}
+
+/// How much of a client's side has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ended {
+    /// Nothing.
+    Nothing,
+    /// It sends no more: what it has sent is read to the end, and answered.
+    Sending,
+    /// It is gone, and no reply can reach it.
+    All,
 }
 
 /// Replies that the client has not taken yet.
@@ -74,12 +97,12 @@ impl<'s> Connection<'s> {
             stream,
             session,
             stash: Stash::default(),
-            wants_input: true,
+            wants: Wants::Input,
             queued: false,
             closing: None,
             held: 0,
             active_s,
-            hung_up: false,
+            ended: Ended::Nothing,
             unsent: None,
         }
     }
@@ -106,6 +129,7 @@ impl<'s> Connection<'s> {
         let state = match self.session.awaits() {
             Awaits::Dump => ConnState::Watch,
             _ if self.is_blocked() => ConnState::Blocked,
+            _ if self.wants == Wants::Reply => ConnState::Waiting,
             Awaits::Command | Awaits::Reply => ConnState::Read,
             Awaits::Value => ConnState::Value,
             Awaits::Discard => ConnState::Swallow,
@@ -119,10 +143,31 @@ impl<'s> Connection<'s> {
     /// Whether it is for the client to say something: it is not in the middle of sending a
     /// value or of taking a reply, its turn is not due, and it has not just said something that
     /// has not been read yet. Only TCP has a reason to doubt that a silent client is there.
+    /// A parked one waits for us, and is idle only if it has said that it will say no more: most
+    /// such clients have gone, which TCP does not tell before something is sent to them.
     pub fn may_be_idle(&self) -> bool {
-        let waits = !self.queued && !self.is_blocked() && self.session.awaits() == Awaits::Command;
+        let is_its_turn = match self.wants {
+            Wants::Reply => self.ended != Ended::Nothing,
+            _ => self.session.awaits() == Awaits::Command,
+        };
+        let waits = is_its_turn && !self.queued && !self.is_blocked();
         let is_remote = |address: Address| !address.is_unix();
         waits && self.stream.local_address().is_ok_and(is_remote) && !self.stream.has_input()
+    }
+
+    /// Notes what an event says of the client's side.
+    pub fn note_end(&mut self, event: Event) {
+        let ended = match event {
+            Event { gone: true, .. } => Ended::All,
+            Event { hung_up: true, .. } => Ended::Sending,
+            _ => Ended::Nothing,
+        };
+        self.ended = self.ended.max(ended);
+    }
+
+    /// Whether it waits for a reply that would not reach the client.
+    pub fn waits_in_vain(&self) -> bool {
+        self.wants == Wants::Reply && self.ended == Ended::All
     }
 
     /// Whether the client has not taken all replies.

@@ -18,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::server::completion::{Completions, Ticket};
 use crate::settings::Protocol;
 use crate::sys::sync::Mutex;
 use crate::sys::wake::WakePipe;
@@ -34,6 +35,8 @@ pub enum Message {
     Sweep,
     /// The worker is to end.
     Stop,
+    /// What another thread did for the connection of this token is done.
+    Done(u64, Ticket),
 }
 
 /// Messages of which memory is kept when there are none.
@@ -83,6 +86,13 @@ impl Sender {
         }
         list.messages.push(message);
         Ok(())
+    }
+}
+
+impl Completions for Sender {
+    fn done(&self, token: u64, ticket: Ticket) {
+        // A worker that has ended has no connections.
+        let _ = self.send(Message::Done(token, ticket));
     }
 }
 

@@ -19,12 +19,12 @@
 use super::stream::Stream;
 use crate::counters::Counters;
 use crate::server::Server;
-use crate::server::log::{Arrival, Drain, Reason, Recorder, Streams};
+use crate::server::log::{Admission, Drain, Reason, Recorder, Streams};
 use crate::sys::epoll::{Epoll, Events, Watch};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Shortest pause between two passes, and the longest, in milliseconds.
 const PAUSE_MIN_MS: i32 = 1;
@@ -38,10 +38,30 @@ const INPUT_LEN: usize = 16 << 10;
 /// The token of the waker; those of watchers are their descriptors.
 const WAKER: u64 = u64::MAX;
 
+/// Watchers on their way from their workers to the logger. The mutex is taken alone, to add one or
+/// to take all.
+#[derive(Clone, Default)]
+pub struct Arrivals(Arc<Mutex<Vec<(Admission, Stream)>>>);
+
+impl Arrivals {
+    /// Gives a watcher to the logger of `server`, which sends `greeting` to it first.
+    pub fn add(&self, server: &Server, mut place: Admission, stream: Stream, greeting: &[u8]) {
+        place.waiting.extend(greeting);
+        self.0.lock().unwrap().push((place, stream));
+        server.log.waker.wake();
+    }
+
+    /// Takes all that have come since the last call.
+    fn take(&self) -> Vec<(Admission, Stream)> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
 /// The logger's own state.
 pub struct Logger<'s> {
     server: &'s Server,
     epoll: Epoll,
+    arrivals: Arrivals,
     watchers: Vec<Watcher>,
     drain: Drain,
     counters: Arc<Counters>,
@@ -64,17 +84,18 @@ struct Watcher {
 }
 
 impl<'s> Logger<'s> {
-    /// A logger that nobody watches yet.
+    /// A logger without watchers, which will come as `arrivals`.
     ///
     /// # Errors
     /// The process has no more descriptors.
-    pub fn new(server: &'s Server) -> Result<Logger<'s>> {
+    pub fn new(server: &'s Server, arrivals: Arrivals) -> Result<Logger<'s>> {
         let epoll = Epoll::new()?;
         let waker = server.log.waker.as_fd().as_raw_fd();
         epoll.add(waker, WAKER, Watch::Readable)?;
         Ok(Logger {
             server,
             epoll,
+            arrivals,
             watchers: Vec::new(),
             drain: Drain::default(),
             counters: server.add_counters(),
@@ -101,8 +122,8 @@ impl<'s> Logger<'s> {
                     fd => self.listen_to(fd as RawFd),
                 }
             }
-            for arrival in self.server.log.arrivals() {
-                self.greet(arrival);
+            for (place, stream) in self.arrivals.take() {
+                self.greet(place, stream);
             }
             let is_busy = self.pass();
             self.remove_gone();
@@ -114,14 +135,12 @@ impl<'s> Logger<'s> {
         }
     }
 
-    fn greet(&mut self, arrival: Arrival) {
-        let Arrival {
-            socket,
+    fn greet(&mut self, place: Admission, stream: Stream) {
+        let Admission {
             streams,
             first_gid,
             waiting,
-        } = arrival;
-        let stream = Stream::Plain(socket);
+        } = place;
         let fd = stream.fd();
         let is_watched = self.epoll.add(fd, fd as u64, Watch::Readable).is_ok();
         self.watchers.push(Watcher {

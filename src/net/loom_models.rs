@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::inbox::{Message, inbox};
+use crate::server::completion::{Completions, Ticket};
 use crate::settings::Protocol;
 use crate::sys::sync::explore;
 use loom::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -38,6 +39,7 @@ fn messages_come_in_order_and_none_is_lost_before_the_last() {
                         Message::Client(fd, _) => clients.push(fd),
                         Message::Sweep => sweeps += 1,
                         Message::Stop => return (clients, sweeps, inbox.close().len()),
+                        Message::Done(..) => unreachable!("no work was begun"),
                     }
                 }
             }
@@ -60,16 +62,23 @@ fn messages_come_in_order_and_none_is_lost_before_the_last() {
 fn of_two_senders_each_wakes_the_worker_or_the_other_has() {
     explore(Some(3), || {
         let (sender, inbox) = inbox().unwrap();
-        let other = sender.clone();
-        let thread = thread::spawn(move || other.send(Message::Sweep).unwrap());
+        let other: Arc<dyn Completions> = Arc::new(sender.clone());
+        let ticket = Ticket::next();
+        let thread = thread::spawn(move || other.done(7, ticket));
         sender.send(Message::Sweep).unwrap();
-        let (mut received, mut messages) = (0, Vec::new());
-        while received < 2 {
+        let (mut sweeps, mut done, mut messages) = (0, Vec::new(), Vec::new());
+        while sweeps + done.len() < 2 {
             inbox.wait(); // loom reports a thread that waits for what never comes
             inbox.receive(&mut messages);
-            received += messages.drain(..).count();
+            for message in messages.drain(..) {
+                match message {
+                    Message::Done(token, ticket) => done.push((token, ticket)),
+                    _ => sweeps += 1,
+                }
+            }
         }
         thread.join().unwrap();
+        assert_eq!((sweeps, done), (1, vec![(7, ticket)]));
     });
 }
 

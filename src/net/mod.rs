@@ -17,12 +17,15 @@
 //! | `stash`      | input that waits for the rest of its request                 |
 //! | `udp`        | requests in datagrams                                       |
 //! | `logger`     | the thread that sends lines to watchers                     |
+//! | `conn_table` | the connections of a worker, by token                       |
+//! | `sleeping`   | connections with a dump, between two turns                  |
 //! | `connection` | one client: its socket, its session, what is left over       |
 //! | `idle`       | the thread that has silent clients closed                    |
 
 #![forbid(unsafe_code)]
 
 pub mod activation;
+mod conn_table;
 mod connection;
 pub mod idle;
 pub mod inbox;
@@ -33,6 +36,7 @@ pub mod logger;
 #[cfg(all(test, loom))]
 mod loom_models;
 pub mod port_file;
+mod sleeping;
 mod stash;
 mod stream;
 pub mod udp;

@@ -14,17 +14,21 @@
 
 #![forbid(unsafe_code)]
 
-use super::connection::{Connection, Input};
+use super::conn_table::ConnTable;
+use super::connection::{Connection, Ended, Input, Wants};
 use super::inbox::{Inbox, Message, Sender, inbox};
 use super::listen::Listening;
+use super::logger::Arrivals;
+use super::sleeping::Sleeping;
 use super::stash::Stash;
 use super::stream::Stream;
 use super::udp::{Datagrams, Tools};
 use crate::commands::{Awaits, Batch, Context, GREETING, Next, Output, Session, no_place};
 use crate::server::Server;
 use crate::server::caller::Caller;
+use crate::server::completion::{Completions, Ticket};
 use crate::server::conns::SocketKind;
-use crate::server::log::{Admission, Reason, Recorder};
+use crate::server::log::{Admission, Reason, Recorder, Streams};
 use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::ThreadState;
 use crate::sys::epoll::{Epoll, Event, Events, Watch};
@@ -59,20 +63,25 @@ pub struct Worker<'s> {
     server: &'s Server,
     epoll: Epoll,
     inbox: Inbox,
+    /// What other threads tell it with that they have done something for a connection.
+    completions: Arc<dyn Completions>,
     /// Memory for messages.
     messages: Vec<Message>,
-    clients: Clients<'s>,
+    table: ConnTable<'s>,
     datagrams: Vec<Datagrams<'s>>,
-    /// Who has more to do.
+    /// The run queue: connections that have more to do.
     queue: VecDeque<u64>,
-    /// Who will have, and when; the first to wake up is in front.
-    resting: Resting,
+    /// Connections that will have more to do, and when.
+    sleeping: Sleeping,
     local: ThreadState,
     recorder: Arc<Recorder>,
+    /// The way to the logger for clients that watch.
+    watchers: Arrivals,
     read_buffer: Vec<u8>,
     out: Output<'s>,
     batch: Batch,
-    turn: usize,
+    /// Requests of a turn.
+    budget: usize,
     /// Replies of one client that may wait to be sent, if `-o read_buf_mem_limit` says so.
     replies_max: Option<u32>,
     /// Buffers that partial requests may be kept in, if it does.
@@ -87,14 +96,35 @@ pub struct Worker<'s> {
 enum Outcome {
     /// It waits for an event.
     Waiting,
+    /// It waits for another thread, which will send a message.
+    Parked,
     /// It has more to do.
     Queued,
-    /// It has more to do after a rest.
-    Resting,
+    /// It has more to do after a sleep.
+    Sleeping,
     /// It is to be closed.
     Closed(Reason),
     /// It is to be given to the logger.
     Watching(Admission),
+}
+
+/// Whether other connections of the worker wait for their turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    /// None does: this one may have several turns.
+    Alone,
+    /// Some do: it has one turn, then it stands behind them.
+    Queued,
+}
+
+impl Sharing {
+    fn with_others(are_there: bool) -> Sharing {
+        if are_there {
+            Sharing::Queued
+        } else {
+            Sharing::Alone
+        }
+    }
 }
 
 /// Whether a worker goes on.
@@ -109,7 +139,7 @@ impl<'s> Worker<'s> {
     ///
     /// # Errors
     /// The process has no more descriptors.
-    pub fn new(server: &'s Server) -> Result<(Worker<'s>, Sender)> {
+    pub fn new(server: &'s Server, watchers: Arrivals) -> Result<(Worker<'s>, Sender)> {
         let epoll = Epoll::new()?;
         let (sender, inbox) = inbox()?;
         epoll.add(inbox.as_fd().as_raw_fd(), INBOX, Watch::Readable)?;
@@ -118,17 +148,19 @@ impl<'s> Worker<'s> {
             server,
             epoll,
             inbox,
+            completions: Arc::new(sender.clone()),
             messages: Vec::new(),
-            clients: Clients::default(),
+            table: ConnTable::default(),
             datagrams: Vec::new(),
             queue: VecDeque::new(),
-            resting: Resting::default(),
+            sleeping: Sleeping::default(),
             local: server.add_thread(),
             recorder: server.log.recorder(),
+            watchers,
             read_buffer: vec![0; READ_BUFFER_LEN],
             out: Output::new(),
             batch: Batch::default(),
-            turn: if requests >= REQUESTS_DEFAULT {
+            budget: if requests >= REQUESTS_DEFAULT {
                 requests.max(TURN_MIN)
             } else {
                 requests
@@ -195,7 +227,7 @@ impl<'s> Worker<'s> {
                     socket.serve(&mut tools);
                 } else {
                     let others = index + 1 < events.len() || !self.queue.is_empty();
-                    self.on_event(event, others);
+                    self.on_event(event, Sharing::with_others(others));
                 }
             }
             // One turn each; who is not done then stands behind those that have come since.
@@ -203,10 +235,10 @@ impl<'s> Worker<'s> {
                 let Some(token) = self.queue.pop_front() else {
                     break;
                 };
-                let others = !self.queue.is_empty();
-                if let Some(client) = self.clients.get(token) {
+                let sharing = Sharing::with_others(!self.queue.is_empty());
+                if let Some(client) = self.table.get(token) {
                     client.queued = false;
-                    self.serve(token, true, others);
+                    self.serve(token, true, sharing);
                 }
             }
         }
@@ -214,13 +246,13 @@ impl<'s> Worker<'s> {
 
     /// Waits for events, but not if somebody has something to do, or has rested by then.
     fn wait(&mut self, events: &mut Events) -> Result<()> {
-        if self.resting.is_empty() {
+        if self.sleeping.is_empty() {
             let timeout_ms = if self.queue.is_empty() { -1 } else { 0 };
             return self.epoll.wait(events, timeout_ms);
         }
         let now = Instant::now();
-        self.queue.extend(self.resting.take_due(now));
-        match self.resting.first() {
+        self.queue.extend(self.sleeping.take_due(now));
+        match self.sleeping.first() {
             Some(due) if self.queue.is_empty() => self.epoll.wait_for(events, due - now),
             _ => self.epoll.wait(events, 0),
         }
@@ -236,6 +268,7 @@ impl<'s> Worker<'s> {
                 Message::Client(socket, protocol) => self.add_client(socket, protocol),
                 Message::Sweep => self.close_idle(),
                 Message::Stop => going = Going::Ends,
+                Message::Done(token, ticket) => self.complete(token, ticket),
             }
         }
         self.messages = messages;
@@ -247,8 +280,8 @@ impl<'s> Worker<'s> {
     fn end(self) {
         let unreceived = self.inbox.close();
         let is_client = |message: &&Message| matches!(message, Message::Client(..));
-        let count = self.clients.iter().count() + unreceived.iter().filter(is_client).count();
-        drop((self.clients, unreceived));
+        let count = self.table.iter().count() + unreceived.iter().filter(is_client).count();
+        drop((self.table, unreceived));
         (0..count).for_each(|_| self.server.connections.closed());
         self.server.store.retire(self.local);
     }
@@ -264,7 +297,7 @@ impl<'s> Worker<'s> {
         let timeout_s = self.server.settings.idle_timeout_s.unsigned_abs();
         let mut due_s = now_s.saturating_add(timeout_s);
         let mut idle = Vec::new();
-        for (token, client) in self.clients.iter() {
+        for (token, client) in self.table.iter() {
             if now_s.saturating_sub(client.active_s) <= timeout_s {
                 due_s = due_s.min(client.active_s.saturating_add(timeout_s));
             } else if client.may_be_idle() {
@@ -303,7 +336,7 @@ impl<'s> Worker<'s> {
         }
         let session = Session::new(&self.server.settings, protocol);
         let token = self
-            .clients
+            .table
             .insert(Connection::new(stream, entry, session, clock.awake()));
         if self.epoll.add(fd, token, Watch::Edges).is_err() {
             self.close(token, Reason::Error);
@@ -311,7 +344,7 @@ impl<'s> Worker<'s> {
     }
 
     fn close(&mut self, token: u64, reason: Reason) {
-        let Some(mut client) = self.clients.take(token) else {
+        let Some(mut client) = self.table.take(token) else {
             return;
         };
         client.drop_stash();
@@ -331,46 +364,46 @@ impl<'s> Worker<'s> {
 
     /// Gives a client to the logger.
     fn hand_over(&mut self, token: u64, admission: Admission) {
-        if let Some(client) = self.clients.take(token) {
+        if let Some(client) = self.table.take(token) {
             self.held -= client.held;
             // Registered with this worker, or its events would go on coming.
             let _ = self.epoll.remove(client.fd());
-            let Stream::Plain(socket) = client.into_watcher();
-            self.server.log.admit(admission, socket, GREETING);
+            let stream = client.into_watcher();
+            self.watchers.add(self.server, admission, stream, GREETING);
         }
     }
 
-    fn on_event(&mut self, event: Event, others: bool) {
-        let Some(client) = self.clients.get(event.token) else {
+    fn on_event(&mut self, event: Event, sharing: Sharing) {
+        let Some(client) = self.table.get(event.token) else {
             return;
         };
-        client.hung_up |= event.hung_up;
+        client.note_end(event);
         if client.queued {
             return; // its turn comes, and it reads until nothing is left
         }
-        self.serve(event.token, event.readable, others);
+        self.serve(event.token, event.readable, sharing);
     }
 
-    fn serve(&mut self, token: u64, readable: bool, others: bool) {
-        match self.turn(token, readable, others) {
-            Ok(Outcome::Waiting) => {}
+    fn serve(&mut self, token: u64, readable: bool, sharing: Sharing) {
+        match self.turn(token, readable, sharing) {
+            Ok(Outcome::Waiting | Outcome::Parked) => {}
             Ok(Outcome::Queued) => {
-                if let Some(client) = self.clients.get(token) {
+                if let Some(client) = self.table.get(token) {
                     client.queued = true;
                     self.queue.push_back(token);
                 }
             }
-            Ok(Outcome::Resting) => {
-                if let Some(client) = self.clients.get(token) {
+            Ok(Outcome::Sleeping) => {
+                if let Some(client) = self.table.get(token) {
                     client.queued = true;
                     let rest_us = self.server.settings.lru_crawler_sleep.get();
                     let due = Instant::now() + Duration::from_micros(rest_us.into());
-                    self.resting.add(due, token);
+                    self.sleeping.add(due, token);
                 }
             }
             Ok(Outcome::Watching(place)) => self.hand_over(token, place),
             Ok(Outcome::Closed(reason)) => {
-                if let Some(client) = self.clients.get(token) {
+                if let Some(client) = self.table.get(token) {
                     client.discard_input(&mut self.read_buffer);
                 }
                 self.give_up(token, reason);
@@ -396,8 +429,8 @@ impl<'s> Worker<'s> {
     ///
     /// # Errors
     /// The connection is lost.
-    fn turn(&mut self, token: u64, readable: bool, others: bool) -> Result<Outcome> {
-        let Some(client) = self.clients.get(token) else {
+    fn turn(&mut self, token: u64, readable: bool, sharing: Sharing) -> Result<Outcome> {
+        let Some(client) = self.table.get(token) else {
             return Ok(Outcome::Waiting);
         };
         let was_blocked = client.is_blocked();
@@ -414,9 +447,14 @@ impl<'s> Worker<'s> {
         if let Some(reason) = client.closing {
             return Ok(Outcome::Closed(reason));
         }
-        if !client.wants_input {
-            let input = client.unstash(&mut self.read_buffer);
-            return self.handle(token, input, false, others);
+        match client.wants {
+            Wants::Input => {}
+            Wants::Reply if client.waits_in_vain() => return Ok(Outcome::Closed(Reason::Normal)),
+            Wants::Reply => return Ok(Outcome::Parked),
+            Wants::Turn => {
+                let input = client.unstash(&mut self.read_buffer);
+                return self.handle(token, input, false, sharing);
+            }
         }
         // What came while replies waited was announced long ago.
         if !readable && !was_blocked {
@@ -428,8 +466,8 @@ impl<'s> Worker<'s> {
                 let bytes_read = &self.local.counters.thread.bytes_read;
                 bytes_read.add(received.len as u64);
                 // A client that has hung up is read to the end, where it is closed.
-                let drained = received.drained && !client.hung_up;
-                self.handle(token, input, drained, others)
+                let drained = received.drained && client.ended == Ended::Nothing;
+                self.handle(token, input, drained, sharing)
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
                 client.publish(self.server.store.clock.now());
@@ -440,16 +478,68 @@ impl<'s> Worker<'s> {
     }
 
     /// Handles input that has been read. `drained`: the socket is known to hold no more.
-    fn handle(&mut self, token: u64, input: Input, drained: bool, others: bool) -> Result<Outcome> {
-        let Some(client) = self.clients.get(token) else {
+    fn handle(
+        &mut self,
+        token: u64,
+        input: Input,
+        drained: bool,
+        sharing: Sharing,
+    ) -> Result<Outcome> {
+        let (consumed, next) = self.converse(token, input, sharing)?;
+        let Some(client) = self.table.get(token) else {
             return Ok(Outcome::Waiting);
+        };
+        if let Some(buffers_max) = self.buffers_max {
+            self.held -= std::mem::take(&mut client.held);
+            client.held = client.stash.bytes().len().div_ceil(BUFFER_BYTES as usize) as u32;
+            self.held += client.held;
+            if self.held > buffers_max {
+                self.local.counters.thread.read_buf_oom.add(1);
+                return Ok(Outcome::Closed(Reason::Error));
+            }
+        }
+        if consumed > 0 {
+            client.active_s = self.server.store.clock.awake();
+        }
+        client.wants = match next {
+            Next::Input => Wants::Input,
+            Next::Wait => Wants::Reply,
+            _ => Wants::Turn,
+        };
+        client.closing = match next {
+            Next::Close(reason) => Some(reason),
+            _ => None,
+        };
+        client.publish(self.server.store.clock.now());
+        Ok(match next {
+            _ if client.is_blocked() => Outcome::Waiting,
+            Next::Close(reason) => Outcome::Closed(reason),
+            Next::Watch(streams) => return self.begin_watching(token, streams),
+            Next::Wait if client.waits_in_vain() => Outcome::Closed(Reason::Normal),
+            Next::Wait => Outcome::Parked,
+            Next::Input if drained => Outcome::Waiting,
+            Next::Turn if client.session.take_rest() => Outcome::Sleeping,
+            _ => Outcome::Queued,
+        })
+    }
+
+    /// Lets the session handle input, as [`converse`] does; what it has not consumed is stashed.
+    /// Returns how much it has consumed, and what it wants.
+    fn converse(&mut self, token: u64, input: Input, sharing: Sharing) -> Result<(usize, Next)> {
+        let Some(client) = self.table.get(token) else {
+            return Ok((0, Next::Input));
         };
         let stash = std::mem::take(&mut client.stash);
         let bytes = match input {
             Input::Buffer(len) => &self.read_buffer[..len],
             Input::Stash => stash.bytes(),
         };
-        let caller = Caller::without_waiting(client.fd());
+        let caller = Caller {
+            fd: client.fd(),
+            from: None,
+            token,
+            completions: Some(&self.completions),
+        };
         // After reading: what the process slept through while the client's request was on its way
         // has passed for the request, too.
         self.server.store.catch_up(&mut self.local);
@@ -461,7 +551,7 @@ impl<'s> Worker<'s> {
             caller,
             self.replies_max,
         );
-        let outcome = converse(client, &mut cx, bytes, &mut self.out, self.turn, others);
+        let outcome = converse(client, &mut cx, bytes, &mut self.out, self.budget, sharing);
         // Whether or not a connection is left, nothing may be left of a password.
         let had_secret =
             client.session.had_secret() || outcome.is_err() && client.session.awaits_secret();
@@ -473,42 +563,39 @@ impl<'s> Worker<'s> {
         if had_secret && let Input::Buffer(len) = input {
             wipe(&mut self.read_buffer[..len]);
         }
-        let (_, next) = outcome?;
-        if let Some(buffers_max) = self.buffers_max {
-            self.held -= std::mem::take(&mut client.held);
-            client.held = client.stash.bytes().len().div_ceil(BUFFER_BYTES as usize) as u32;
-            self.held += client.held;
-            if self.held > buffers_max {
-                self.local.counters.thread.read_buf_oom.add(1);
-                return Ok(Outcome::Closed(Reason::Error));
-            }
-        }
-        if at > 0 {
-            client.active_s = self.server.store.clock.awake();
-        }
-        client.wants_input = next == Next::Input;
-        client.closing = match next {
-            Next::Close(reason) => Some(reason),
-            _ => None,
+        outcome
+    }
+
+    /// Makes a watcher of a client, if there is a place for one; else it says so to the client.
+    fn begin_watching(&mut self, token: u64, streams: Streams) -> Result<Outcome> {
+        let reason = match self.server.log.reserve(streams) {
+            Ok(admission) => return Ok(Outcome::Watching(admission)),
+            Err(reason) => reason,
         };
-        client.publish(self.server.store.clock.now());
-        Ok(match next {
-            _ if client.is_blocked() => Outcome::Waiting,
-            Next::Close(reason) => Outcome::Closed(reason),
-            Next::Watch(streams) => match self.server.log.reserve(streams) {
-                Ok(admission) => Outcome::Watching(admission),
-                Err(reason) => {
-                    self.out.put(no_place(reason));
-                    let sent = client.send(&mut self.out)?;
-                    self.local.counters.thread.bytes_written.add(sent as u64);
-                    // A reply that short finds room in a socket that nothing waits for.
-                    Outcome::Queued
-                }
-            },
-            Next::Input if drained => Outcome::Waiting,
-            Next::Turn if client.session.take_rest() => Outcome::Resting,
-            _ => Outcome::Queued,
-        })
+        self.out.put(no_place(reason));
+        if let Some(client) = self.table.get(token) {
+            let sent = client.send(&mut self.out)?;
+            self.local.counters.thread.bytes_written.add(sent as u64);
+        }
+        // A reply that short finds space in a socket that nothing waits for.
+        Ok(Outcome::Queued)
+    }
+
+    /// Another thread has done something for a connection: it has its turn, if it waited for that.
+    /// One that has gone meanwhile is not found, whichever connection has its slot now.
+    fn complete(&mut self, token: u64, ticket: Ticket) {
+        let Some(client) = self.table.get(token) else {
+            return;
+        };
+        if !client.session.complete(ticket) || client.wants != Wants::Reply {
+            return;
+        }
+        client.wants = Wants::Turn;
+        // One that does not take its replies has its turn when it does.
+        if !client.is_blocked() {
+            client.queued = true;
+            self.queue.push_back(token);
+        }
     }
 }
 
@@ -526,11 +613,14 @@ fn converse<'s>(
     cx: &mut Context<'_, 's>,
     input: &[u8],
     out: &mut Output<'s>,
-    turn: usize,
-    others: bool,
+    budget: usize,
+    sharing: Sharing,
 ) -> Result<(usize, Next)> {
-    let mut turns = if others { 1 } else { TURNS_ALONE };
-    let mut left = turn;
+    let mut turns = match sharing {
+        Sharing::Alone => TURNS_ALONE,
+        Sharing::Queued => 1,
+    };
+    let mut left = budget;
     let mut at = 0;
     let next = loop {
         let handled = client.session.handle(cx, &input[at..], out, &mut left);
@@ -550,7 +640,7 @@ fn converse<'s>(
                 if turns == 0 {
                     break Next::Turn;
                 }
-                left = turn;
+                left = budget;
             }
             next => break next,
         }
@@ -565,134 +655,4 @@ fn send<'s>(client: &mut Connection<'s>, cx: &Context<'_, 's>, out: &mut Output<
     let sent = client.send(out)?;
     cx.count_written(sent);
     Ok(())
-}
-
-/// Connections that rest, in the order in which they wake up; of equals the first to come first.
-/// How long they rest can be changed (`lru_crawler sleep`), so who comes last may be due first.
-#[derive(Default)]
-struct Resting(VecDeque<(Instant, u64)>);
-
-impl Resting {
-    fn add(&mut self, due: Instant, token: u64) {
-        let place = self.0.partition_point(|&(other, _)| other <= due);
-        self.0.insert(place, (due, token));
-    }
-
-    /// When the first of them wakes up.
-    fn first(&self) -> Option<Instant> {
-        self.0.front().map(|&(due, _)| due)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Takes out who has rested enough by then.
-    fn take_due(&mut self, now: Instant) -> impl Iterator<Item = u64> {
-        let count = self.0.partition_point(|&(due, _)| due <= now);
-        self.0.drain(..count).map(|(_, token)| token)
-    }
-}
-
-/// The connections of a worker. A token names a place and how often it has been filled, so
-/// that an event for one that is gone does not reach its successor.
-///
-/// Places come in blocks that never move: a list that grows by copying has room for as many
-/// again, and leaves its old memory behind.
-#[derive(Default)]
-struct Clients<'s> {
-    blocks: Vec<Box<[Place<'s>]>>,
-    free: Vec<u32>,
-}
-
-/// Places in a block.
-const BLOCK_LEN: usize = 64;
-
-#[repr(align(64))] // of its own cache lines, and those are few
-struct Place<'s> {
-    generation: u32,
-    client: Option<Connection<'s>>,
-}
-
-impl<'s> Clients<'s> {
-    fn insert(&mut self, client: Connection<'s>) -> u64 {
-        if self.free.is_empty() {
-            self.add_block();
-        }
-        let index = self.free.pop().expect("a block has places");
-        let place = &mut self.blocks[index as usize / BLOCK_LEN][index as usize % BLOCK_LEN];
-        place.client = Some(client);
-        u64::from(place.generation) << 32 | u64::from(index)
-    }
-
-    fn add_block(&mut self) {
-        let first = self.blocks.len() * BLOCK_LEN;
-        let empty = || Place {
-            generation: 0,
-            client: None,
-        };
-        let block = std::iter::repeat_with(empty).take(BLOCK_LEN);
-        self.blocks.push(block.collect());
-        self.free
-            .extend((first..first + BLOCK_LEN).rev().map(|index| index as u32));
-    }
-
-    /// All of them, with their tokens.
-    fn iter(&self) -> impl Iterator<Item = (u64, &Connection<'s>)> {
-        let numbered = self.blocks.iter().flatten().enumerate();
-        numbered.filter_map(|(index, place)| {
-            let token = u64::from(place.generation) << 32 | index as u64;
-            Some((token, place.client.as_ref()?))
-        })
-    }
-
-    /// The place that a token names, as long as its client is there.
-    #[inline]
-    fn place(&mut self, token: u64) -> Option<&mut Place<'s>> {
-        let index = token as u32 as usize;
-        let place = self.blocks.get_mut(index / BLOCK_LEN)?;
-        let place = &mut place[index % BLOCK_LEN];
-        (place.generation == (token >> 32) as u32).then_some(place)
-    }
-
-    #[inline]
-    fn get(&mut self, token: u64) -> Option<&mut Connection<'s>> {
-        self.place(token)?.client.as_mut()
-    }
-
-    /// Takes a connection out; none if it is gone already.
-    fn take(&mut self, token: u64) -> Option<Connection<'s>> {
-        let place = self.place(token)?;
-        let client = place.client.take()?;
-        place.generation = place.generation.wrapping_add(1);
-        self.free.push(token as u32);
-        Some(client)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_idle_client_takes_two_cache_lines() {
-        assert_eq!(size_of::<Place<'_>>(), 128);
-    }
-
-    #[test]
-    fn who_rests_for_a_shorter_time_waits_behind_nobody() {
-        let (mut resting, start) = (Resting::default(), Instant::now());
-        let after = |ms| start + Duration::from_millis(ms);
-        for (token, due_ms) in [(1, 1000), (2, 0), (3, 5), (4, 5), (5, 2000)] {
-            resting.add(after(due_ms), token);
-        }
-        assert_eq!(resting.first(), Some(start));
-        let due: Vec<_> = resting.take_due(after(5)).collect();
-        assert_eq!(due, [2, 3, 4]);
-        assert_eq!(resting.first(), Some(after(1000)));
-        assert_eq!(resting.take_due(after(999)).count(), 0);
-        let due: Vec<_> = resting.take_due(after(3000)).collect();
-        assert_eq!(due, [1, 5]);
-        assert!(resting.is_empty());
-    }
 }

@@ -42,10 +42,12 @@ pub enum ConnState {
     Blocked,
     /// It watches: it is sent log lines.
     Watch,
+    /// A reply is not ready.
+    Waiting,
 }
 
 impl ConnState {
-    const ALL: [ConnState; 8] = [
+    const ALL: [ConnState; 9] = [
         ConnState::Listening,
         ConnState::New,
         ConnState::Read,
@@ -54,6 +56,7 @@ impl ConnState {
         ConnState::Swallow,
         ConnState::Blocked,
         ConnState::Watch,
+        ConnState::Waiting,
     ];
 
     /// The name that tools know.
@@ -67,6 +70,7 @@ impl ConnState {
             ConnState::Swallow => "conn_swallow",
             ConnState::Blocked => "conn_mwrite",
             ConnState::Watch => "conn_watch",
+            ConnState::Waiting => "conn_io_queue",
         }
     }
 }

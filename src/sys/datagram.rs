@@ -1,8 +1,9 @@
 //! Datagrams in and out of UDP sockets, each with the address of its other end.
 
-use super::check_len;
+use super::io::send_message;
 use super::socket::{Address, RawAddress};
-use std::io::{ErrorKind, IoSlice, Result};
+use super::{check_len, retry};
+use std::io::{IoSlice, Result};
 use std::os::fd::RawFd;
 
 /// Where a datagram came from, and where the reply goes.
@@ -17,10 +18,10 @@ impl Peer {
 
 /// Receives one datagram into `buffer`; what is longer is cut. `WouldBlock`: nothing there yet.
 pub fn recv_from(fd: RawFd, buffer: &mut [u8]) -> Result<(usize, Peer)> {
-    loop {
+    retry(|| {
         let mut peer = RawAddress::empty();
         let (storage, storage_len) = peer.parts();
-        // SAFETY: the buffer is valid for its length; `peer` has room for any address and
+        // SAFETY: the buffer is valid for its length; `peer` has space for any address and
         // tells how much.
         let received = check_len(unsafe {
             call!(recvfrom(
@@ -32,36 +33,19 @@ pub fn recv_from(fd: RawFd, buffer: &mut [u8]) -> Result<(usize, Peer)> {
                 storage_len,
             ))
         });
-        match received {
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            outcome => return outcome.map(|len| (len, Peer(peer))),
-        }
-    }
+        received.map(|len| (len, Peer(peer)))
+    })
 }
 
 /// Sends one datagram made of two pieces, all of it or nothing.
 pub fn send_to(fd: RawFd, peer: &Peer, pieces: &[IoSlice<'_>; 2]) -> Result<usize> {
-    // SAFETY: all-zero is a valid msghdr.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    let (name, name_len) = peer.0.as_name();
-    message.msg_name = name.cast_mut().cast();
-    message.msg_namelen = name_len;
-    message.msg_iov = pieces.as_ptr().cast_mut().cast();
-    message.msg_iovlen = pieces.len();
-    loop {
-        // SAFETY: `IoSlice` has the layout of `iovec`, and sendmsg only reads what it names;
-        // the address is valid for its length.
-        let sent = check_len(unsafe { call!(sendmsg(fd, &raw const message, libc::MSG_NOSIGNAL)) });
-        match sent {
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            outcome => return outcome,
-        }
-    }
+    send_message(fd, Some(&peer.0), pieces)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::ErrorKind;
     use std::net::UdpSocket;
     use std::os::fd::AsRawFd;
 

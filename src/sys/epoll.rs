@@ -38,6 +38,8 @@ pub struct Event {
     /// The peer has closed its sending side, the connection is gone, or urgent data is among the
     /// input, where a read stops: a short read does not mean that nothing is left.
     pub hung_up: bool,
+    /// The connection is gone: nothing that is sent reaches the peer.
+    pub gone: bool,
 }
 
 impl Epoll {
@@ -184,6 +186,7 @@ impl Events {
             token: event.u64,
             readable: has(libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
             hung_up: has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR | libc::EPOLLPRI),
+            gone: has(libc::EPOLLHUP | libc::EPOLLERR),
         }
     }
 }

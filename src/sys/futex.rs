@@ -1,5 +1,6 @@
 //! Sleeping until a word changes: `futex(2)`, private to the process.
 
+#[cfg(not(loom))]
 use super::sync::atomic::AtomicU32;
 
 /// Sleeps while `word` holds `expected`; may also return for no reason.
@@ -33,50 +34,4 @@ pub fn wake_one(word: &AtomicU32) {
 }
 
 #[cfg(loom)]
-pub use checked::{wait, wake_one};
-
-/// What `futex(2)` promises, for loom: the look at the word and the falling asleep are one
-/// step to those who wake, and a sleeper wakes only if it is woken.
-#[cfg(loom)]
-mod checked {
-    use super::AtomicU32;
-    use loom::sync::atomic::Ordering::Relaxed;
-    use loom::sync::{Condvar, Mutex};
-
-    /// Who sleeps, in the order in which they went to sleep: the address of the word, and a
-    /// number of each sleep.
-    #[derive(Default)]
-    struct Sleepers {
-        list: Vec<(usize, u64)>,
-        slept: u64,
-    }
-
-    loom::lazy_static! {
-        static ref SLEEPERS: Mutex<Sleepers> = Mutex::default();
-        static ref WOKEN: Condvar = Condvar::new();
-    }
-
-    /// As the other.
-    pub fn wait(word: &AtomicU32, expected: u32) {
-        let mut sleepers = SLEEPERS.lock().unwrap();
-        if word.load(Relaxed) != expected {
-            return;
-        }
-        sleepers.slept += 1;
-        let own = (std::ptr::from_ref(word).addr(), sleepers.slept);
-        sleepers.list.push(own);
-        while sleepers.list.contains(&own) {
-            sleepers = WOKEN.wait(sleepers).unwrap();
-        }
-    }
-
-    /// As the other.
-    pub fn wake_one(word: &AtomicU32) {
-        let mut sleepers = SLEEPERS.lock().unwrap();
-        let address = std::ptr::from_ref(word).addr();
-        if let Some(at) = sleepers.list.iter().position(|own| own.0 == address) {
-            sleepers.list.remove(at);
-            WOKEN.notify_all();
-        }
-    }
-}
+pub use super::testing::loom_futex::{wait, wake_one};

@@ -1,7 +1,8 @@
 //! Bytes in and out of sockets, and waiting for room.
 
-use super::{check, check_len};
-use std::io::{ErrorKind, IoSlice, IoSliceMut, Result};
+use super::socket::RawAddress;
+use super::{check, check_len, retry};
+use std::io::{IoSlice, IoSliceMut, Result};
 use std::os::fd::RawFd;
 use std::time::Duration;
 
@@ -53,12 +54,27 @@ pub fn send(fd: RawFd, buffer: &[u8]) -> Result<usize> {
 
 /// Sends from several buffers, perhaps not all of them. Never raises SIGPIPE.
 pub fn send_vectored(fd: RawFd, buffers: &[IoSlice<'_>]) -> Result<usize> {
+    send_message(fd, None, buffers)
+}
+
+/// Sends from several buffers: to an address, or to the peer that the socket is connected with.
+pub(super) fn send_message(
+    fd: RawFd,
+    to: Option<&RawAddress>,
+    buffers: &[IoSlice<'_>],
+) -> Result<usize> {
     // SAFETY: all-zero is a valid msghdr.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    if let Some(to) = to {
+        let (name, name_len) = to.as_name();
+        message.msg_name = name.cast_mut().cast();
+        message.msg_namelen = name_len;
+    }
     message.msg_iov = buffers.as_ptr().cast_mut().cast();
     message.msg_iovlen = buffers.len().min(SLICES_MAX);
     retry(|| {
-        // SAFETY: `IoSlice` has the layout of `iovec`, and sendmsg only reads what it names.
+        // SAFETY: `IoSlice` has the layout of `iovec`, and sendmsg only reads what it names; the
+        // address is valid for its length.
         check_len(unsafe { call!(sendmsg(fd, &raw const message, libc::MSG_NOSIGNAL)) })
     })
 }
@@ -77,16 +93,6 @@ pub fn wait_writable(fd: RawFd, at_most: Option<Duration>) -> bool {
         check(unsafe { call!(poll(&raw mut asked, 1, timeout_ms)) })
     });
     count.is_ok_and(|count| count > 0)
-}
-
-/// Makes a call again as long as a signal interrupts it.
-pub(super) fn retry<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
-    loop {
-        match call() {
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            outcome => return outcome,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub mod time;
 pub mod user;
 pub mod wake;
 
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 
 /// Turns the `-1` of a libc call into the `errno` it left.
 pub fn check(ret: libc::c_int) -> Result<libc::c_int> {
@@ -64,6 +64,16 @@ pub fn check(ret: libc::c_int) -> Result<libc::c_int> {
 /// [`check`] for the calls that return a size.
 pub fn check_len(ret: libc::ssize_t) -> Result<usize> {
     usize::try_from(ret).map_err(|_| Error::last_os_error())
+}
+
+/// Makes a call again as long as a signal interrupts it.
+fn retry<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 #[cfg(test)]

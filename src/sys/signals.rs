@@ -1,6 +1,6 @@
 //! Signals: those of the operator as events, and those that would end the process.
 
-use super::check;
+use super::{check, check_len, retry};
 use std::io::{Error, ErrorKind, Result};
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -81,16 +81,15 @@ impl SignalFd {
             // SAFETY: all-zero is a valid signalfd_siginfo.
             let mut info: libc::signalfd_siginfo = unsafe { std::mem::zeroed() };
             let len = size_of::<libc::signalfd_siginfo>();
-            // SAFETY: the kernel writes at most `len` bytes, the size of `info`, whose
-            // fields are integers.
-            let read = unsafe { call!(read(self.fd.as_raw_fd(), (&raw mut info).cast(), len)) };
-            if read < 0 {
-                match Error::last_os_error() {
-                    e if e.kind() == ErrorKind::Interrupted => continue,
-                    e if e.kind() == ErrorKind::WouldBlock => return Ok(None),
-                    e => return Err(e),
-                }
-            }
+            let read = retry(|| {
+                // SAFETY: the kernel writes at most `len` bytes, the size of `info`, whose
+                // fields are integers.
+                check_len(unsafe { call!(read(self.fd.as_raw_fd(), (&raw mut info).cast(), len)) })
+            });
+            match read {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(None),
+                read => read?,
+            };
             // The kernel gives whole records only. A signal we did not ask for cannot be
             // among them; should it be, the next one is looked at.
             let number = info.ssi_signo.cast_signed();

@@ -6,7 +6,7 @@
 //!
 //! Every socket is non-blocking and is closed on exec.
 
-use super::check;
+use super::{check, retry};
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Result};
@@ -382,23 +382,16 @@ pub fn listen(socket: &OwnedFd, backlog: i32) -> Result<()> {
 
 /// Takes the next client from a listener's queue. `WouldBlock`: nobody waits.
 pub fn accept(listener: &OwnedFd) -> Result<(OwnedFd, Address)> {
-    loop {
+    retry(|| {
         let mut peer = RawAddress::empty();
+        let (storage, len) = peer.parts();
         // The flags are named anew: these two are not inherited.
         let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-        // SAFETY: `peer` has room for any address and tells how much.
-        // `accept4(2)` ensures the descriptor is valid and ours.
-        let accepted = unsafe {
-            let (storage, len) = peer.parts();
-            check(call!(accept4(listener.as_raw_fd(), storage, len, flags)))
-                .map(|fd| OwnedFd::from_raw_fd(fd))
-        };
-        match accepted {
-            Ok(client) => return Ok((client, peer.decode())),
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
+        // SAFETY: `peer` has space for any address and tells how much.
+        let fd = check(unsafe { call!(accept4(listener.as_raw_fd(), storage, len, flags)) })?;
+        // SAFETY: `accept4(2)` ensures the descriptor is valid and ours.
+        Ok((unsafe { OwnedFd::from_raw_fd(fd) }, peer.decode()))
+    })
 }
 
 /// Whether an error says that this process may not have another descriptor.

@@ -1,8 +1,7 @@
 //! Waking a thread that waits for descriptors: `eventfd(2)`, `pipe(7)`.
 
-use super::io::retry;
 use super::sync::Crossing;
-use super::{check, check_len};
+use super::{check, check_len, retry};
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 

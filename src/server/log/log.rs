@@ -9,7 +9,6 @@ use crate::sys::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering
 use crate::sys::wake::Waker;
 use std::collections::VecDeque;
 use std::io::Result;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 /// Watchers at a time.
@@ -27,26 +26,20 @@ pub struct Log {
     watcher_len: usize,
     /// The rings of all threads.
     pub(super) rings: Mutex<Vec<Arc<Ring>>>,
-    roster: Mutex<Roster>,
+    /// The streams of each watcher's place.
+    places: Mutex<Vec<Streams>>,
     /// Wakes the logger when it has something to do at once.
     pub waker: Waker,
 }
 
-/// The watchers.
-#[derive(Default)]
-struct Roster {
-    /// The streams of each place that is taken.
-    places: Vec<Streams>,
-    /// Watchers that the logger has not seen yet.
-    arrivals: Vec<Arrival>,
-}
-
 /// The right to become a watcher, and memory for what will wait for it.
 pub struct Admission {
-    pub(super) streams: Streams,
+    /// What it wants to see.
+    pub streams: Streams,
     /// The number of the first event that it is sent.
-    pub(super) first_gid: u64,
-    waiting: VecDeque<u8>,
+    pub first_gid: u64,
+    /// What waits for it.
+    pub waiting: VecDeque<u8>,
 }
 
 /// Why there is no place.
@@ -56,18 +49,6 @@ pub enum NoPlace {
     Full,
     /// There is no memory.
     NoMemory,
-}
-
-/// A watcher on its way to the logger.
-pub struct Arrival {
-    /// Its connection.
-    pub socket: OwnedFd,
-    /// What it wants to see.
-    pub streams: Streams,
-    /// The number of the first event that it is sent.
-    pub first_gid: u64,
-    /// What waits for it.
-    pub waiting: VecDeque<u8>,
 }
 
 impl Log {
@@ -82,7 +63,7 @@ impl Log {
             ring_len,
             watcher_len,
             rings: Mutex::default(),
-            roster: Mutex::default(),
+            places: Mutex::default(),
             waker: Waker::new()?,
         })
     }
@@ -95,7 +76,7 @@ impl Log {
 
     /// How many watch.
     pub fn watchers(&self) -> usize {
-        self.roster.lock().unwrap().places.len()
+        self.places.lock().unwrap().len()
     }
 
     /// Takes a place for a watcher of these streams. From now on their events are kept for it.
@@ -103,16 +84,16 @@ impl Log {
     /// # Errors
     /// [`NoPlace`].
     pub fn reserve(&self, streams: Streams) -> std::result::Result<Admission, NoPlace> {
-        let mut roster = self.roster.lock().unwrap();
-        if roster.places.len() >= WATCHERS_MAX {
+        let mut places = self.places.lock().unwrap();
+        if places.len() >= WATCHERS_MAX {
             return Err(NoPlace::Full);
         }
         let mut waiting = VecDeque::new();
         waiting
             .try_reserve_exact(self.watcher_len)
             .map_err(|_| NoPlace::NoMemory)?;
-        roster.places.push(streams);
-        self.publish(&roster);
+        places.push(streams);
+        self.publish(&places);
         Ok(Admission {
             streams,
             first_gid: self.next_gid.fetch_add(1, Relaxed),
@@ -120,39 +101,17 @@ impl Log {
         })
     }
 
-    /// Hands the connection of a watcher to the logger; `greeting` is sent to it first.
-    pub fn admit(&self, place: Admission, socket: OwnedFd, greeting: &[u8]) {
-        let Admission {
-            streams,
-            first_gid,
-            mut waiting,
-        } = place;
-        waiting.extend(greeting);
-        self.roster.lock().unwrap().arrivals.push(Arrival {
-            socket,
-            streams,
-            first_gid,
-            waiting,
-        });
-        self.waker.wake();
-    }
-
-    /// The watchers that have come since the last call.
-    pub fn arrivals(&self) -> Vec<Arrival> {
-        std::mem::take(&mut self.roster.lock().unwrap().arrivals)
-    }
-
     /// A watcher of these streams has gone.
     pub fn leave(&self, streams: Streams) {
-        let mut roster = self.roster.lock().unwrap();
-        if let Some(at) = roster.places.iter().position(|&place| place == streams) {
-            roster.places.swap_remove(at);
+        let mut places = self.places.lock().unwrap();
+        if let Some(at) = places.iter().position(|&place| place == streams) {
+            places.swap_remove(at);
         }
-        self.publish(&roster);
+        self.publish(&places);
     }
 
-    fn publish(&self, roster: &Roster) {
-        let wanted = roster.places.iter().fold(0, |bits, place| bits | place.0);
+    fn publish(&self, places: &[Streams]) {
+        let wanted = places.iter().fold(0, |bits, place| bits | place.0);
         self.wanted.store(wanted, SeqCst);
     }
 }

@@ -29,7 +29,7 @@ mod streams;
 mod tests;
 
 pub use drain::Drain;
-pub use log::{Admission, Arrival, Log, NoPlace, WATCHERS_MAX};
+pub use log::{Admission, Log, NoPlace, WATCHERS_MAX};
 pub use reason::Reason;
 pub use recorder::Recorder;
 pub use streams::Streams;
