@@ -58,7 +58,7 @@ impl Gauge {
     }
 }
 
-/// What kind of figure it is; who draws curves of it has to know.
+/// What kind of figure it is: tools that draw curves have to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatKind {
     /// It only grows: its rate is of interest.
@@ -311,9 +311,9 @@ counters! {
         evicted_active;
         /// Allocations that found no item to evict.
         outofmemory;
-        /// Expired or flushed items removed at the tail of a list.
+        /// Expired or flushed items removed at a tail, or by a store of the same key.
         reclaimed;
-        /// Expired or flushed items that no client had read, removed at a tail or by a crawl.
+        /// Expired or flushed items that no client had read, removed at a tail, by a store or by a crawl.
         expired_unfetched;
         /// Items at the tail of a list that a reader held.
         lrutail_reflocked;
@@ -490,7 +490,7 @@ mod tests {
 
     #[test]
     fn what_goes_is_never_more_than_what_came_however_the_sums_are_made() {
-        // The one who links and the one who unlinks are two threads, and a third one sums.
+        // One thread links, one unlinks, and a third one sums.
         let threads = [Counters::new(2, 1), Counters::new(2, 1)];
         let (turn, stop) = (std::sync::Mutex::new(0u64), AtomicBool::new(false));
         std::thread::scope(|scope| {

@@ -27,21 +27,22 @@
 //!
 //! The rooms, from the top; calls go down this list, never up:
 //!
-//! | room       | holds                                                        |
-//! |------------|--------------------------------------------------------------|
-//! | `net`      | sockets: listener, workers, connections, logger              |
-//! | `commands` | what a request does                                          |
-//! | `server`   | what all threads share and an operator asks for; logins      |
-//! | `upkeep`   | the threads that look after memory                           |
-//! | `wire`     | bytes to requests and replies: no store, no server, no socket |
-//! | `settings` | every option, once                                           |
-//! | `store`    | the cache engine, no protocol                                |
-//! | `counters` | every counter, once                                          |
-//! | `digits`   | decimal numbers                                              |
-//! | `histogram`| latencies in buckets                                         |
-//! | `sys`      | the only place that calls libc                               |
+//! | room        | holds                                                        |
+//! |-------------|--------------------------------------------------------------|
+//! | `net`       | sockets: listener, workers, connections, logger              |
+//! | `commands`  | what a request does                                          |
+//! | `server`    | what all threads share and an operator asks for; logins      |
+//! | `upkeep`    | the threads that look after memory                           |
+//! | `wire`      | bytes to requests and replies: no store, no server, no socket |
+//! | `settings`  | every option, once                                           |
+//! | `store`     | the cache engine, no protocol                                |
+//! | `counters`  | every counter, once                                          |
+//! | `digits`    | decimal numbers                                              |
+//! | `histogram` | latencies in buckets                                         |
+//! | `sys`       | the only place that calls libc                               |
 //!
-//! `src/bench` is another program, the load generator `memcached-bench`: it uses `sys`.
+//! `src/bench` is another program, the load generator `memcached-bench`: it uses `wire`, `histogram` and
+//! `sys`. t/tidy.t keeps all this; doc/house.txt says how to add to it.
 
 #[macro_use]
 mod macros;

@@ -56,7 +56,7 @@ macro_rules! settings {
     };
 }
 
-/// Writes a line to standard error, and never waits for whoever reads that: see `sys::stderr`.
+/// Writes a line to standard error, and never waits for its reader: see `sys::stderr`.
 #[macro_export]
 macro_rules! log {
     ($($arg:tt)*) => { $crate::sys::stderr::line(format_args!($($arg)*)) };

@@ -17,7 +17,7 @@
 //! complains. What concerns more than one option is checked after all are read.
 //!
 //! Elsewhere: nothing here touches the system. Whether the user exists, an address
-//! resolves or a limit can be raised is found out by those who do it.
+//! resolves or a limit can be raised is found out where it is done.
 #![forbid(unsafe_code)]
 
 mod checks;

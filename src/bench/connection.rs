@@ -105,7 +105,7 @@ pub struct Arrival {
     pub more: bool,
 }
 
-/// Room for the rest of a reply that has not arrived as a whole.
+/// Bytes kept for the rest of a reply that has not arrived as a whole.
 const REST_LEN_MIN: usize = 16 << 10;
 
 impl Connection {
@@ -145,7 +145,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Receives once and judges what has arrived; `shared` is room that all connections of a
+    /// Receives once and judges what has arrived; `shared` is a buffer that all connections of a
     /// thread use. `clock` is asked when the bytes are there. None: nothing has arrived. Keys
     /// that were not found are added to `missed`. The error says why the connection can be
     /// used no more.
@@ -159,7 +159,7 @@ impl Connection {
     ) -> Result<Option<Arrival>, String> {
         let mut held = std::mem::take(&mut self.held);
         let old_len = held.len();
-        let room = if held.is_empty() {
+        let free = if held.is_empty() {
             shared.len()
         } else {
             self.needed.saturating_sub(old_len).max(REST_LEN_MIN)
@@ -167,7 +167,7 @@ impl Connection {
         let received = if held.is_empty() {
             recv(self.fd(), shared)
         } else {
-            held.resize(old_len + room, 0);
+            held.resize(old_len + free, 0);
             recv(self.fd(), &mut held[old_len..])
         };
         let len = match received {
@@ -195,7 +195,7 @@ impl Connection {
         self.held = held;
         Ok(Some(Arrival {
             at_ns,
-            more: len == room,
+            more: len == free,
         }))
     }
 

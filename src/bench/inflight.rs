@@ -164,8 +164,8 @@ impl InFlight {
         self.passed += 1;
         results.hits += 1;
         if judge.verify {
-            let mut room = [0; KEY_LEN_MAX];
-            let name = judge.keys.name(id, &mut room);
+            let mut buffer = [0; KEY_LEN_MAX];
+            let name = judge.keys.name(id, &mut buffer);
             if !judge.is_right(id, name, data) {
                 results.wrong(name, data);
             }

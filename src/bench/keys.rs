@@ -259,10 +259,10 @@ mod tests {
     #[test]
     fn a_name_leads_back_to_its_number() {
         let keys = Keys::new("k:", 7, 100_000).unwrap();
-        let mut room = [0; KEY_LEN_MAX];
-        assert_eq!(keys.name(120, &mut room), b"k:00120");
+        let mut buffer = [0; KEY_LEN_MAX];
+        assert_eq!(keys.name(120, &mut buffer), b"k:00120");
         for id in [0, 1, 9, 10, 99_999] {
-            let name = keys.name(id, &mut room).to_vec();
+            let name = keys.name(id, &mut buffer).to_vec();
             assert_eq!(keys.id_of(&name), Some(id));
         }
         for name in [
@@ -276,7 +276,7 @@ mod tests {
             assert_eq!(keys.id_of(name), None);
         }
         let long = Keys::new("", 250, 10).unwrap();
-        let name = long.name(7, &mut room).to_vec();
+        let name = long.name(7, &mut buffer).to_vec();
         assert_eq!(long.id_of(&name), Some(7));
         assert_eq!(long.id_of(&[&b"1"[..], &name[1..]].concat()), None);
         let few = Keys::new("k:", 7, 100).unwrap();

@@ -67,7 +67,7 @@ options! {
     /// Every value that is read must prove that it is one of its
     /// key's, and whole.
     verify: bool = false, "-V, --verify";
-    /// Expiry of values, as the server is told; 0 is never.
+    /// Expiry of values, as sent to the server; 0 is never.
     ttl: u32 = 0, "--ttl=<seconds>";
     /// First store every key once.
     fill: bool = false, "-f, --fill";

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! closed loop   each connection: send a batch ──► all its replies are here ──► send the next
-//! open loop     a request is due every 1/rate s; it goes to the next connection with room
+//! open loop     a request is due every 1/rate s; it goes to the next connection that is not full
 //! ```
 //!
 //! In the open loop a request's time counts from when it was due, whether or not it could be sent
@@ -39,7 +39,7 @@ pub struct Job {
     pub keys_per_get: u32,
     /// Whether a key that was not found is stored.
     pub look_aside: bool,
-    /// When values expire, as the server is told; 0: they do not.
+    /// When values expire, as sent to the server; 0: they do not.
     pub ttl: u32,
     /// Requests in flight on a connection.
     pub pipeline: usize,
@@ -86,7 +86,7 @@ pub struct LoadThread<'a> {
     connections: Vec<Connection>,
     epoll: Epoll,
     events: Events,
-    room: Vec<u8>,
+    buffer: Vec<u8>,
     rng: Rng,
     picker: Picker,
     serial: u32,
@@ -107,7 +107,7 @@ struct Course<'a> {
     /// Requests in flight.
     in_flight: usize,
     results: Results,
-    /// Keys answered so far, for whoever watches.
+    /// Keys answered so far, for the progress line.
     progress: &'a AtomicU64,
     /// The connection that is looked at first for the next request.
     turn: usize,
@@ -115,8 +115,8 @@ struct Course<'a> {
 
 /// Events of one wait.
 const EVENTS_MAX: usize = 1024;
-/// Room to receive into.
-const ROOM_LEN: usize = 256 << 10;
+/// Bytes that are received at once, at most.
+const BUFFER_LEN: usize = 256 << 10;
 /// A batch of the fill phase has at most so many sets, and no more once it has so many bytes.
 const FILL_BATCH: usize = 64;
 const FILL_LEN_MAX: usize = 64 << 10;
@@ -142,7 +142,7 @@ impl<'a> LoadThread<'a> {
             connections: streams.into_iter().map(Connection::new).collect(),
             epoll,
             events: Events::with_capacity(EVENTS_MAX),
-            room: vec![0; ROOM_LEN],
+            buffer: vec![0; BUFFER_LEN],
             serial: rng.next() as u32,
             rng,
             picker,
@@ -255,7 +255,7 @@ impl<'a> LoadThread<'a> {
             let results = &mut course.results;
             let before = connection.waiting.len();
             let received =
-                connection.receive(&mut self.room, clock, judge, results, &mut self.missed);
+                connection.receive(&mut self.buffer, clock, judge, results, &mut self.missed);
             course.in_flight -= before - connection.waiting.len();
             match received {
                 Ok(None) => break,
@@ -280,7 +280,7 @@ impl<'a> LoadThread<'a> {
                 self.flush(index, course);
             }
             Some(at_ns) if connection.waiting.is_empty() => self.next_batch(index, at_ns, course),
-            // There is room again for what could not be sent.
+            // What could not be sent may be sent now.
             _ => self.flush(index, course),
         }
     }
@@ -313,8 +313,8 @@ impl<'a> LoadThread<'a> {
         self.flush(index, course);
     }
 
-    /// Open loop: makes what is due, as far as connections have room. Returns when the next
-    /// one is due; none if it waits for room, or if there is none.
+    /// Open loop: makes what is due, as far as connections are not full. Returns when the next
+    /// one is due; none if it waits for a connection, or if there is none.
     fn make_due(&mut self, rate: f64, now_ns: u64, course: &mut Course<'_>) -> Option<u64> {
         let (place, places) = self.place;
         while course.made < course.limit {
@@ -325,13 +325,13 @@ impl<'a> LoadThread<'a> {
                 return Some(due_ns);
             }
             let count = self.connections.len();
-            let with_room = (course.turn..course.turn + count)
+            let not_full = (course.turn..course.turn + count)
                 .map(|turn| turn % count)
                 .find(|&at| {
                     let connection = &self.connections[at];
                     connection.is_open && connection.waiting.len() < self.job.pipeline
                 });
-            let Some(index) = with_room else { break };
+            let Some(index) = not_full else { break };
             self.make_next(index, due_ns, course);
             course.turn = (index + 1) % count;
         }
@@ -370,12 +370,12 @@ impl<'a> LoadThread<'a> {
         let judge = &self.job.judge;
         let connection = &mut self.connections[index];
         let count = self.job.keys_per_get;
-        let mut room = [0; KEY_LEN_MAX];
+        let mut buffer = [0; KEY_LEN_MAX];
         connection.waiting.add(Kind::Get, count, since_ns);
         for place in 0..count {
             let id = self.picker.pick(&mut self.rng);
             connection.waiting.add_key(id);
-            let name = judge.keys.name(id, &mut room);
+            let name = judge.keys.name(id, &mut buffer);
             judge.protocol.get(place, count, name, &mut connection.out);
         }
         course.in_flight += 1;
@@ -384,8 +384,8 @@ impl<'a> LoadThread<'a> {
     fn make_set(&mut self, index: usize, id: u64, since_ns: u64, course: &mut Course<'_>) {
         let Job { judge, payload, .. } = self.job;
         let connection = &mut self.connections[index];
-        let mut room = [0; KEY_LEN_MAX];
-        let name = judge.keys.name(id, &mut room);
+        let mut buffer = [0; KEY_LEN_MAX];
+        let name = judge.keys.name(id, &mut buffer);
         let len = judge.value_len(id);
         self.serial = self.serial.wrapping_add(1);
         let serial = self.serial;

@@ -93,7 +93,7 @@ impl<T> Row<T> {
 }
 
 /// Reads a command line; of an option given twice the last one counts. The error is a line
-/// for whoever wrote it.
+/// for the user.
 pub fn read<T: Table>(words: &[OsString]) -> Result<T, String> {
     let mut grammar = getopts::Options::new();
     for row in T::ROWS {

@@ -1,4 +1,4 @@
-//! Values that prove themselves: whoever reads one can tell whether it is a value of this
+//! Values that prove themselves: a reader can tell whether it is a value of this
 //! key, of this length, and whole.
 //!
 //! ```text
@@ -13,7 +13,7 @@ use crc32fast::Hasher;
 
 use crate::keys::Rng;
 
-/// Bytes of check and serial: values that are shorter have no room for a proof.
+/// Bytes of check and serial: values that are shorter are too short for a proof.
 pub const PROOF_LEN: usize = 16;
 
 /// Bytes of the text that values are cut from.

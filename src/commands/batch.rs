@@ -4,14 +4,17 @@
 #![forbid(unsafe_code)]
 
 use crate::store::{Hint, Probe, Store};
+use crate::wire::parse::BATCH;
 use crate::wire::request::Request;
+use std::iter::Zip;
+use std::slice::Iter;
 
 /// Requests, and where a look ahead has seen the items of their keys.
 #[derive(Default)]
 pub struct Batch {
-    /// The requests, in order.
+    /// The requests, in order; at most [`BATCH`].
     requests: Vec<Request>,
-    /// One for each.
+    /// One for each, at the same place, and what is left of earlier batches behind them.
     hints: Vec<Hint>,
 }
 
@@ -19,7 +22,6 @@ impl Batch {
     /// Forgets what was in it, and keeps the memory; where the next requests are to go.
     pub(super) fn begin(&mut self) -> &mut Vec<Request> {
         self.requests.clear();
-        self.hints.clear();
         &mut self.requests
     }
 
@@ -35,26 +37,32 @@ impl Batch {
 
     /// The requests, each with its hint; after [`Batch::prefetch`].
     #[inline]
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Request, Hint)> {
-        debug_assert_eq!(self.requests.len(), self.hints.len());
-        self.requests.iter().zip(self.hints.iter().copied())
+    pub(super) fn iter(&self) -> Zip<Iter<'_, Request>, Iter<'_, Hint>> {
+        debug_assert!(self.requests.len() <= self.hints.len());
+        self.requests.iter().zip(&self.hints)
     }
 
     /// Looks ahead for what the requests will touch, whose buckets have been asked for: fetches
     /// the items that they point at, then those that an overflow node points at.
     #[inline]
     pub(super) fn prefetch(&mut self, store: &Store) {
-        self.hints.resize(self.requests.len(), Hint::default());
+        if self.hints.len() < self.requests.len() {
+            self.hints.resize(BATCH, Hint::default());
+        }
         let mut overflow = 0u32;
         for (index, (request, hint)) in self.requests.iter().zip(&mut self.hints).enumerate() {
-            let Some(hash) = request.command.hash() else {
-                continue;
+            let probe = request
+                .command
+                .hash()
+                .map(|hash| store.prefetch_item(hash, request.command.value_len()));
+            *hint = match probe {
+                Some(Probe::Seen(seen)) => seen,
+                Some(Probe::Overflow) => {
+                    overflow |= 1 << index;
+                    Hint::default()
+                }
+                Some(Probe::Nothing) | None => Hint::default(),
             };
-            match store.prefetch_item(hash, request.command.value_len()) {
-                Probe::Seen(seen) => *hint = seen,
-                Probe::Nothing => {}
-                Probe::Overflow => overflow |= 1 << index,
-            }
         }
         while overflow != 0 {
             let request = &self.requests[overflow.trailing_zeros() as usize];

@@ -6,7 +6,7 @@ use super::context::{Context, Done};
 use super::output::{Output, put_block, refusal};
 use crate::server::events::CommandClass;
 use crate::store::{
-    Access, Change, ChangeError, Found, Hashed, Hint, Meta, Mode, Outcome, StoreRules,
+    Access, Change, ChangeError, Found, Hint, Key, Meta, Mode, Outcome, StoreRules,
 };
 use crate::wire::Put;
 use crate::wire::command::StoreVerb;
@@ -14,8 +14,8 @@ use crate::wire::reply;
 use crate::wire::request::{Command, Exptime, Keys, Request, Storage};
 
 impl<'s> Context<'_, 's> {
-    /// Carries out a request about an item, if the request is all here. `None`: it is another one,
-    /// and nothing has been done.
+    /// Carries out a request about an item, if all of it is here and it is no retrieval. `None`: it
+    /// is another one, and nothing has been done.
     #[inline]
     pub(super) fn run(
         &mut self,
@@ -25,19 +25,6 @@ impl<'s> Context<'_, 's> {
         out: &mut Output<'s>,
     ) -> Option<Done> {
         Some(match request.command {
-            Command::Get {
-                key,
-                hash,
-                keys,
-                last,
-                ..
-            } => {
-                let done = self.get(key.of(input), Hashed { hash, hint }, keys, out);
-                if last {
-                    out.put(reply::END);
-                }
-                done
-            }
             Command::Store {
                 ref storage,
                 value,
@@ -52,8 +39,8 @@ impl<'s> Context<'_, 's> {
                 hash,
                 flags,
             } => {
-                let hash = Hashed { hash, hint };
-                return self.meta(verb, key.of(input), hash, flags.of(input), out);
+                let given = Key::with_hint(key.of(input), hash, hint);
+                return self.meta(verb, &given, flags.of(input), out);
             }
             Command::MetaStore {
                 ref storage,
@@ -76,7 +63,8 @@ impl<'s> Context<'_, 's> {
     ) -> Option<Done> {
         Some(match request.command {
             Command::Delete { key, hash, quiet } => {
-                let hit = self.server.store.delete(self.local, key.of(input), hash);
+                let key = Key::new(key.of(input), hash);
+                let hit = self.server.store.delete(self.local, &key);
                 out.put_unless(quiet, found_or(hit, reply::DELETED));
                 Done::without_value(CommandClass::Delete, hit)
             }
@@ -87,7 +75,7 @@ impl<'s> Context<'_, 's> {
                 increment,
                 quiet,
             } => {
-                let sum = self.add(key.of(input), hash, delta, increment);
+                let sum = self.add(&Key::new(key.of(input), hash), delta, increment);
                 put_sum(sum, quiet, out);
                 Done::without_value(CommandClass::Arithmetic, sum.is_ok())
             }
@@ -97,7 +85,7 @@ impl<'s> Context<'_, 's> {
                 exptime,
                 quiet,
             } => {
-                let hit = self.touch(key.of(input), hash, exptime);
+                let hit = self.touch(&Key::new(key.of(input), hash), exptime);
                 out.put_unless(quiet, found_or(hit, reply::TOUCHED));
                 Done::without_value(CommandClass::Touch, hit)
             }
@@ -105,13 +93,7 @@ impl<'s> Context<'_, 's> {
         })
     }
 
-    fn add(
-        &mut self,
-        key: &[u8],
-        hash: u64,
-        delta: u64,
-        increment: bool,
-    ) -> Result<u64, ChangeError> {
+    fn add(&mut self, key: &Key<'_>, delta: u64, increment: bool) -> Result<u64, ChangeError> {
         let change = Change {
             delta,
             increment,
@@ -120,36 +102,38 @@ impl<'s> Context<'_, 's> {
             create: None,
         };
         let store = &self.server.store;
-        store.change(self.local, key, hash, &change, |_, sum, _| sum)
+        store.change(self.local, key, &change, |_, sum, _| sum)
     }
 
-    fn touch(&mut self, key: &[u8], hash: u64, exptime: Exptime) -> bool {
+    fn touch(&mut self, key: &Key<'_>, exptime: Exptime) -> bool {
         let store = &self.server.store;
         let access = Access::Touch(store.clock.expiry(exptime));
-        let found = store.read(self.local, key, hash, access, |_| ());
+        let found = store.read(self.local, key, access, |_| ());
         found.is_some()
     }
 
-    /// One key of a retrieval.
+    /// One key of a retrieval, the `last` of its line or not: the bytes of its value, if it is there.
     #[inline]
-    fn get(&mut self, key: &[u8], hash: Hashed, keys: Keys, out: &mut Output<'s>) -> Done {
+    pub(super) fn get(
+        &mut self,
+        key: &Key<'_>,
+        keys: Keys,
+        last: bool,
+        out: &mut Output<'s>,
+    ) -> Option<usize> {
         let store = &self.server.store;
-        let (access, class) = match keys.touch {
-            None => (Access::Get, CommandClass::Get),
-            Some(exptime) => (
-                Access::Touch(store.clock.expiry(exptime)),
-                CommandClass::GetAndTouch,
-            ),
+        let access = match keys.touch {
+            None => Access::Get,
+            Some(exptime) => Access::Touch(store.clock.expiry(exptime)),
         };
-        let found = store.read(self.local, key, hash, access, |item| {
-            put_value(key, &item, keys, out);
+        let found = store.read(self.local, key, access, |item| {
+            put_value(key.bytes(), &item, keys, out);
             item.value_len()
         });
-        Done {
-            class,
-            hit: found.is_some(),
-            bytes: found.unwrap_or(0),
+        if last {
+            out.put(reply::END);
         }
+        found
     }
 
     /// Stores a value that is here, or is not a value: then it is known how long it is, and CR LF is
@@ -163,24 +147,19 @@ impl<'s> Context<'_, 's> {
         value: Result<&[u8], u32>,
         out: &mut Output<'s>,
     ) -> Done {
-        let (store, key) = (&self.server.store, storage.key.of(input));
-        let (meta, terms) = (self.meta_of(storage), terms_of(storage));
+        let store = &self.server.store;
+        let key = Key::with_hint(storage.key.of(input), storage.hash, hint);
+        let (meta, rules) = (self.meta_of(storage), rules_of(storage));
         let (outcome, reply) = match value {
-            Ok(value) => {
-                let hash = Hashed {
-                    hash: storage.hash,
-                    hint,
-                };
-                match store.put(self.local, key, hash, meta, value, &terms) {
-                    Ok(stored) => (Some(stored.outcome), outcome_reply(stored.outcome)),
-                    Err(refused) => (None, refusal(refused)),
-                }
-            }
+            Ok(value) => match store.put(self.local, &key, meta, value, &rules) {
+                Ok(stored) => (Some(stored.outcome), outcome_reply(stored.outcome)),
+                Err(refused) => (None, refusal(refused)),
+            },
             // Memory comes before the end of the block is looked at: of a value that could not be
             // stored anyway the client hears that.
             Err(len) => {
                 let len = len as usize;
-                let draft = store.draft(self.local, key, storage.hash, meta, len, &terms);
+                let draft = store.draft(self.local, &key, meta, len, &rules);
                 (None, draft.map_or_else(refusal, |_| reply::BAD_CHUNK))
             }
         };
@@ -243,14 +222,14 @@ pub(super) fn mode_of(verb: StoreVerb) -> Mode {
 }
 
 #[inline]
-pub(super) fn terms_of(storage: &Storage) -> StoreRules {
-    let terms = StoreRules::from(mode_of(storage.verb));
+pub(super) fn rules_of(storage: &Storage) -> StoreRules {
+    let rules = StoreRules::from(mode_of(storage.verb));
     // A compare-and-swap that is refused leaves what is there.
-    let replaces = terms.replaces && storage.compare.is_none();
+    let replaces = rules.replaces && storage.compare.is_none();
     StoreRules {
         compare: storage.compare,
         replaces,
-        ..terms
+        ..rules
     }
 }
 

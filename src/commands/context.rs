@@ -9,10 +9,10 @@ use crate::server::Server;
 use crate::server::caller::Caller;
 use crate::server::completion::Ticket;
 use crate::server::events::{CommandClass, KeyEvent};
-use crate::store::ThreadState;
+use crate::store::{Key, ThreadState};
 #[cfg(debug_assertions)]
 use crate::wire::command::Admin;
-use crate::wire::request::{Command, Request};
+use crate::wire::request::{Command, Keys, Request};
 #[cfg(debug_assertions)]
 use crate::wire::tokens::words;
 
@@ -46,6 +46,18 @@ pub struct Done {
 }
 
 impl Done {
+    /// What became of a key of a retrieval: of the bytes of its value, if it was found.
+    pub fn of_get(keys: Keys, found: Option<usize>) -> Done {
+        Done {
+            class: match keys.touch {
+                None => CommandClass::Get,
+                Some(_) => CommandClass::GetAndTouch,
+            },
+            hit: found.is_some(),
+            bytes: found.unwrap_or(0),
+        }
+    }
+
     /// What became of a request that has no value.
     pub fn without_value(class: CommandClass, hit: bool) -> Done {
         Done {
@@ -92,9 +104,9 @@ impl<'c, 's> Context<'c, 's> {
     /// Tells what became of a request about a key, if anything wants to know of it: the one place
     /// for that.
     #[inline]
-    pub(super) fn note(&self, input: &[u8], request: &Request, done: Done) {
+    pub(super) fn note(&self, input: &[u8], request: &Request, done: impl FnOnce() -> Done) {
         if self.notes_keys {
-            self.note_key(input, request, done);
+            self.note_key(input, request, done());
         }
     }
 
@@ -114,7 +126,7 @@ impl<'c, 's> Context<'c, 's> {
     /// Logs whether the key of a request is there.
     pub(super) fn log_look(&self, input: &[u8], command: &Command) {
         if let Some((key, hash)) = command.key(input) {
-            let is_found = self.server.store.contains(key.bytes(), hash);
+            let is_found = self.server.store.contains(&Key::new(key.bytes(), hash));
             self.log.look(key.bytes(), is_found);
         }
     }

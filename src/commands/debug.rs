@@ -41,8 +41,8 @@ pub fn item(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
             store.debug_unlock(hash);
             true
         }
-        b"ref" => store.debug_ref(key, hash),
-        b"unref" => store.debug_unref(key, hash),
+        b"ref" => store.debug_ref(&store.key(key)),
+        b"unref" => store.debug_unref(&store.key(key)),
         _ => return Answer::Say(reply::ERROR),
     };
     Answer::Say(if done { reply::OK } else { MISS })

@@ -13,7 +13,7 @@
 
 use super::admin;
 use super::batch::Batch;
-use super::context::Context;
+use super::context::{Context, Done};
 use super::output::Output;
 use super::session::{Language, Next, Session, SessionState, block_len};
 use super::upload::DeferredReply;
@@ -21,7 +21,7 @@ use super::waiting::{Waiting, Work};
 use super::watch::watch;
 use crate::server::completion::Ticket;
 use crate::server::log::Reason;
-use crate::store::Hint;
+use crate::store::{Hint, Key};
 use crate::wire::command::Admin;
 use crate::wire::frame;
 use crate::wire::frame::opcode::BinaryVerb;
@@ -46,19 +46,17 @@ pub(super) enum Flow {
 
 impl<'s> Session<'s> {
     /// Parses and carries out one batch: how many bytes it takes, and what is wanted then. `None`:
-    /// go on with the rest.
+    /// go on with the rest. `SINGLY`: each request is looked at by itself.
     #[inline]
-    pub(super) fn batch(
+    pub(super) fn batch<const SINGLY: bool>(
         &mut self,
         cx: &mut Context<'_, 's>,
         input: &[u8],
         out: &mut Output<'s>,
         budget: &mut usize,
     ) -> (usize, Option<Next>) {
-        // Frames are not logged, and have no memory for replies of their own.
-        let singly = cx.looks_at_each() && self.language != Language::Binary;
         let mut batch = std::mem::take(cx.batch);
-        let requests_max = if singly {
+        let requests_max = if SINGLY {
             1
         } else if self.parser.is_in_list() && cx.caller.from.is_none() {
             // Keys of a list are looked up a batch at a time, which counts as one request. What
@@ -74,39 +72,50 @@ impl<'s> Session<'s> {
         }
         batch.prefetch(&cx.server.store);
         let mut outcome = (consumed, (stop == Stop::Input).then_some(Next::Input));
-        let (mut ended, mut is_paused) = (0, false);
-        for (request, hint) in batch.iter() {
-            if is_paused || out.is_full() {
-                self.parser.rewind(request);
-                let next = (!is_paused).then_some(Next::Flush);
-                outcome = (request.start as usize, next);
+        let mut ended = 0;
+        let mut requests = batch.iter();
+        while let Some((request, hint)) = requests.next() {
+            if out.is_full() {
+                outcome = self.stop_before(request, Some(Next::Flush));
                 break;
             }
-            let flow = if singly {
+            // Keys of retrievals, of which there are many, are looked up without another call.
+            if !SINGLY && let Command::Get { last, .. } = request.command {
+                execute_get(cx, input, request, hint, out);
+                ended += usize::from(last);
+                continue;
+            }
+            let flow = if SINGLY {
                 self.execute_singly(cx, input, request, hint, out)
             } else {
                 self.execute(cx, input, request, hint, out)
             };
             ended += usize::from(request.command.ends_request());
             match flow {
-                Flow::Next => {}
-                Flow::Pause => (is_paused, outcome.1) = (true, None),
+                Flow::Next => continue,
+                Flow::Pause => match requests.next() {
+                    Some((next, _)) => outcome = self.stop_before(next, None),
+                    None => outcome.1 = None,
+                },
                 Flow::End(next) => outcome.1 = Some(next),
                 Flow::SkipTo(at) => outcome = (at, None),
-                Flow::Wait => {
-                    self.parser.rewind(request);
-                    outcome = (request.start as usize, Some(Next::Wait));
-                    break;
-                }
+                Flow::Wait => outcome = self.stop_before(request, Some(Next::Wait)),
             }
-        }
-        if outcome.1 == Some(Next::Flush) {
-            self.list_begins = None; // what has been sent cannot be taken back
+            break;
         }
         // Keys of a list that are looked at singly are not counted one by one.
-        *budget = budget.saturating_sub(ended.max(usize::from(!singly)));
+        *budget = budget.saturating_sub(ended.max(usize::from(!SINGLY)));
         *cx.batch = batch;
         outcome
+    }
+
+    /// Goes back to a request that has not been carried out: the next batch begins with it.
+    fn stop_before(&mut self, request: &Request, next: Option<Next>) -> (usize, Option<Next>) {
+        self.parser.rewind(request);
+        if next == Some(Next::Flush) {
+            self.list_begins = None; // what has been sent cannot be taken back
+        }
+        (request.start as usize, next)
     }
 
     /// Parses at most `requests_max` requests; the buckets of all keys are asked for before the
@@ -142,30 +151,39 @@ impl<'s> Session<'s> {
     }
 
     /// Carries out one request.
-    #[inline]
+    #[inline(never)]
     fn execute(
         &mut self,
         cx: &mut Context<'_, 's>,
         input: &[u8],
         request: &Request,
-        hint: Hint,
+        hint: &Hint,
         out: &mut Output<'s>,
     ) -> Flow {
-        if let Some(done) = cx.run(input, request, hint, out) {
-            cx.note(input, request, done);
+        if let Command::Frame { ref frame } = request.command {
+            if let Some(done) = cx.frame(input, frame, *hint, out) {
+                cx.note(input, request, || done);
+            }
+            return if frame.opcode.verb == BinaryVerb::Quit {
+                close(CloseCause::Quit)
+            } else {
+                Flow::Next
+            };
+        }
+        if let Some(done) = cx.run(input, request, *hint, out) {
+            cx.note(input, request, || done);
             return Flow::Next;
         }
         self.execute_other(cx, input, request, hint, out)
     }
 
     /// Carries out a request that is not about an item that is here, or whose value is not.
-    #[inline(never)]
     fn execute_other(
         &mut self,
         cx: &mut Context<'_, 's>,
         input: &[u8],
         request: &Request,
-        hint: Hint,
+        hint: &Hint,
         out: &mut Output<'s>,
     ) -> Flow {
         match request.command {
@@ -184,8 +202,8 @@ impl<'s> Session<'s> {
             Command::Upload { .. } | Command::MetaUpload { .. } | Command::FrameUpload { .. } => {
                 self.begin_upload(cx, input, request, out);
             }
-            Command::Frame { .. } | Command::FrameLogin { .. } | Command::FrameError { .. } => {
-                return self.execute_frame(cx, input, request, hint, out);
+            Command::FrameLogin { .. } | Command::FrameError { .. } => {
+                return self.execute_frame(cx, input, request, out);
             }
             // Always the last of its batch.
             Command::Watch { line } => match watch(cx, line.of(input), out) {
@@ -197,8 +215,9 @@ impl<'s> Session<'s> {
                 out.put(reply);
                 return close(cause);
             }
-            // `Context::run` has carried these out.
-            Command::Get { .. }
+            Command::Get { .. } => execute_get(cx, input, request, hint, out),
+            // These have been carried out.
+            Command::Frame { .. }
             | Command::Store { .. }
             | Command::Delete { .. }
             | Command::Arithmetic { .. }
@@ -209,24 +228,15 @@ impl<'s> Session<'s> {
         Flow::Next
     }
 
-    /// Carries out a request of the binary protocol.
+    /// Carries out a frame that decides how the input goes on.
     fn execute_frame(
         &mut self,
         cx: &mut Context<'_, 's>,
         input: &[u8],
         request: &Request,
-        hint: Hint,
         out: &mut Output<'s>,
     ) -> Flow {
         match request.command {
-            Command::Frame { ref frame } => {
-                if let Some(done) = cx.frame(input, frame, hint, out) {
-                    cx.note(input, request, done);
-                }
-                if frame.opcode.verb == BinaryVerb::Quit {
-                    return close(CloseCause::Quit);
-                }
-            }
             Command::FrameLogin {
                 ref frame,
                 is_whole,
@@ -270,7 +280,7 @@ impl<'s> Session<'s> {
             _ => return,
         };
         if let Some(done) = cx.begun_upload(request) {
-            cx.note(input, request, done);
+            cx.note(input, request, || done);
         }
         self.receive(cx, begun, len, out);
     }
@@ -306,7 +316,7 @@ impl<'s> Session<'s> {
         cx: &mut Context<'_, 's>,
         input: &[u8],
         request: &Request,
-        hint: Hint,
+        hint: &Hint,
         out: &mut Output<'s>,
     ) -> Flow {
         if matches!(request.command, Command::Get { first: true, .. }) {
@@ -331,7 +341,7 @@ impl<'s> Session<'s> {
         cx: &mut Context<'_, 's>,
         input: &[u8],
         request: &Request,
-        hint: Hint,
+        hint: &Hint,
         out: &mut Output<'s>,
     ) -> Flow {
         let log = cx.log;
@@ -388,6 +398,29 @@ impl<'s> Session<'s> {
         let at = (key.start + key.len) as usize;
         let rest = input[at..].iter().position(|&byte| byte == b'\n');
         Flow::SkipTo(at + rest.map_or(0, |len| len + 1))
+    }
+}
+
+/// Carries out one key of a retrieval.
+#[inline]
+fn execute_get<'s>(
+    cx: &mut Context<'_, 's>,
+    input: &[u8],
+    request: &Request,
+    hint: &Hint,
+    out: &mut Output<'s>,
+) {
+    if let Command::Get {
+        key,
+        hash,
+        keys,
+        last,
+        ..
+    } = request.command
+    {
+        let key = Key::with_hint(key.of(input), hash, *hint);
+        let found = cx.get(&key, keys, last, out);
+        cx.note(input, request, || Done::of_get(keys, found));
     }
 }
 

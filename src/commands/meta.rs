@@ -9,12 +9,12 @@ use super::context::{Context, Done};
 use super::output::{Output, put_block, refusal};
 use crate::server::events::CommandClass;
 use crate::store::{
-    Change, ChangeError, Found, Hashed, Hint, Meta, MetaRead, Mode, Outcome, Removal, StoreRules,
+    Change, ChangeError, Found, Hint, Key, Meta, MetaRead, Mode, Outcome, Removal, StoreRules,
     Stored,
 };
 use crate::wire::Put;
 use crate::wire::base64;
-use crate::wire::flags::{Flags, Key, MetaVerb};
+use crate::wire::flags::{Flags, MetaVerb, RequestKey};
 use crate::wire::reply;
 use crate::wire::request::MetaStorage;
 
@@ -24,8 +24,7 @@ impl<'s> Context<'_, 's> {
     pub(super) fn meta(
         &mut self,
         verb: MetaVerb,
-        given: &[u8],
-        hash: Hashed,
+        given: &Key<'_>,
         flags: &[u8],
         out: &mut Output<'s>,
     ) -> Option<Done> {
@@ -33,10 +32,10 @@ impl<'s> Context<'_, 's> {
             MetaVerb::Debug => Flags::read_debug(flags),
             _ => Flags::read(flags),
         };
-        let key = Key::read(given, flags.has(b'b'));
+        let key = RequestKey::read(given.bytes(), flags.has(b'b'));
         let request = MetaRequest {
             key: &key,
-            hash,
+            sought: given.with_bytes(key.bytes()),
             flags: &flags,
         };
         match verb {
@@ -51,7 +50,7 @@ impl<'s> Context<'_, 's> {
             )),
             // It looks at an item without using it.
             MetaVerb::Debug => {
-                self.meta_debug(&key, hash.hash, out);
+                self.meta_debug(&request.sought, out);
                 None
             }
             // One has a value, the other is answered when it is read.
@@ -62,23 +61,17 @@ impl<'s> Context<'_, 's> {
     #[inline]
     fn meta_get(&mut self, request: &MetaRequest<'_>, out: &mut Output<'s>) -> Done {
         let flags = request.flags;
-        let ask = MetaRead {
+        let how = MetaRead {
             touches: flags.has(b'T'),
             unmarked: flags.has(b'u'),
             create: flags.has(b'N').then_some(flags.cas),
         };
         let server = self.server;
         let store = &server.store;
-        let found = store.read_meta(
-            self.local,
-            request.key.bytes(),
-            request.hash,
-            &ask,
-            |item, is_new| {
-                let len = put_item(&item, is_new, flags, out);
-                (!is_new, len)
-            },
-        );
+        let found = store.read_meta(self.local, &request.sought, &how, |item, is_new| {
+            let len = put_item(&item, is_new, flags, out);
+            (!is_new, len)
+        });
         if found.is_none() && !flags.has(b'q') {
             request.refuse(b"EN", out);
         }
@@ -103,7 +96,7 @@ impl<'s> Context<'_, 's> {
             cas: flags.cas,
             event_name: Some("md"),
         };
-        let removed = store.remove(self.local, request.key.bytes(), request.hash.hash, &removal);
+        let removed = store.remove(self.local, &request.sought, &removal);
         match removed {
             Ok(()) if flags.has(b'q') => {}
             Ok(()) => request.refuse(b"HD", out),
@@ -126,13 +119,9 @@ impl<'s> Context<'_, 's> {
         let reply = |item: Found<'_, '_>, sum, is_new| {
             put_sum(request, &item, sum, is_new, out);
         };
-        let changed = server.store.change(
-            self.local,
-            request.key.bytes(),
-            request.hash.hash,
-            &change,
-            reply,
-        );
+        let changed = server
+            .store
+            .change(self.local, &request.sought, &change, reply);
         if let Err(fault) = changed {
             request.fault(fault, out);
         }
@@ -140,32 +129,29 @@ impl<'s> Context<'_, 's> {
     }
 
     /// `me`: what there is to know about an item, for people.
-    fn meta_debug(&mut self, key: &Key<'_>, hash: u64, out: &mut Output<'s>) {
-        let found = self
-            .server
-            .store
-            .peek(self.local, key.bytes(), hash, |item| {
-                out.put(b"ME ");
-                put_key(item.key(), is_encoded(&item), out);
-                out.put(b" exp=");
-                put_ttl(item.ttl_s(), out);
-                for (name, value) in [
-                    (&b" la="[..], u64::from(item.idle_s())),
-                    (b" cas=", item.cas()),
-                ] {
-                    out.put(name);
-                    out.put_number(value);
-                }
-                out.put(if item.is_fetched() {
-                    b" fetch=yes cls="
-                } else {
-                    b" fetch=no cls="
-                });
-                out.put_number(item.class() as u64);
-                out.put(b" size=");
-                out.put_number(item.accounted_len());
-                out.put(reply::CR_LF);
+    fn meta_debug(&mut self, key: &Key<'_>, out: &mut Output<'s>) {
+        let found = self.server.store.peek(self.local, key, |item| {
+            out.put(b"ME ");
+            put_key(item.key(), is_encoded(&item), out);
+            out.put(b" exp=");
+            put_ttl(item.ttl_s(), out);
+            for (name, value) in [
+                (&b" la="[..], u64::from(item.idle_s())),
+                (b" cas=", item.cas()),
+            ] {
+                out.put(name);
+                out.put_number(value);
+            }
+            out.put(if item.is_fetched() {
+                b" fetch=yes cls="
+            } else {
+                b" fetch=no cls="
             });
+            out.put_number(item.class() as u64);
+            out.put(b" size=");
+            out.put_number(item.accounted_len());
+            out.put(reply::CR_LF);
+        });
         if found.is_none() {
             out.put(reply::EN);
         }
@@ -183,16 +169,13 @@ impl<'s> Context<'_, 's> {
     ) -> Done {
         let given = storage.key.of(input);
         let flags = Flags::read(storage.flags.of(input));
-        let key = Key::read(given, flags.has(b'b'));
-        let (meta, terms) = self.meta_terms(&flags);
+        let key = RequestKey::read(given, flags.has(b'b'));
+        let (meta, rules) = self.meta_rules(&flags);
         let store = &self.server.store;
-        let hash = Hashed {
-            hash: storage.hash,
-            hint,
-        };
+        let sought = Key::with_hint(key.bytes(), storage.hash, hint);
         let mut hit = false;
         match value {
-            Ok(value) => match store.put(self.local, key.bytes(), hash, meta, value, &terms) {
+            Ok(value) => match store.put(self.local, &sought, meta, value, &rules) {
                 Ok(stored) => {
                     hit = stored.outcome == Outcome::Stored;
                     put_stored(&key, &flags, &stored, out);
@@ -201,7 +184,7 @@ impl<'s> Context<'_, 's> {
             },
             Err(len) => {
                 let len = len as usize;
-                let draft = store.draft(self.local, key.bytes(), storage.hash, meta, len, &terms);
+                let draft = store.draft(self.local, &sought, meta, len, &rules);
                 out.put(draft.map_or_else(refusal, |_| reply::BAD_CHUNK));
             }
         }
@@ -212,7 +195,7 @@ impl<'s> Context<'_, 's> {
         }
     }
 
-    pub(super) fn meta_terms(&self, flags: &Flags<'_>) -> (Meta, StoreRules) {
+    pub(super) fn meta_rules(&self, flags: &Flags<'_>) -> (Meta, StoreRules) {
         let clock = &self.server.store.clock;
         let mode = match flags.mode {
             b'E' => Mode::Add,
@@ -221,7 +204,7 @@ impl<'s> Context<'_, 's> {
             b'R' => Mode::Replace,
             _ => Mode::Set,
         };
-        let terms = StoreRules {
+        let rules = StoreRules {
             mode,
             compare: flags.compare(),
             or_stale: flags.has(b'I'),
@@ -237,15 +220,16 @@ impl<'s> Context<'_, 's> {
                 client_flags: flags.client_flags,
                 expires_s,
             },
-            terms,
+            rules,
         )
     }
 }
 
 /// What a reply needs to know of its request.
 struct MetaRequest<'r> {
-    key: &'r Key<'r>,
-    hash: Hashed,
+    key: &'r RequestKey<'r>,
+    /// The key as the store has it.
+    sought: Key<'r>,
     flags: &'r Flags<'r>,
 }
 
@@ -272,7 +256,7 @@ impl MetaRequest<'_> {
 
 /// Key and opaque as the request has them; nothing for any other flag.
 #[inline]
-fn put_reflected(key: &Key<'_>, letter: u8, text: &[u8], out: &mut Output<'_>) {
+fn put_reflected(key: &RequestKey<'_>, letter: u8, text: &[u8], out: &mut Output<'_>) {
     match letter {
         b'O' => put_text(b" O", text, out),
         b'k' => {
@@ -392,7 +376,12 @@ fn put_sum(
 }
 
 /// The reply of `ms`.
-pub(super) fn put_stored(key: &Key<'_>, flags: &Flags<'_>, stored: &Stored, out: &mut Output<'_>) {
+pub(super) fn put_stored(
+    key: &RequestKey<'_>,
+    flags: &Flags<'_>,
+    stored: &Stored,
+    out: &mut Output<'_>,
+) {
     let code: &[u8] = match stored.outcome {
         Outcome::Stored if flags.has(b'q') => return,
         Outcome::Stored => b"HD",

@@ -185,7 +185,9 @@ impl<'s> Session<'s> {
             return (0, Some(Next::Turn));
         }
         match self.language {
-            Language::Text | Language::Binary => self.batch(cx, input, out, budget),
+            Language::Text if cx.looks_at_each() => self.batch::<true>(cx, input, out, budget),
+            // Frames are not logged, and have no memory for replies of their own.
+            Language::Text | Language::Binary => self.batch::<false>(cx, input, out, budget),
             Language::Unknown => {
                 self.negotiate(cx, input[0]);
                 (0, None)

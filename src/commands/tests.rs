@@ -328,7 +328,7 @@ fn a_list_of_keys_can_be_left_before_any_key_and_taken_up_there() {
 
 /// The last place of a batch takes the answer to an endless list and the end of the connection.
 #[test]
-fn an_endless_list_behind_a_full_batch_is_one_operation() {
+fn an_endless_list_behind_a_full_batch_is_one_request() {
     let mut input = b"mn\r\n".repeat(BATCH - 1);
     input.extend_from_slice(b"get ");
     input.resize(input.len() + (16 << 20), b'k');

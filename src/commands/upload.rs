@@ -3,14 +3,14 @@
 #![forbid(unsafe_code)]
 
 use super::binary;
-use super::classic::{mode_of, outcome_reply, terms_of};
+use super::classic::{mode_of, outcome_reply, rules_of};
 use super::context::{Context, Done};
 use super::meta;
 use super::output::{Output, refusal};
 use crate::server::events::CommandClass;
-use crate::store::{AllocError, Draft, Mode, StoreRules, ThreadState};
+use crate::store::{AllocError, Draft, Key, Mode, StoreRules, ThreadState};
 use crate::wire::Put;
-use crate::wire::flags::{Flags, Key};
+use crate::wire::flags::{Flags, RequestKey};
 use crate::wire::frame::fault::Fault;
 use crate::wire::frame::header::{Frame, RequestIds};
 use crate::wire::frame::opcode::BinaryVerb;
@@ -20,7 +20,7 @@ use crate::wire::request::{Command, MetaStorage, Request, Storage};
 /// A value that is arriving.
 pub struct Upload<'s> {
     draft: Draft<'s>,
-    terms: StoreRules,
+    rules: StoreRules,
     answer: Answer,
     /// What stands where CR LF should, as far as it is here; it is CR LF in the binary protocol,
     /// which sends none.
@@ -32,7 +32,7 @@ pub struct Upload<'s> {
 enum Answer {
     /// In one line, or not at all.
     Classic { quiet: bool },
-    /// In the terms of these flags.
+    /// In the rules of these flags.
     Meta { key: Box<[u8]>, flags: Box<[u8]> },
     /// In a frame, if it is an error or not quiet. The value is bare.
     Frame {
@@ -62,14 +62,14 @@ impl DeferredReply {
 }
 
 impl<'s> Upload<'s> {
-    fn new(draft: Draft<'s>, terms: StoreRules, answer: Answer) -> Upload<'s> {
+    fn new(draft: Draft<'s>, rules: StoreRules, answer: Answer) -> Upload<'s> {
         let (end, end_len) = match answer {
             Answer::Frame { .. } => ([b'\r', b'\n'], 2),
             _ => ([0; 2], 0),
         };
         Upload {
             draft,
-            terms,
+            rules,
             answer,
             end,
             end_len,
@@ -90,7 +90,7 @@ impl<'s> Upload<'s> {
         let missing = self.draft.missing();
         let (value, after) = bytes.split_at(missing.min(bytes.len()));
         let taken = self.draft.write(local, value);
-        let taken = taken.map_err(|refused| self.draft.refuse(local, &self.terms, refused));
+        let taken = taken.map_err(|refused| self.draft.refuse(local, &self.rules, refused));
         let mut len = missing - self.draft.missing();
         if len == missing {
             for &byte in after.iter().take(self.end.len() - self.end_len) {
@@ -153,13 +153,14 @@ impl<'s> Context<'_, 's> {
         input: &[u8],
         storage: &Storage,
     ) -> Result<Upload<'s>, &'static [u8]> {
-        let (key, terms) = (storage.key.of(input), terms_of(storage));
+        let key = Key::new(storage.key.of(input), storage.hash);
+        let rules = rules_of(storage);
         let (meta, len) = (self.meta_of(storage), storage.len as usize);
         let store = &self.server.store;
-        match store.draft(self.local, key, storage.hash, meta, len, &terms) {
+        match store.draft(self.local, &key, meta, len, &rules) {
             Ok(draft) => Ok(Upload::new(
                 draft,
-                terms,
+                rules,
                 Answer::Classic {
                     quiet: storage.quiet,
                 },
@@ -177,17 +178,18 @@ impl<'s> Context<'_, 's> {
     ) -> Result<Upload<'s>, &'static [u8]> {
         let (given, text) = (storage.key.of(input), storage.flags.of(input));
         let flags = Flags::read(text);
-        let key = Key::read(given, flags.has(b'b'));
-        let (meta, terms) = self.meta_terms(&flags);
+        let key = RequestKey::read(given, flags.has(b'b'));
+        let (meta, rules) = self.meta_rules(&flags);
+        let sought = Key::new(key.bytes(), storage.hash);
         let len = storage.len as usize;
         let store = &self.server.store;
-        match store.draft(self.local, key.bytes(), storage.hash, meta, len, &terms) {
+        match store.draft(self.local, &sought, meta, len, &rules) {
             Ok(draft) => {
                 let answer = Answer::Meta {
                     key: given.into(),
                     flags: text.into(),
                 };
-                Ok(Upload::new(draft, terms, answer))
+                Ok(Upload::new(draft, rules, answer))
             }
             Err(refused) => Err(refusal(refused)),
         }
@@ -205,14 +207,15 @@ impl<'s> Context<'_, 's> {
             return Err(DeferredReply::Fault(ids, Fault::Invalid)); // no other request has a value
         };
         let mode = mode_of(verb);
-        let (meta, terms) = self.frame_terms(&parts, mode);
+        let (meta, rules) = self.frame_rules(&parts, mode);
+        let key = Key::new(parts.key, hash);
         let (store, len) = (&self.server.store, frame.value.len as usize);
-        match store.draft(self.local, parts.key, hash, meta, len, &terms) {
+        match store.draft(self.local, &key, meta, len, &rules) {
             Ok(draft) => {
                 let quiet = frame.opcode.quiet;
                 Ok(Upload::new(
                     draft,
-                    terms,
+                    rules,
                     Answer::Frame { ids, mode, quiet },
                 ))
             }
@@ -242,11 +245,11 @@ impl<'s> Context<'_, 's> {
         let is_whole = upload.ends_well();
         let Upload {
             draft,
-            terms,
+            rules,
             answer,
             ..
         } = upload;
-        let stored = is_whole.then(|| self.server.store.commit(self.local, draft, &terms));
+        let stored = is_whole.then(|| self.server.store.commit(self.local, draft, &rules));
         match (answer, stored) {
             (Answer::Classic { quiet }, Some(stored)) => {
                 out.put_unless(quiet, outcome_reply(stored.outcome));
@@ -254,7 +257,7 @@ impl<'s> Context<'_, 's> {
             (Answer::Classic { quiet }, None) => out.put_unless(quiet, reply::BAD_CHUNK),
             (Answer::Meta { key, flags }, Some(stored)) => {
                 let flags = Flags::read(&flags);
-                let key = Key::read(&key, flags.has(b'b'));
+                let key = RequestKey::read(&key, flags.has(b'b'));
                 meta::put_stored(&key, &flags, &stored, out);
             }
             (Answer::Frame { ids, mode, quiet }, Some(stored)) => {

@@ -7,7 +7,7 @@
 //! >27 NOREPLY STORED          the same, withheld from the client
 //! ```
 //!
-//! With `-vvv` each look for a key is logged as well. A session takes this way, one operation at
+//! With `-vvv` each look for a key is logged as well. A session takes this way, one request at
 //! a time, only if there is something to tell: the ordinary way knows nothing of it.
 //!
 //! All of this runs on a worker's thread, which holds no lock then, and does not wait for a reader
@@ -51,7 +51,7 @@ impl CommandLog {
         write_line(format!("{}: Client using the {protocol} protocol", self.client).into_bytes());
     }
 
-    /// The command line that an operation begins, if it is the line's first one.
+    /// The command line that a request begins, if it is the line's first one.
     pub fn request(self, input: &[u8], request: &Request) {
         if matches!(request.command, Command::Get { first: false, .. }) {
             return;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The thread that owns a connection holds its [`ConnEntry`] and keeps the slot up to date;
-//! `stats conns` asks no other thread, and waits for none. ConnState and time are atomics. The address
+//! `stats conns` asks no other thread, and waits for none. State and time are atomics. The address
 //! is under the slot's mutex, which is taken when a connection comes or goes, and to show it: as
 //! long as it is held, the descriptor belongs to that connection.
 //!

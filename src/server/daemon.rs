@@ -2,8 +2,8 @@
 //! file with its number while it does.
 //!
 //! Limits are raised while root's rights last, sockets are opened when they are gone. What
-//! can be refused is refused before the process goes into the background, so that whoever
-//! started it hears of it.
+//! can be refused is refused before the process goes into the background, so that the operator
+//! who started it sees why.
 //!
 //! All of this runs in the first thread; but for the pid file, before the others start.
 
@@ -52,8 +52,8 @@ pub fn prepare(settings: &Settings) -> Result<(), Refusal> {
     }
     signals::ignore_sigpipe();
     if settings.daemon {
-        // A core file goes into the working directory, and what is said with -v to
-        // whoever started the server.
+        // A core file goes into the working directory, and what is written with -v to the
+        // terminal where the server was started.
         let keep_streams = settings.verbosity.get() > 0;
         let daemon = process::daemonize(settings.core_dumps, keep_streams);
         daemon.map_err(|_| {
@@ -118,7 +118,7 @@ pub struct PidFile {
 }
 
 impl PidFile {
-    /// Writes the file, if one is asked for. That it cannot be written is only told.
+    /// Writes the file, if one is asked for. A failure is a line on standard error, no more.
     pub fn write(settings: &Settings) -> PidFile {
         if let Some(path) = &settings.pid_file {
             if let Some(pid) = running(path) {
@@ -134,7 +134,7 @@ impl PidFile {
     }
 
     /// Removes the file of a server in the background. In the foreground it is left to
-    /// whoever watches over the process, and may have written it.
+    /// the supervisor, which may have written it.
     pub fn remove(self) {
         let Some(path) = self.to_remove else { return };
         if let Err(e) = fs::remove_file(&path) {

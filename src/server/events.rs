@@ -41,7 +41,7 @@ pub struct KeyEvent<'k> {
     /// What the request did with it.
     pub class: CommandClass,
     /// Whether the key was found; of a value that is stored, whether it was. A value that is still
-    /// arriving when this is told is not stored yet.
+    /// arriving at that time is not stored yet.
     pub hit: bool,
     /// Bytes of the value that was sent, or that the request came with.
     pub bytes: usize,

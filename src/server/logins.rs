@@ -5,8 +5,8 @@
 //! worker   ─ name, password ─► table in memory ◄─ the whole file ─ mc-users ◄─ SIGHUP, a second
 //! ```
 //!
-//! A file may be a pipe, or on a disk that does not answer, and then whoever opens it or only
-//! looks at it waits. So once the server runs one thread of their own does that, `mc-users`,
+//! A file may be a pipe, or on a disk that does not answer, and then a thread that opens it, or only
+//! looks at it, waits. So once the server runs one thread of their own does that, `mc-users`,
 //! which runs only if there are such files: workers and the listener look into memory. The
 //! mutex of a table is held for a question or an exchange, never while a file is read; logins
 //! are rare.
@@ -223,8 +223,8 @@ struct SaslUsers {
 struct Seen {
     /// As it was when the table was read from it.
     stamp: Option<Stamp>,
-    /// Whether it has been told that the file cannot be read any more.
-    is_told: bool,
+    /// Whether a line has said that the file cannot be read any more.
+    is_reported: bool,
 }
 
 /// What is different when a file has been: device, inode, bytes, time of the last change.
@@ -257,7 +257,7 @@ impl SaslUsers {
             table: Mutex::new(table),
             seen: Mutex::new(Seen {
                 stamp,
-                is_told: false,
+                is_reported: false,
             }),
         })
     }
@@ -274,7 +274,7 @@ impl SaslUsers {
         } else {
             [name, &at_host].concat()
         };
-        // Who acts for somebody else would need a rule for that, and there is none.
+        // To act for another user would need a rule that allows it, and there is none.
         let is_itself = act_as.is_empty() || act_as == user || !has_realm && act_as == full;
         let bare = name.strip_suffix(&at_host[..]);
         let bare = bare.filter(|bare| !bare.is_empty()).unwrap_or(name);
@@ -283,7 +283,7 @@ impl SaslUsers {
 
     fn reload(&self) {
         let mut seen = self.seen.lock().unwrap();
-        seen.is_told = false;
+        seen.is_reported = false;
         self.read_again(&mut seen);
     }
 
@@ -304,13 +304,13 @@ impl SaslUsers {
                 *self.table.lock().unwrap() = table;
                 *seen = Seen {
                     stamp,
-                    is_told: false,
+                    is_reported: false,
                 }
             }
-            Err(error) if !seen.is_told => {
+            Err(error) if !seen.is_reported => {
                 let (path, error) = (self.path.display(), error_text(&error));
                 log!("SASL: {path}: {error}; the users of before stay");
-                seen.is_told = true;
+                seen.is_reported = true;
             }
             Err(_) => {}
         }
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn without_files_nobody_is_admitted() {
+    fn without_files_no_client_is_admitted() {
         let none = Logins::default();
         assert!(!none.admits_by_text(b"", b"") && !none.admits_by_plain(b"", b"a", b""));
         assert!(!none.offers_plain());

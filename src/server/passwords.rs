@@ -1,7 +1,7 @@
 //! Names and passwords in memory, and a comparison that takes equally long whatever they are.
 //!
 //! A line of a password file is kept as it is, padded with zeros. Each line is looked at, and
-//! each of its bytes that the question reaches, so that time tells nothing but the length of
+//! each of its bytes that the question reaches, so that the time shows nothing but the length of
 //! what was asked, which the client knows.
 
 #![forbid(unsafe_code)]
@@ -19,7 +19,7 @@ const SASL_LEN_MAX: usize = 252;
 #[derive(Default)]
 pub struct Passwords {
     lines: Vec<Line>,
-    /// Lines that were too long, which nobody can log in by.
+    /// Lines that were too long: they admit no client.
     pub too_long: usize,
 }
 

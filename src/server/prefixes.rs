@@ -4,7 +4,7 @@
 //! the lock of the share that its prefix falls into, after the store is done with it.
 //!
 //! Locks: one mutex a share, taken last; nothing is taken under it. A dump holds a share while it
-//! tells its prefixes, so shares are small, and nobody can choose which one a prefix falls into.
+//! writes its prefixes, so shares are small, and no client can choose which one a prefix falls into.
 
 #![forbid(unsafe_code)]
 
@@ -160,7 +160,7 @@ mod tests {
         assert!(dump(&prefixes).is_empty());
     }
 
-    /// What is told under one lock is bounded, whatever the prefixes. These are alike in every
+    /// What is written under one lock is bounded, whatever the prefixes. These are alike in every
     /// sum of their bytes that multiplies by 31.
     #[test]
     fn no_share_is_large_whatever_the_prefixes() {

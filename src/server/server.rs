@@ -31,7 +31,7 @@ pub struct Server {
     pub conns: Conns,
     /// The threads that look after memory.
     pub upkeep: Upkeep,
-    /// What is recorded for those who watch.
+    /// What is recorded for watchers.
     pub log: Arc<Log>,
     /// What `stats detail` counts.
     pub prefixes: Prefixes,

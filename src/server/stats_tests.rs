@@ -97,7 +97,7 @@ fn every_counter_is_in_a_list_and_no_list_has_a_line_twice() {
 /// Stores an item; gives its class, the first that is in use.
 fn store_one(server: &Server, local: &mut ThreadState) -> usize {
     let (store, terms) = (&server.store, StoreRules::from(Mode::Set));
-    let stored = store.put(local, b"k", store.hash(b"k"), Meta::default(), b"v", &terms);
+    let stored = store.put(local, &store.key(b"k"), Meta::default(), b"v", &terms);
     assert!(stored.is_ok());
     let used = store.used_classes();
     (0..CLASSES_MAX).find(|&class| used.has(class)).unwrap()

@@ -1,8 +1,8 @@
-//! What a supervisor is told: `sd_notify(3)`, the protocol that systemd's services of type
+//! What is sent to a supervisor: `sd_notify(3)`, the protocol that systemd's services of type
 //! `notify` speak.
 //!
 //! Each message is one datagram to the unix socket that the environment names; a path, or an
-//! abstract name after an `@`. That nobody hears is no reason not to serve.
+//! abstract name after an `@`. A failure to send is no reason not to serve.
 //!
 //! All of this runs in the first thread.
 
@@ -21,14 +21,14 @@ use std::time::Duration;
 /// How long a supervisor that reads nothing is waited for in the end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Who watches over this process, if somebody does.
+/// The supervisor of this process, if there is one.
 pub struct Supervisor {
     /// Connected at the start: a sandboxed thread can open none.
     socket: Option<UnixDatagram>,
 }
 
 impl Supervisor {
-    /// Looks into the environment for one who wants to be told.
+    /// Looks into the environment for the socket of a supervisor.
     pub fn find() -> Supervisor {
         let Some(name) = env::var_os("NOTIFY_SOCKET") else {
             return Supervisor { socket: None };
@@ -59,7 +59,7 @@ impl Supervisor {
 
     fn tell(&self, message: &str) {
         if let Some(socket) = &self.socket {
-            // Whoever does not listen any more need not be told.
+            // A supervisor that has gone is no error.
             let _ = socket.send(message.as_bytes());
         }
     }
@@ -111,7 +111,7 @@ mod tests {
         let filler = UnixDatagram::unbound().unwrap();
         filler.set_nonblocking(true).unwrap();
         while filler.send_to(b"x", &path).is_ok() {}
-        supervisor.stopping(); // it does not wait until somebody reads
+        supervisor.stopping(); // it does not wait until the supervisor reads
         std::fs::remove_file(&path).unwrap();
         assert!(connect(path.as_os_str()).is_err());
     }

@@ -29,7 +29,7 @@ pub(super) struct OptionsGiven {
 }
 
 /// Checks the settings against each other and fills in those that follow from others.
-/// `given` tells which options were among those that the operator gave.
+/// `given` says which options were among those that the operator gave.
 pub(super) fn after_options(to: &mut Settings, given: &OptionsGiven) -> Result<(), Refusal> {
     if to.threads > THREADS_SENSIBLE {
         to.warnings.push(String::from(
@@ -128,7 +128,7 @@ fn slab_sizes(of: &Settings) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The segments of the LRU, and who looks after them.
+/// The segments of the LRU, and the thread that looks after them.
 fn lru(to: &mut Settings, temporary_ttl_given: bool) -> Result<(), Refusal> {
     if to.hot_lru_pct.get() + to.warm_lru_pct.get() > 80 {
         let line = "hot_lru_pct + warm_lru_pct cannot be more than 80% combined";

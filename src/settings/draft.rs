@@ -23,8 +23,8 @@ pub enum Start {
 }
 
 /// Reads the command line; `args` comes without the program's own name, `program` is
-/// how it was called. `is_root` tells whether the process has root's rights, for then
-/// it must be told as whom to run.
+/// how it was called. `is_root` says whether the process has root's rights: then -u must
+/// name the user to run as.
 ///
 /// Fails with the first option that cannot be obeyed; remarks made before are part of
 /// the message.

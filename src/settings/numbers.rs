@@ -1,6 +1,6 @@
 //! Numbers as the C library reads them: operators' scripts depend on its leniency. Only that a
-//! number beyond 32 bits becomes another one, nobody depends on: it is as large as can be here,
-//! or refused, so that nothing starts with a value that nobody has written.
+//! number beyond 32 bits becomes another one, no operator depends on: it is as large as can be here,
+//! or refused, so that no server starts with a value that was not written.
 
 /// The number a text begins with, as C's `atoi`: blanks, a sign, digits; the rest is
 /// ignored, no digits are 0. What does not fit 32 bits is the largest that does, or the least.

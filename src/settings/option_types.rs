@@ -551,7 +551,7 @@ impl OptionType<Option<Vec<u32>>> for Sizes {
 /// The power of two of the hash table's buckets; 0 leaves it to the server.
 pub(super) struct HashPower;
 
-/// What a hash table starts with if nobody says otherwise.
+/// What a hash table starts with by default.
 const HASH_POWER_START: u32 = 16;
 
 impl OptionType<u32> for HashPower {

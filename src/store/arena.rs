@@ -11,7 +11,7 @@
 //! the same byte says that the page is being emptied (`mover`).
 //!
 //! Locks: none here; pages are handed out and given back under the lock of the page pool
-//! (`slabs`), the bytes are written by whoever holds the lock of the class.
+//! (`slabs`), the bytes are written under the lock of the class.
 
 use super::cache_line::CACHE_LINE;
 use super::item::{CHUNK_LEN_MIN, HEADER_LEN, Header, ItemId, Word};
@@ -108,14 +108,14 @@ impl Arena {
             return None;
         }
         self.space.prefer_huge_pages(start, HUGE_PAGE_LEN);
-        // Who counts this page among those that exist sees all that is kept about it.
+        // A thread that counts this page among those that exist sees all that is kept about it.
         self.committed.store(page + 1, Release);
         Some(page)
     }
 
-    /// Gives the memory of a page that nobody uses back to the system; it can be used again.
+    /// Gives the memory of a page without items back to the system; it can be used again.
     pub fn give_back(&self, page: usize) {
-        // SAFETY: chunks that nobody uses are looked at as headers and words only, whose
+        // SAFETY: unused chunks are looked at as headers and words only, whose
         // fields are atomics; a page that was ever handed out is committed.
         unsafe { self.space.discard(ORIGIN + page * PAGE_LEN, PAGE_LEN) };
     }
@@ -125,7 +125,7 @@ impl Arena {
         self.committed.load(Acquire)
     }
 
-    /// Gives a page that nobody uses to a class; 0 for none. The mover, which holds no lock then,
+    /// Gives an unused page to a class; 0 for none. The mover, which holds no lock then,
     /// sees with the class that nothing has been cut yet (release).
     pub fn set_class(&self, page: usize, class: usize) {
         self.owner(page).store(class as u8, Release);
@@ -160,7 +160,7 @@ impl Arena {
         self.class_of_page(self.page_of(id))
     }
 
-    /// The same for one who has found `id` without a lock. `None`: it is so new that nothing is to
+    /// The same where `id` was found without a lock. `None`: it is so new that nothing is to
     /// be seen of its page yet.
     #[inline]
     pub fn class_seen(&self, id: ItemId) -> Option<usize> {
@@ -214,7 +214,7 @@ impl Arena {
         #[cfg(loom)]
         return self.twins.header(id);
         #[cfg(not(loom))]
-        // SAFETY: an id is a place in a committed page with room for a header behind it, a
+        // SAFETY: an id is a place in a committed page with the bytes of a header behind it, a
         // multiple of 8; by (1) that memory is valid for as long as `self`; every bit pattern is
         // a valid Header, and its fields are atomics.
         unsafe {
@@ -249,22 +249,22 @@ impl Arena {
         unsafe { self.space.base().add(ORIGIN + id.offset()) }
     }
 
-    /// To be called by whoever reads the bytes of a chunk. It only tells loom.
+    /// To be called before the bytes of a chunk are read: only loom needs it.
     #[inline]
     pub fn reads(&self, _id: ItemId, _part: Part) {
         #[cfg(loom)]
         self.twins.reads(_id, _part);
     }
 
-    /// To be called by whoever writes the bytes of a chunk, likewise.
+    /// To be called before they are written, likewise.
     #[inline]
     pub fn writes(&self, _id: ItemId, _part: Part) {
         #[cfg(loom)]
         self.twins.writes(_id, _part);
     }
 
-    /// Nobody may touch what follows the header of a chunk of `len` bytes until it is in use
-    /// again. It tells a memory checker, in a build for one (`make sanitize`).
+    /// Nothing may touch what follows the header of a chunk of `len` bytes until it is in use
+    /// again. For a memory checker, in a build for one (`make sanitize`).
     #[cfg(poison)]
     pub fn poison(&self, id: ItemId, len: usize) {
         let header_len = HEADER_LEN;
@@ -305,7 +305,7 @@ fn len_of(pages: usize) -> usize {
 #[cfg(poison)]
 impl Drop for Arena {
     fn drop(&mut self) {
-        // Who gets these addresses next knows nothing of marks.
+        // The next owner of these addresses knows nothing of marks.
         self.space.unpoison(ORIGIN, self.pages() * PAGE_LEN);
     }
 }

@@ -1,4 +1,4 @@
-//! Cache lines, and fetching one before it is needed.
+//! Cache lines: fetching one before it is needed, and keeping what two threads write apart.
 
 /// Bytes of a cache line.
 pub(super) const CACHE_LINE: usize = 64;

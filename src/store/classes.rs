@@ -36,7 +36,7 @@ const FINER_NEAREST: u32 = 20;
 /// What the class table is made from.
 #[derive(Clone, Debug)]
 pub struct ClassSizes {
-    /// `-n`: the least room for key, value and flags.
+    /// `-n`: the fewest bytes for key, value and flags.
     pub chunk_size_min: u32,
     /// `-f`: each class is so much larger than the one before.
     pub factor: f64,

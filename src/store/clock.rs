@@ -2,10 +2,10 @@
 //!
 //! The counter starts at 62: 0 can mean "unset", and "older than a minute" never goes below
 //! it. `uptime` shows it less 60. Wall time is read once, at the start, so that a clock that
-//! is set later moves nothing. What passes is told by the time since the machine was started:
+//! is set later moves nothing. What passes is measured by the time since the machine was started:
 //! it runs on while the process is stopped and while the machine is suspended.
 //!
-//! The counter is read by all, without asking the kernel ([`Clock::now`]). Whoever has waited,
+//! The counter is read by all, without asking the kernel ([`Clock::now`]). A thread that has waited,
 //! for whatever reason, brings it up to date before the first thing that it does then
 //! ([`Clock::update`]): a request that lay in the socket while the process stood still is judged
 //! by the time at which it is answered. So nothing may rely on seeing every second: the counter
@@ -41,7 +41,7 @@ pub struct Clock {
 }
 
 /// The counter, and what it has been brought up to. Both in one word, as the counter is to rise
-/// once for each second that passes, whoever notices it first.
+/// once for each second that passes, whichever thread notices it first.
 #[derive(Clone, Copy)]
 struct Reading {
     now_s: u32,
@@ -142,7 +142,7 @@ impl Clock {
     }
 
     /// Seconds in which the process has been awake: as [`Clock::now`], but however long it was
-    /// stopped or suspended in one piece, it counts as one. For silence: who could not be heard
+    /// stopped or suspended in one piece, it counts as one. For silence: a client that could not be heard
     /// was not silent.
     #[inline]
     pub fn awake(&self) -> u32 {
@@ -167,7 +167,7 @@ impl Clock {
         self.expiry_at(self.now(), given)
     }
 
-    /// The same for one who has read the clock already.
+    /// The same at a second that has been read already.
     #[inline]
     pub fn expiry_at(&self, now_s: u32, given: impl Into<i64>) -> u32 {
         let at_s = match given.into() {

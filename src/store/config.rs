@@ -18,9 +18,9 @@ pub struct Config {
     pub classes: ClassSizes,
     /// Whether items have cas ids (not `-C`).
     pub use_cas: bool,
-    /// Whether live items may be given up for new ones (not `-M`).
+    /// Whether live items may be evicted for new ones (not `-M`).
     pub evict: bool,
-    /// Whether the LRU has segments; then somebody has to maintain them.
+    /// Whether the LRU has segments; then a thread has to maintain them.
     pub segmented: bool,
     /// `-o hashpower`: words of the table at the start, as a power of two.
     pub hash_power: u32,

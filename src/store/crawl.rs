@@ -16,7 +16,7 @@ use super::table::TableWalk;
 use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Minutes that are told apart in a histogram.
+/// Minutes that are counted one by one in a histogram.
 pub const MINUTES: usize = 60;
 
 /// How soon the items of a class expire.
@@ -119,13 +119,13 @@ impl Store {
                 continue;
             }
             let hash = self.hash_of(id, &stripe);
-            if let Some(slot) = stripe.find(hash, |found| found == id) {
+            if let Some(slot) = stripe.slot_of(hash, id) {
                 histograms[class].reclaimed += 1;
                 thread.counters.class[class].crawler_reclaimed.add(1);
                 if !flushed && !header.has(state::FETCHED) {
                     self.lists(class).events.expired_unfetched += 1;
                 }
-                self.unlink(thread, &stripe, hash, slot);
+                stripe.unlink_item(thread, hash, slot);
             }
         }
         Some(checked)
@@ -152,7 +152,7 @@ impl Store {
             counters.crawler_items_checked.add(1);
             listed += 1;
             if !moment.is_flushed(epoch) && !header.is_expired(now) {
-                each(Found::new(self, id, &stripe));
+                each(Found::new(id, &stripe));
             }
         }
         Some(listed)

@@ -5,7 +5,9 @@ use super::engine::{KeepsKeys, Store};
 use super::events::StoreEnd;
 use super::held::{Held, Keeping};
 use super::item::{HEADER_LEN, ItemId, KEY_LEN_MAX, state};
+use super::key::Key;
 use super::lru::Segment;
+use super::moment::Moment;
 use super::table::Slot;
 use super::terms::{AllocError, Meta, Mode, Outcome, StoreRules, Stored};
 use super::thread_state::ThreadState;
@@ -14,13 +16,13 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Shortest value that becomes a chain when there is no chunk for the whole.
 const CHAIN_LEN_MIN: usize = 4 << 10;
 
-/// An item in the making: exclusive memory that nobody else can see.
+/// An item in the making: exclusive memory that no other thread can see.
 ///
 /// 1. `id` is an allocated chunk of the store, with its header and key written, that is not
 ///    linked and has no references; a chunked one owns its chain.
 /// 2. `filled` bytes of the value are written; `last` is the last chunk of the chain.
 pub struct Draft<'s> {
-    store: &'s Store,
+    pub(super) store: &'s Store,
     pub(super) id: ItemId,
     last: Option<ItemId>,
     pub(super) filled: usize,
@@ -39,8 +41,8 @@ impl<'s> Draft<'s> {
     }
 
     /// The key.
-    pub(super) fn key(&self) -> &[u8] {
-        self.store.key_of(self.id, self)
+    pub(super) fn key(&self) -> Key<'_> {
+        Key::new(self.store.key_of(self.id, self), self.hash)
     }
 
     /// Bytes of the value that have not been written.
@@ -75,7 +77,8 @@ impl<'s> Draft<'s> {
                 )
             });
         }
-        let full = |chunk: &ItemId| store.chunk_room(*chunk) == store.header(*chunk).value_len();
+        let full =
+            |chunk: &ItemId| store.chunk_capacity(*chunk) == store.header(*chunk).value_len();
         if missing > 0 && self.last.as_ref().is_none_or(full) {
             let chunk = store.add_chunk(thread, self.id, self.last, missing, keeping);
             self.last = Some(chunk.ok_or(AllocError::NoMemoryInside)?);
@@ -83,19 +86,19 @@ impl<'s> Draft<'s> {
         let Some(chunk) = self.last else {
             return Ok(&mut []);
         };
-        let (at, room) = store.chunk_window(chunk);
+        let (at, free) = store.chunk_window(chunk);
         // SAFETY: the rest of a chunk of this draft, which is exclusive memory (1); the slice
         // borrows the draft, so there is no other.
-        Ok(unsafe { std::slice::from_raw_parts_mut(at.as_ptr(), room.min(missing)) })
+        Ok(unsafe { std::slice::from_raw_parts_mut(at.as_ptr(), free.min(missing)) })
     }
 
     /// Claims `len` bytes written to the last window.
     pub fn advance(&mut self, len: usize) {
-        let room = match self.last {
+        let free = match self.last {
             Some(chunk) => self.store.chunk_window(chunk).1.min(self.missing()),
             None => self.missing(),
         };
-        assert!(len <= room, "more than the window held");
+        assert!(len <= free, "more than the window held");
         self.filled += len;
         if let Some(chunk) = self.last {
             let used = &self.store.header(chunk).value_len;
@@ -111,7 +114,7 @@ impl<'s> Draft<'s> {
         self.write_keeping(thread, bytes, None)
     }
 
-    /// The same for one who holds a stripe.
+    /// The same under a stripe.
     pub(super) fn write_keeping(
         &mut self,
         thread: &mut ThreadState,
@@ -128,21 +131,33 @@ impl<'s> Draft<'s> {
         Ok(())
     }
 
-    /// To be called when memory has run out while it was filled: tells observers, and if the value
+    /// To be called when memory has run out while it was filled: notifies observers, and if the value
     /// was to take the place of another in any case (a `set`), removes that one: a client that
-    /// meant to replace it shall not read it for good. Gives the reason back.
+    /// meant to replace it shall not go on reading it. Gives the reason back.
     pub fn refuse(
         &self,
         thread: &mut ThreadState,
-        terms: &StoreRules,
-        refused: AllocError,
+        rules: &StoreRules,
+        reason: AllocError,
     ) -> AllocError {
-        let (store, key) = (self.store, self.key());
-        store.notify_not_stored(thread, key, terms, StoreEnd::Refused(refused));
-        if terms.mode == Mode::Set && terms.compare.is_none() {
-            store.remove_quietly(thread, key, self.hash);
+        let key = self.key();
+        thread.notify_refused(key.bytes(), rules, StoreEnd::Refused(reason));
+        if rules.mode == Mode::Set && rules.compare.is_none() {
+            self.store.remove_quietly(thread, &key);
         }
-        refused
+        reason
+    }
+
+    /// The answer for a draft that the rules, looked at in that moment, do not allow.
+    pub(super) fn not_stored(
+        &self,
+        thread: &ThreadState,
+        moment: Moment,
+        rules: &StoreRules,
+        outcome: Outcome,
+    ) -> Stored {
+        thread.notify_not_stored(self, moment, rules, outcome);
+        Stored::not_stored(outcome, self.filled)
     }
 
     /// The item, which is now the caller's to link.
@@ -162,7 +177,7 @@ impl Drop for Draft<'_> {
 }
 
 impl Store {
-    /// A chunk with header and key written, and room for the value or, if that is large,
+    /// A chunk with header and key written, and space for the value or, if that is large,
     /// the start of a chain. `keeping`: what the caller holds, if it holds a stripe.
     pub(super) fn allocate_item(
         &self,
@@ -219,7 +234,7 @@ impl Store {
     ///
     /// # Safety
     /// 1. `at + bytes.len()` is at most the value's length, which the chunk holds.
-    /// 2. Nobody else reads or writes the value: the item is a draft, or its stripe is held
+    /// 2. No other thread reads or writes the value: the item is a draft, or its stripe is held
     ///    and it has no reference but its link's.
     pub(super) unsafe fn write_value(&self, id: ItemId, at: usize, bytes: &[u8]) {
         let header = self.header(id);
@@ -234,66 +249,6 @@ impl Store {
         }
     }
 
-    /// Links a new small item under a key that is not there.
-    pub(super) fn link_new(
-        &self,
-        thread: &mut ThreadState,
-        key_stripe: &Held<'_>,
-        key: &[u8],
-        hash: u64,
-        meta: Meta,
-        value: &[u8],
-    ) -> Option<ItemId> {
-        let keeping = Keeping {
-            held: key_stripe,
-            id: None,
-        };
-        let id = self.allocate_item(thread, key, meta, value.len(), Some(keeping))?;
-        // SAFETY: the item is ours, and was allocated for this length.
-        unsafe { self.write_value(id, 0, value) };
-        if self.link(thread, key_stripe, hash, id) {
-            return Some(id);
-        }
-        self.release(Some(thread), id);
-        None
-    }
-
-    /// Gives the key of a finished draft its new item.
-    pub(super) fn place(
-        &self,
-        thread: &mut ThreadState,
-        key: &Held<'_>,
-        old: Option<Slot<'_>>,
-        draft: Draft<'_>,
-        terms: &StoreRules,
-    ) -> Stored {
-        let (id, hash) = (draft.id, draft.hash);
-        if terms.binary_key {
-            self.header(id).add_state(state::KEY_BINARY);
-        }
-        match old {
-            Some(slot) => self.replace(thread, key, hash, slot, draft.into_id()),
-            None if self.link(thread, key, hash, id) => {
-                draft.into_id();
-            }
-            None => {
-                let told = (draft.key(), id);
-                self.notify_stored(thread, key.moment(), told, terms, Outcome::NoMemory);
-                return Stored {
-                    outcome: Outcome::NoMemory,
-                    cas: 0,
-                    value_len: draft.filled,
-                };
-            }
-        }
-        if terms.cas != 0 {
-            self.set_cas(id, terms.cas);
-        }
-        let told = (self.key_of(id, key), id);
-        self.notify_stored(thread, key.moment(), told, terms, Outcome::Stored);
-        self.stored(id)
-    }
-
     pub(super) fn stored(&self, id: ItemId) -> Stored {
         let value_len = self.header(id).value_len();
         Stored {
@@ -304,11 +259,66 @@ impl Store {
     }
 
     /// Removes what is under `key`, without counting it as a delete.
-    pub(super) fn remove_quietly(&self, thread: &mut ThreadState, key: &[u8], hash: u64) {
-        let stripe = self.hold(hash);
-        if let Some(slot) = self.find_live(thread, &stripe, hash, key) {
-            self.unlink(thread, &stripe, hash, slot);
+    pub(super) fn remove_quietly(&self, thread: &mut ThreadState, key: &Key<'_>) {
+        let mut held = self.hold(thread, key.hash());
+        if let Some(slot) = held.find_live(key) {
+            held.unlink(slot);
         }
+    }
+}
+
+impl Held<'_, '_> {
+    /// As `Store::allocate_item`, under the stripe; `kept` is the item that is being changed.
+    pub(super) fn allocate_item(
+        &mut self,
+        key: &Key<'_>,
+        meta: Meta,
+        value_len: usize,
+        kept: Option<ItemId>,
+    ) -> Option<ItemId> {
+        let keeping = Some(self.stripe.keeping(kept));
+        let (store, thread) = (self.store, &mut *self.thread);
+        store.allocate_item(thread, key.bytes(), meta, value_len, keeping)
+    }
+
+    /// Links a new small item under a key that is not there.
+    pub(super) fn link_new(&mut self, key: &Key<'_>, meta: Meta, value: &[u8]) -> Option<ItemId> {
+        let id = self.allocate_item(key, meta, value.len(), None)?;
+        // SAFETY: the item is ours, and was allocated for this length.
+        unsafe { self.store.write_value(id, 0, value) };
+        if self.link(id) {
+            return Some(id);
+        }
+        self.store.release(Some(&mut *self.thread), id);
+        None
+    }
+
+    /// Gives the key of a finished draft its new item.
+    pub(super) fn place(
+        &mut self,
+        old: Option<Slot<'_>>,
+        draft: Draft<'_>,
+        rules: &StoreRules,
+    ) -> Stored {
+        let (store, id) = (self.store, draft.id);
+        if rules.binary_key {
+            store.header(id).add_state(state::KEY_BINARY);
+        }
+        match old {
+            Some(slot) => self.replace(slot, draft.into_id()),
+            None if self.link(id) => {
+                draft.into_id();
+            }
+            None => {
+                let moment = self.moment();
+                return draft.not_stored(self.thread, moment, rules, Outcome::NoMemory);
+            }
+        }
+        if rules.cas != 0 {
+            store.set_cas(id, rules.cas);
+        }
+        self.notify_stored(store.key_of(id, self), id, rules);
+        store.stored(id)
     }
 }
 

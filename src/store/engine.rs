@@ -7,6 +7,7 @@ use super::clock::Clock;
 use super::config::{Config, stripe_power};
 use super::hash::Secret;
 use super::item::{CAS_LEN, HEADER_LEN, Header, ItemId, accounted_len, state};
+use super::key::Key;
 use super::lru::{HeldLists, Lru};
 use super::moment::{Lock, Moment, PendingFlush, Shared};
 use super::slabs::{ClassUsage, Slabs};
@@ -29,7 +30,7 @@ pub struct Store {
     pub(super) flush: PendingFlush,
     /// The class that the last page from any class came from.
     pub(super) next_source: AtomicUsize,
-    /// Whether each victim's class is to be noted, and the last one that was; 0 for none.
+    /// Whether the class of each evicted item is to be noted, and the last one that was; 0 for none.
     pub(super) notes_page_requests: AtomicBool,
     pub(super) page_request: AtomicUsize,
     pub(super) secret: Secret,
@@ -84,6 +85,12 @@ impl Store {
         self.secret.hash(key)
     }
 
+    /// A key with its hash.
+    #[inline]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        Key::new(bytes, self.hash(bytes))
+    }
+
     /// Sizes of the table and the number of items.
     pub fn usage(&self) -> Usage {
         self.table.usage()
@@ -105,7 +112,7 @@ impl Store {
     }
 
     /// The classes that anything has ever been counted for. There may be thousands of threads
-    /// with counters for each class: whoever sums them up leaves the others out.
+    /// with counters for each class: sums leave the others out.
     pub fn used_classes(&self) -> ClassSet {
         ClassSet(self.slabs.used())
     }
@@ -183,7 +190,7 @@ impl Store {
 }
 
 /// What keeps items, and so their keys, from being freed: the stripe that they are linked in, the
-/// lists that they stand in, a reference, or that nobody else knows of them.
+/// lists that they stand in, a reference, or exclusive ownership.
 pub(super) trait KeepsKeys {}
 impl KeepsKeys for Stripe<'_> {}
 impl KeepsKeys for HeldLists<'_> {}
@@ -211,7 +218,7 @@ impl Store {
         self.arena().header(id)
     }
 
-    /// The key of an item that is linked, or that nobody else knows of: it does not change.
+    /// The key of an item that is linked, or not yet: it does not change.
     #[inline]
     pub(super) fn key_of<'k>(&'k self, id: ItemId, _kept_by: &'k impl KeepsKeys) -> &'k [u8] {
         let header = self.header(id);
@@ -219,7 +226,7 @@ impl Store {
         self.arena().reads(id, Part::Key);
         // SAFETY: a key lies within its chunk (checked when it was written) and is frozen
         // from before linking until the chunk is free again, which `_kept_by` prevents for as long
-        // as the slice lives. That it is the right one for this item is the caller's word; were it
+        // as the slice lives. That it is the right one for this item the caller promises; were it
         // false, the assertion above, loom (`reads`), and the address sanitizer would see it.
         unsafe {
             let start = self.arena().at(id).add(self.key_offset);

@@ -1,4 +1,4 @@
-//! What an observer is told of.
+//! Events: what an observer hears of.
 
 #![forbid(unsafe_code)]
 
@@ -32,9 +32,9 @@ pub enum Event {
         /// Bytes of the value, 0 if there was no memory.
         value_len: u32,
     },
-    /// A live item was removed to make room.
+    /// A live item was evicted.
     Evicted {
-        /// Whether anybody had read it.
+        /// Whether a client had read it.
         is_fetched: bool,
         /// Seconds until it would have expired, none if never.
         ttl_s: Option<u32>,
@@ -78,7 +78,7 @@ pub enum StoreEnd {
     Refused(AllocError),
 }
 
-/// Who is told.
+/// What hears of events.
 pub trait Observer: Send + Sync {
     /// Something has happened to `key`.
     fn item(&self, key: &[u8], event: Event);

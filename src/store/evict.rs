@@ -4,6 +4,7 @@ use super::engine::Store;
 use super::held::Keeping;
 use super::item::{Header, ItemId, state};
 use super::lru::{Lists, Segment};
+use super::slabs::Grow;
 use super::tail::{TailAction, TailWalk, Walked};
 use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,10 +13,19 @@ use std::sync::atomic::Ordering::Relaxed;
 const ROUNDS: u64 = 10;
 /// Items that a round sends back to the head at most: a bound on how long it holds the lists.
 const SECOND_CHANCES: u32 = 50;
-/// Items that go to COLD when it has none, for the next ones who need room.
+/// Items that go to COLD when it has none, for the next searches.
 const DEMOTIONS: u32 = 16;
 /// Shortest chunk that a chain is made of.
 const CHAIN_CHUNK_MIN: usize = 1 << 10;
+
+/// Whether a search may spare items in use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Try {
+    /// There will be another: they get their second chance.
+    Another,
+    /// There will be none.
+    Last,
+}
 
 /// Whose memory a length may have.
 #[derive(Clone, Copy)]
@@ -39,7 +49,7 @@ impl Choice {
 impl Store {
     /// A chunk of at least `len` bytes, its state cleared. `None`: there is nothing to be had,
     /// or no chunk is so large. It may be much larger: where memory has gone to other classes
-    /// and this one has all its chunks in hands, it is better to waste some of theirs than to
+    /// and all chunks of this one are in use, it is better to waste some of theirs than to
     /// refuse. `keeping`: what the caller holds, if it holds a stripe.
     #[inline]
     pub(super) fn allocate(
@@ -65,8 +75,8 @@ impl Store {
         choice: Choice,
         keeping: Option<Keeping<'_>>,
     ) -> Option<ItemId> {
-        // The dead make room before the class grows. If it cannot, they are met on the way to
-        // somebody to give up.
+        // Dead items go before the class grows. If it cannot, they are met on the way to
+        // an item to evict.
         if !self.slabs.is_full() {
             self.remove_dead(thread, choice.first(self), keeping);
         }
@@ -74,29 +84,30 @@ impl Store {
             .or_else(|| self.evict_for(thread, choice, keeping))
     }
 
-    /// A free chunk, or one of a new page, without giving anything up for it.
+    /// A free chunk, or one of a new page, without evicting anything for it.
     fn take_free(&self, thread: &ThreadState, choice: Choice) -> Option<ItemId> {
         let Choice { home, finer } = choice;
         let Some(finer) = finer else {
-            return self.take(thread, home, true);
+            return self.take(thread, home, Grow::Yes);
         };
         if !self.slabs.is_first_page_full(home) {
-            let is_first = self.slabs.pages_of(home) == 0;
-            let found = self.take(thread, home, is_first);
+            let is_empty = self.slabs.pages_of(home) == 0;
+            let grow = if is_empty { Grow::Yes } else { Grow::No };
+            let found = self.take(thread, home, grow);
             if found.is_some() {
                 return found;
             }
             self.slabs.set_first_page_full(home);
         }
-        self.take(thread, finer, true)
-            .or_else(|| self.take(thread, home, false))
+        self.take(thread, finer, Grow::Yes)
+            .or_else(|| self.take(thread, home, Grow::No))
     }
 
-    pub(super) fn take(&self, thread: &ThreadState, class: usize, grow: bool) -> Option<ItemId> {
+    fn take(&self, thread: &ThreadState, class: usize, grow: Grow) -> Option<ItemId> {
         self.slabs.take(&thread.magazines, class, grow)
     }
 
-    /// Gives items up until a chunk is free.
+    /// Evicts items until a chunk is free.
     #[cold]
     fn evict_for(
         &self,
@@ -134,7 +145,7 @@ impl Store {
         found
     }
 
-    /// The classes that may give something up for a length, the one with the older tail first.
+    /// The classes that may evict something for a length, the one with the older tail first.
     fn older_first(&self, choice: Choice) -> (usize, Option<usize>) {
         let Choice { home, finer } = choice;
         match finer.map(|finer| (finer, self.tail_time(finer), self.tail_time(home))) {
@@ -145,7 +156,7 @@ impl Store {
         }
     }
 
-    /// Last access of the item that a class would give up first.
+    /// Last access of the item that a class would evict first.
     fn tail_time(&self, class: usize) -> Option<u32> {
         let lists = self.lists(class);
         let tail = |segment| lists.list(segment).tail();
@@ -165,14 +176,18 @@ impl Store {
         let last = self.slabs.classes.last();
         for round in 1..=ROUNDS {
             // A class that holds only heads or chunks of large items has no lists of its own:
-            // what frees its chunks are victims of the last class.
-            let at_last = round == ROUNDS;
-            let changed = self.evict_one(thread, class, at_last, keeping)
-                || class != last && self.evict_one(thread, last, at_last, keeping);
+            // its chunks are freed by evictions from the last class.
+            let attempt = if round == ROUNDS {
+                Try::Last
+            } else {
+                Try::Another
+            };
+            let changed = self.evict_one(thread, class, attempt, keeping)
+                || class != last && self.evict_one(thread, last, attempt, keeping);
             if !changed {
                 break;
             }
-            // What the victim had may be of another class: that is taken before a second one
+            // The memory of the evicted item may be of another class: that is taken before a second one
             // has to go.
             let found = self
                 .take_free(thread, choice)
@@ -184,17 +199,17 @@ impl Store {
         None
     }
 
-    /// One round in one class: a victim, or an item that comes nearer to being one. False: there
+    /// One round in one class: evicts an item, or brings one nearer to the COLD tail. False: there
     /// is neither.
     pub(super) fn evict_one(
         &self,
         thread: &mut ThreadState,
         class: usize,
-        at_last: bool,
+        attempt: Try,
         keeping: Option<Keeping<'_>>,
     ) -> bool {
         let changed = if self.evict {
-            let walked = self.evict_cold(thread, class, at_last, keeping);
+            let walked = self.evict_cold(thread, class, attempt, keeping);
             walked.has_changed()
         } else {
             self.remove_dead(thread, class, keeping)
@@ -202,7 +217,7 @@ impl Store {
         changed || self.demote(thread, class, keeping)
     }
 
-    /// A walk for somebody who needs a chunk now.
+    /// A walk for a thread that needs a chunk now.
     fn direct(&self, class: usize, segment: Segment, moves_max: u32) -> TailWalk {
         TailWalk {
             is_direct: self.evict,
@@ -222,13 +237,13 @@ impl Store {
         walked.removed > 0
     }
 
-    /// Gives up the first item from the COLD tail that is not in use; the others get their
+    /// Evicts the first item from the COLD tail that is not in use; the others get their
     /// second chance, unless this is the last try.
     fn evict_cold(
         &self,
         thread: &mut ThreadState,
         class: usize,
-        at_last: bool,
+        attempt: Try,
         keeping: Option<Keeping<'_>>,
     ) -> Walked {
         self.walk_tail(
@@ -240,13 +255,13 @@ impl Store {
                 let spared =
                     |segment| TailAction::To(if segmented { segment } else { Segment::Cold });
                 if header.refs.load(Relaxed) > 1 {
-                    // A reader or an append holds it: to remove it would make no room now.
+                    // A reader or an append holds it: to remove it would free no memory now.
                     lists.events.lrutail_reflocked += 1;
                     return TailAction::To(Segment::Cold);
                 }
                 match header.state() & (state::ACTIVE | state::REWRITTEN) {
                     0 => TailAction::Evict,
-                    _ if at_last => TailAction::Evict,
+                    _ if attempt == Try::Last => TailAction::Evict,
                     state::ACTIVE => spared(Segment::Warm),
                     _ => spared(Segment::Hot),
                 }
@@ -254,7 +269,7 @@ impl Store {
         )
     }
 
-    /// For a class with nothing to give up in COLD: moves a few items there, from HOT, else
+    /// For a class with nothing to evict in COLD: moves a few items there, from HOT, else
     /// WARM, else one from TEMP, passing over those in use.
     fn demote(&self, thread: &mut ThreadState, class: usize, keeping: Option<Keeping<'_>>) -> bool {
         [Segment::Hot, Segment::Warm, Segment::Temp]
@@ -277,7 +292,7 @@ impl Store {
             })
     }
 
-    /// A chunk of a smaller class, one whose live items may be given up and whose chunks are
+    /// A chunk of a smaller class, one whose live items may be evicted and whose chunks are
     /// long enough to make a chain of.
     pub(super) fn allocate_smaller(
         &self,
@@ -297,12 +312,12 @@ impl Store {
             })
     }
 
-    /// A free chunk of a larger class that has pages, if live items may be given up at all.
+    /// A free chunk of a larger class that has pages, if live items may be evicted at all.
     fn take_larger(&self, thread: &ThreadState, home: usize) -> Option<ItemId> {
         let mut larger = home + 1..=self.slabs.classes.last();
         larger
             .by_ref()
             .filter(|&other| self.evict && self.slabs.pages_of(other) > 0)
-            .find_map(|other| self.take(thread, other, true))
+            .find_map(|other| self.take(thread, other, Grow::Yes))
     }
 }

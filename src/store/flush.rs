@@ -5,7 +5,7 @@
 //! dead. Look-ups and the search for memory remove the dead as they meet them.
 //!
 //! A byte comes round again, so each flush also removes what is still dead from an 85th of
-//! the stripes: after 85 flushes there is nothing left that is older than that, and nobody
+//! the stripes: after 85 flushes there is nothing left that is older than that, and no thread
 //! ever waits for a walk through all items.
 //!
 //! A delayed flush is a clock second at which the first thread that notices begins the epoch.
@@ -51,7 +51,7 @@ impl Store {
             FlushTime::Now | FlushTime::At(_) => return self.begin_epoch(thread, &one, 0),
         };
         // It takes the place of one that is to come, not of one whose second has begun and that
-        // nobody has noticed yet: that was promised.
+        // no thread has noticed yet: that was promised.
         if self.is_due(now_s) {
             self.begin_epoch(thread, &one, next_s);
         } else {
@@ -68,7 +68,7 @@ impl Store {
         }
     }
 
-    /// Whether the second of the pending flush has begun. Who finds that it has not sees the epoch
+    /// Whether the second of the pending flush has begun. A thread that finds that it has not sees the epoch
     /// of the last one that was due.
     #[inline]
     fn is_due(&self, now_s: u32) -> bool {
@@ -100,7 +100,7 @@ impl Store {
         next_s: u32,
     ) {
         let epoch = self.shared.begin_epoch(one_at_a_time);
-        // After the new epoch: who finds that nothing is due finds that, too.
+        // After the new epoch: a thread that finds that nothing is due finds that, too.
         self.flush.due_s.store(next_s, Release);
         let part = usize::from(epoch) % PARTS;
         let stripes = self.table.stripes();
@@ -110,7 +110,7 @@ impl Store {
     }
 
     /// Removes every item of an older epoch from a stripe. It is held for one bucket at a time:
-    /// whoever has had it after the epoch began links nothing of an older one.
+    /// a thread that has held it after the epoch began links nothing of an older one.
     fn remove_flushed(&self, thread: &mut ThreadState, index: usize) {
         let (mut walk, mut found) = (TableWalk::from_stripe(index), Vec::new());
         while walk.stripe() == index
@@ -120,7 +120,7 @@ impl Store {
             for &(id, _) in found.iter().filter(|&&(_, epoch)| moment.is_flushed(epoch)) {
                 let hash = self.hash_of(id, &stripe);
                 if let Some(slot) = stripe.slot_of(hash, id) {
-                    self.unlink(thread, &stripe, hash, slot);
+                    stripe.unlink_item(thread, hash, slot);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! A live item that a command has found, and values that outlive the stripe.
 
 use super::engine::Store;
-use super::held::Held;
+use super::held::HeldStripe;
 use super::item::{Header, ItemId, state};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
@@ -11,16 +11,15 @@ pub(super) const REFS_MAX: u16 = 60_000;
 
 /// A live item, while its stripe is held (`'k`).
 pub struct Found<'s, 'k> {
-    store: &'s Store,
     id: ItemId,
-    held: &'k Held<'s>,
+    held: &'k HeldStripe<'s>,
 }
 
 impl<'s, 'k> Found<'s, 'k> {
     /// The caller holds the stripe, and the item is linked in it.
     #[inline]
-    pub(super) fn new(store: &'s Store, id: ItemId, held: &'k Held<'s>) -> Found<'s, 'k> {
-        Found { store, id, held }
+    pub(super) fn new(id: ItemId, held: &'k HeldStripe<'s>) -> Found<'s, 'k> {
+        Found { id, held }
     }
 
     /// Bytes of the value.
@@ -38,7 +37,7 @@ impl<'s, 'k> Found<'s, 'k> {
     /// The cas id, 0 with `-C`.
     #[inline]
     pub fn cas(&self) -> u64 {
-        self.store.cas_of(self.id)
+        self.store().cas_of(self.id)
     }
 
     /// The value, if it lies in one piece.
@@ -48,12 +47,12 @@ impl<'s, 'k> Found<'s, 'k> {
             return None;
         }
         // SAFETY: the stripe is held for as long as `self` lives.
-        unsafe { self.store.pieces(self.id) }.next()
+        unsafe { self.store().pieces(self.id) }.next()
     }
 
     /// The key.
     pub fn key(&self) -> &[u8] {
-        self.store.key_of(self.id, self.held)
+        self.store().key_of(self.id, self.held)
     }
 
     /// Whether the key came in base64.
@@ -69,18 +68,18 @@ impl<'s, 'k> Found<'s, 'k> {
 
     /// Sets the expiry to a clock second, 0 never.
     pub fn set_expiry(&self, second: u32) {
-        self.store.set_expiry(self.held, self.id, second);
+        self.held.set_expiry(self.id, second);
     }
 
     /// What a client's expiry means at the moment of the command.
     pub fn expiry(&self, given: impl Into<i64>) -> u32 {
-        self.store.clock.expiry_at(self.now_s(), given)
+        self.store().clock.expiry_at(self.now_s(), given)
     }
 
     /// Whether it comes to its end before the time that a client names.
     pub fn ends_before(&self, given: i64) -> bool {
         let (now_s, at_s) = (self.now_s(), self.expires_s());
-        self.store.clock.is_before(now_s, at_s, given)
+        self.store().clock.is_before(now_s, at_s, given)
     }
 
     /// Seconds until the expiry, none if there is none ahead. The moment is the one at which the
@@ -116,13 +115,13 @@ impl<'s, 'k> Found<'s, 'k> {
         self.header().has(state::STALE)
     }
 
-    /// Whether a client has been told to renew it.
+    /// Whether a reply has asked a client to renew it.
     #[inline]
     pub fn is_win_sent(&self) -> bool {
         self.header().has(state::WIN_SENT)
     }
 
-    /// Notes that a client has been told to renew it.
+    /// Notes that the reply asks the client to renew it.
     pub fn set_win_sent(&self) {
         self.header().add_state(state::WIN_SENT);
     }
@@ -134,17 +133,22 @@ impl<'s, 'k> Found<'s, 'k> {
 
     /// Its accounting size.
     pub fn accounted_len(&self) -> u64 {
-        self.store.accounted(self.id)
+        self.store().accounted(self.id)
     }
 
     /// Keeps the value readable after the stripe is left.
     pub fn pin(&self) -> Pinned<'s> {
-        self.store.pin(self.id)
+        self.store().pin(self.id)
+    }
+
+    #[inline]
+    fn store(&self) -> &'s Store {
+        self.held.store
     }
 
     #[inline]
     fn header(&self) -> &Header {
-        self.store.header(self.id)
+        self.store().header(self.id)
     }
 }
 

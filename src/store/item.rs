@@ -31,7 +31,7 @@ const ACCOUNTED_HEADER: usize = 48;
 ///    [`CHUNK_LEN_MIN`] bytes of that page behind it: the arena makes ids, and where one was
 ///    kept as a number it is made again by those who know that it was one, or checked by the arena.
 ///
-/// A store has one arena and shows no id to anybody outside, so ids do not meet another's.
+/// A store has one arena and shows no id to the outside, so ids do not meet another's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct ItemId(NonZero<u64>);
 
@@ -86,16 +86,16 @@ pub mod state {
     pub const CHUNKED: u16 = 8;
     /// Rewritten where it stands: as new as one at the head of its list.
     pub const REWRITTEN: u16 = 16;
-    /// Out of date, by a client's word: whoever reads it is told.
+    /// Not in use: on a free list or in a magazine.
+    pub const FREE: u16 = 32;
+    /// Marked as out of date by a client; replies show it.
     pub const STALE: u16 = 64;
-    /// A client has been told to renew it.
+    /// A reply has asked a client to renew it (`W`).
     pub const WIN_SENT: u16 = 128;
     /// The key came in base64 and is shown so.
     pub const KEY_BINARY: u16 = 256;
     /// What a draft brings along when it is linked.
     pub const OF_DRAFT: u16 = CHUNKED | STALE | WIN_SENT | KEY_BINARY;
-    /// In nobody's hands: on a free list or in a magazine.
-    pub const FREE: u16 = 32;
 }
 
 /// The fixed front of every item.
@@ -110,7 +110,7 @@ pub mod state {
 /// |     11 |     1 | `key_len`       | before linking | 1 ..= `KEY_LEN_MAX`                   |
 /// |     12 |     4 | `accessed_s`    | item lock      | last access, clock seconds            |
 /// |     16 |     4 | `expires_s`     | item lock      | clock seconds, 0 = never              |
-/// |     20 |     4 | `value_len`     | item lock, while nobody else has a reference | bytes   |
+/// |     20 |     4 | `value_len`     | item lock, while there is no other reference | bytes   |
 /// |     24 |     2 | `refs`          | atomic         | one if linked, one per pin            |
 /// |     26 |     2 | `state`         | item lock      | [`state`]                             |
 /// |     28 |     4 | `client_flags`  | item lock      | as the client gave them               |
@@ -239,7 +239,7 @@ impl Header {
         self.state() & bits != 0
     }
 
-    /// The same for one who holds no lock that orders it: the fields that were written before
+    /// The same without a lock that orders it: the fields that were written before
     /// these bits are seen as they were then, or newer.
     pub fn state_acquired(&self) -> u16 {
         self.state.load(Acquire)

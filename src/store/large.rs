@@ -73,7 +73,7 @@ impl Store {
     ) -> Option<ItemId> {
         let chunk_max = self.slabs.classes.size(self.slabs.classes.last());
         let wanted = (rest + TAIL_HEADER).min(chunk_max);
-        // A class that fits the tail may own nothing and have nothing to give up: then a
+        // A class that fits the tail may own nothing and have nothing to evict: then a
         // whole chunk must do, or several small ones.
         let chunk = self
             .allocate(thread, wanted, keeping)
@@ -111,7 +111,7 @@ impl Store {
     }
 
     /// Puts `new`, a copy, in the place of `old` in the chain of `head`, whose stripe is held
-    /// and which nobody reads.
+    /// and which has no readers.
     pub(super) fn relink_chunk(&self, head: ItemId, old: ItemId, new: ItemId) {
         let previous = self.chain(head).take_while(|&at| at != old).last();
         let header = self.header(new);
@@ -120,14 +120,14 @@ impl Store {
         self.link_chunk(head, previous, new);
     }
 
-    /// Tells the chunks of a chain that their head is at another place.
+    /// Makes the chunks of a chain name their head, which is at another place.
     pub(super) fn rename_head(&self, head: ItemId) {
         self.chain(head)
             .for_each(|chunk| self.header(chunk).set_prev(Some(head)));
     }
 
     /// Bytes of value that a chunk can hold.
-    pub(super) fn chunk_room(&self, chunk: ItemId) -> usize {
+    pub(super) fn chunk_capacity(&self, chunk: ItemId) -> usize {
         self.slabs.classes.size(self.arena().class_of(chunk)) - CHUNK_HEADER
     }
 
@@ -150,18 +150,18 @@ impl Store {
         whole.into_iter().chain(chain).map(|(id, offset, len)| {
             self.arena().reads(id, Part::Value);
             // SAFETY: a value lies within its chunk (checked when it was written); by the
-            // caller's promise nobody frees or writes it for as long as the slice lives.
+            // caller's promise it is neither freed nor written for as long as the slice lives.
             unsafe { std::slice::from_raw_parts(self.arena().at(id).add(offset).as_ptr(), len) }
         })
     }
 
     /// Where the next bytes of a chunk go, and how many it can take. The caller owns the item.
     pub(super) fn chunk_window(&self, chunk: ItemId) -> (NonNull<u8>, usize) {
-        let room = self.chunk_room(chunk);
-        let used = self.header(chunk).value_len().min(room);
+        let capacity = self.chunk_capacity(chunk);
+        let used = self.header(chunk).value_len().min(capacity);
         self.arena().writes(chunk, Part::Value);
         // SAFETY: whatever the chunk says that it holds, this is within it, or its end.
         let at = unsafe { self.arena().at(chunk).add(CHUNK_HEADER + used) };
-        (at, room - used)
+        (at, capacity - used)
     }
 }

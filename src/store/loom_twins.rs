@@ -2,7 +2,7 @@
 //!
 //! The bytes of the arena are real. But loom's atomics are objects of its own, which cannot lie
 //! in them, so headers stand here beside them; and for each chunk there are two cells, one that is
-//! read and written whenever the key is, one for the value, so that loom finds who does that at
+//! read and written whenever the key is, one for the value, so that loom finds threads that do that at
 //! the same time. The words of the table are loom's. Pages and cas ids stay plain atomics: locks
 //! guard them, and those are checked.
 

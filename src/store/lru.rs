@@ -1,7 +1,7 @@
-//! LRU lists: for each slab class the order in which its items would be given up.
+//! LRU lists: for each slab class the order in which its items would be evicted.
 //!
 //! ```text
-//! new ─► HOT ──not asked for──► COLD ─► victims           TEMP: short-lived,
+//! new ─► HOT ──not asked for──► COLD ─► evicted           TEMP: short-lived,
 //!         │                    ▲    │                     only expires
 //!         └─asked for─► WARM ──┘    │
 //!                        ▲──────────┘ asked for
@@ -13,12 +13,12 @@
 //! everything is in COLD.
 //!
 //! Hits do not move items, so reading takes no lock here. The second hit marks an item as
-//! active; who finds a marked one at a tail gives it another round (the CLOCK of Corbató, "A
+//! active; a walk that finds a marked one at a tail gives it another round (the CLOCK of Corbató, "A
 //! Paging Experiment with the Multics System", 1968). A COLD item that becomes active is also
 //! reported to the maintainer (`bumps`), which need not wait until it is at the tail.
 //!
-//! Locks: one mutex per class for its four lists, after the item stripe. Whoever comes from a
-//! list may only *try* a stripe (doc/threads.txt). Nobody holds it for a whole list: who walks
+//! Locks: one mutex per class for its four lists, after the item stripe. A thread that comes from a
+//! list may only *try* a stripe (doc/threads.txt). It is never held for a whole list: a thread that walks
 //! along one looks at a few items, leaves a [`Mark`] at the next, and lets go.
 
 use super::arena::Arena;
@@ -37,7 +37,7 @@ pub enum Segment {
     Hot = 0,
     /// Items in use.
     Warm = 1,
-    /// Where victims are taken.
+    /// Where items are evicted.
     Cold = 2,
     /// Items that will expire soon.
     Temp = 3,
@@ -54,7 +54,7 @@ impl Segment {
 
 /// One list.
 #[derive(Default)]
-pub struct List {
+pub struct LruList {
     head: Option<ItemId>,
     tail: Option<ItemId>,
     /// Items in it.
@@ -64,10 +64,10 @@ pub struct List {
 /// The lists of one class and what has happened to their items.
 #[derive(Default)]
 pub struct Lists {
-    lists: [List; SEGMENTS],
-    /// Seconds since the last access of the item given up last.
+    lists: [LruList; SEGMENTS],
+    /// Seconds since the last access of the item evicted last.
     pub evicted_time_s: u32,
-    /// Counted by whoever holds the lists.
+    /// Counted under the lock of the lists.
     pub events: ListEvents,
     /// Where walks that have let go of the lists go on; seldom any.
     marks: Vec<(Mark, Option<ItemId>)>,
@@ -148,7 +148,7 @@ impl Division {
         Division(word)
     }
 
-    /// The same with segments or without; who maintains the lists moves what is in the wrong one.
+    /// The same with segments or without; the maintainer moves what is in the wrong one.
     pub fn with_segments(self, segmented: bool) -> Division {
         Division(self.0 & NEVER | if segmented { SEGMENTED } else { 0 })
     }
@@ -198,7 +198,7 @@ impl Division {
 
 impl Lists {
     /// One of the four.
-    pub fn list(&self, segment: Segment) -> &List {
+    pub fn list(&self, segment: Segment) -> &LruList {
         &self.lists[segment as usize]
     }
 
@@ -237,7 +237,7 @@ impl Lists {
     }
 }
 
-impl List {
+impl LruList {
     /// The oldest item.
     pub fn tail(&self) -> Option<ItemId> {
         self.tail
@@ -326,7 +326,7 @@ impl HeldLists<'_> {
     }
 
     /// The list that an item's header names, and the arena.
-    fn list_of(&mut self, id: ItemId) -> (&Arena, &mut List) {
+    fn list_of(&mut self, id: ItemId) -> (&Arena, &mut LruList) {
         let segment = self.arena.header(id).segment();
         (self.arena, &mut self.lists.lists[segment])
     }
@@ -378,31 +378,23 @@ mod tests {
                     twins[to as usize].push_front(item);
                 }
             }
-            for segment in Segment::ALL {
-                let (list, twin) = (lists.list(segment), &twins[segment as usize]);
-                assert_eq!(list.tail(), twin.back().copied());
-                assert_eq!(list.head(), twin.front().copied());
-                assert_eq!(list.len, twin.len() as u64);
-            }
+            check(&lists, &twins);
         }
         for segment in Segment::ALL {
-            let list = lists.list(segment);
-            let backwards: Vec<_> =
-                std::iter::successors(list.tail(), |&at| lists.before(at)).collect();
-            let forwards: Vec<_> =
-                std::iter::successors(list.head(), |&at| lists.after(at)).collect();
-            assert_eq!(
-                backwards,
-                twins[segment as usize]
-                    .iter()
-                    .rev()
-                    .copied()
-                    .collect::<Vec<_>>()
-            );
-            assert_eq!(
-                forwards,
-                twins[segment as usize].iter().copied().collect::<Vec<_>>()
-            );
+            let (list, twin) = (lists.list(segment), &twins[segment as usize]);
+            let backwards = std::iter::successors(list.tail(), |&at| lists.before(at));
+            let forwards = std::iter::successors(list.head(), |&at| lists.after(at));
+            assert!(backwards.eq(twin.iter().rev().copied()));
+            assert!(forwards.eq(twin.iter().copied()));
+        }
+    }
+
+    fn check(lists: &Lists, twins: &[VecDeque<ItemId>; SEGMENTS]) {
+        for segment in Segment::ALL {
+            let (list, twin) = (lists.list(segment), &twins[segment as usize]);
+            assert_eq!(list.tail(), twin.back().copied());
+            assert_eq!(list.head(), twin.front().copied());
+            assert_eq!(list.len, twin.len() as u64);
         }
     }
 

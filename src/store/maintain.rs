@@ -1,5 +1,5 @@
 //! What the LRU maintainer does: it moves items between the lists of a class, so that COLD
-//! holds the ones to give up next, and those in use are elsewhere.
+//! holds the ones to evict next, and those in use are elsewhere.
 //!
 //! The thread itself, its sleep and its pace, are the caller's (`ops::maintainer`).
 
@@ -69,7 +69,7 @@ pub struct ListAges {
 pub struct ListState {
     /// Its lists, in the order of [`Segment::ALL`].
     pub ages: [ListAges; 4],
-    /// Seconds that the last victim had not been accessed.
+    /// Seconds that the item evicted last had not been accessed.
     pub evicted_s: u32,
 }
 
@@ -111,7 +111,7 @@ impl Store {
         let mut warm = bounds(tuning.warm_pct, tuning.warm_max_factor);
         if len(Segment::Cold) == 0 {
             // Nothing to be older than. Threads that store may have used up COLD: they would
-            // give up at once what comes there now, though it was asked for a second ago.
+            // evict at once what comes there now, though it was asked for a second ago.
             warm.age_s = u32::MAX;
         }
         (hot, warm)
@@ -174,7 +174,7 @@ impl Store {
     fn shrink_cold(&self, thread: &mut ThreadState, class: usize) -> u32 {
         let judge = |_: &mut Lists, header: &Header, moment: Moment| {
             if !moment.division().is_segmented() {
-                return TailAction::Stop; // who stores gives the second chances
+                return TailAction::Stop; // threads that store give the second chances
             }
             match header.state() & (state::ACTIVE | state::REWRITTEN) {
                 0 => TailAction::Stop,
@@ -218,9 +218,11 @@ impl Store {
     }
 
     fn bump(&self, hash: u64, id: u64) {
-        let stripe = self.hold(hash);
+        let stripe = self.hold_stripe(hash);
         let moment = stripe.moment();
-        let Some(Slot { id, .. }) = stripe.find(hash, |found| found.raw() == id) else {
+        // The number may be that of an item that is gone; what is linked here is looked at.
+        let id = self.arena().checked(id);
+        let Some(Slot { id, .. }) = id.and_then(|id| stripe.slot_of(hash, id)) else {
             return;
         };
         let header = self.header(id);
@@ -250,7 +252,7 @@ impl Store {
         }
     }
 
-    /// Forgets how old the last victims were.
+    /// Forgets how old the items evicted last were.
     pub fn reset_evicted_time(&self) {
         for class in self.slabs.classes.ids() {
             self.lists(class).evicted_time_s = 0;

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  begin ─► pass over all chunks ─┬─ all free ─► the page changes its class
-//!              ▲                  └─ some are in hands ─┐
+//!              ▲                  └─ some are in use ───┐
 //!              └──────────────── wait ◄─────────────────┘
 //! ```
 //!
@@ -13,18 +13,20 @@
 //! is gone but still read. The mover never waits for a lock while it holds one: it finds the
 //! key of an item under the lock of its lists, lets go, and then tries the item's stripe.
 //!
-//! All of this runs on the mover's thread; how long it waits between passes, and when it gives
-//! up, is the caller's business (`ops::mover`).
+//! All of this runs on the mover's thread; how long it waits between passes, and when it
+//! ends a move, is the caller's business (`ops::mover`).
 
 use super::arena::{PAGE_LEN, Part};
 use super::engine::Store;
-use super::held::{Held, Keeping};
+use super::evict::Try;
+use super::held::Held;
 use super::item::{HEADER_LEN, ItemId, state};
+use super::slabs::{Grow, PagePick};
 use super::table::Slot;
 use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-/// Items that are given up at most to make room for one copy.
+/// Items that are evicted at most for the memory of one copy.
 const ROUNDS: usize = 10;
 
 /// Why a move is refused.
@@ -47,6 +49,24 @@ pub enum Source {
     Any,
 }
 
+/// Whether living items may be evicted for want of memory to copy others to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Eviction {
+    /// They may.
+    Allowed,
+    /// They may not.
+    Forbidden,
+}
+
+/// What becomes of large items that are being read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// The page waits for their readers.
+    Wait,
+    /// It has been busy for too long: they are deleted.
+    Delete,
+}
+
 /// A page on its way.
 #[derive(Debug)]
 pub struct PageMove {
@@ -55,8 +75,8 @@ pub struct PageMove {
     pub from: usize,
     /// The class it goes to; 0 is the pool.
     pub to: usize,
-    /// Whether living items may be given up for want of memory.
-    evict: bool,
+    eviction: Eviction,
+    patience: Patience,
     /// What has been done so far.
     pub done: MoveCounts,
 }
@@ -139,8 +159,7 @@ pub enum Pass {
 }
 
 impl Store {
-    /// Begins to empty a page. `evict`: living items may be given up for want of memory.
-    /// `emptiest`: the page with the most free chunks, not the oldest one. One move at a time.
+    /// Begins to empty a page. One move at a time.
     ///
     /// # Errors
     /// [`MoveRefused`].
@@ -148,22 +167,22 @@ impl Store {
         &self,
         from: Source,
         to: usize,
-        evict: bool,
-        emptiest: bool,
+        pick: PagePick,
+        eviction: Eviction,
     ) -> Result<PageMove, MoveRefused> {
         let from = self.check_move(from, to)?;
         let page = if from == 0 {
             0
         } else {
-            self.slabs
-                .begin_drain(from, emptiest)
-                .ok_or(MoveRefused::NoSpare)?
+            let page = self.slabs.begin_drain(from, pick);
+            page.ok_or(MoveRefused::NoSpare)?
         };
         Ok(PageMove {
             page,
             from,
             to,
-            evict,
+            eviction,
+            patience: Patience::Wait,
             done: MoveCounts::default(),
         })
     }
@@ -177,7 +196,7 @@ impl Store {
             return Err(MoveRefused::Same);
         }
         let classes = &self.slabs.classes;
-        // A finer class that is not in use is nobody's business but its home's.
+        // A finer class that is not in use has no pages to move.
         let exists = |class: usize| {
             classes.is_of_table(class)
                 || classes.ids().contains(&class) && self.slabs.pages_of(class) > 0
@@ -206,9 +225,14 @@ impl Store {
         }
     }
 
-    /// Goes over the page once. `stuck`: it has been busy for so long that large items in use
-    /// are deleted.
-    pub fn move_pass(&self, thread: &mut ThreadState, moving: &mut PageMove, stuck: bool) -> Pass {
+    /// Goes over the page once.
+    pub fn move_pass(
+        &self,
+        thread: &mut ThreadState,
+        moving: &mut PageMove,
+        patience: Patience,
+    ) -> Pass {
+        moving.patience = patience;
         if moving.from == 0 {
             if !self.slabs.move_from_pool(moving.to) {
                 return Pass::Busy(0, ChunkStatus::None);
@@ -222,7 +246,7 @@ impl Store {
         let cut = self.slabs.draining(page).cut;
         for index in 0..cut {
             let id = self.arena().chunk(page, index * size);
-            let found = self.evacuate(thread, moving, id, stuck);
+            let found = self.evacuate(thread, moving, id);
             if found.is_busy() {
                 busy += 1;
                 status = found;
@@ -238,7 +262,7 @@ impl Store {
         Pass::Done
     }
 
-    /// Gives up: the page goes back into service where it is.
+    /// Ends a move without success: the page goes back into service where it is.
     pub fn abandon_move(&self, moving: &PageMove) {
         if moving.from != 0 {
             self.slabs.abandon_drain(moving.page);
@@ -246,20 +270,14 @@ impl Store {
     }
 
     /// Tries to get a chunk free.
-    fn evacuate(
-        &self,
-        thread: &mut ThreadState,
-        moving: &mut PageMove,
-        id: ItemId,
-        stuck: bool,
-    ) -> ChunkStatus {
+    fn evacuate(&self, thread: &mut ThreadState, moving: &mut PageMove, id: ItemId) -> ChunkStatus {
         let header = self.header(id);
         let state = header.state_acquired();
         if state & state::FREE != 0 {
             return ChunkStatus::Pass;
         }
         if state & state::LINKED != 0 {
-            return self.evacuate_item(thread, moving, id, id, stuck);
+            return self.evacuate_item(thread, moving, id, id);
         }
         // A chunk of a chain has no key, a head has one. No lock is held: the link may be half
         // changed, and then leads anywhere in the arena, or nowhere.
@@ -267,7 +285,7 @@ impl Store {
             && header.key_len() == 0
             && let Some(head) = self.arena().prev(id)
         {
-            return self.evacuate_item(thread, moving, head, id, stuck);
+            return self.evacuate_item(thread, moving, head, id);
         }
         ChunkStatus::BusyFloating
     }
@@ -279,41 +297,40 @@ impl Store {
         moving: &mut PageMove,
         head: ItemId,
         chunk: ItemId,
-        stuck: bool,
     ) -> ChunkStatus {
         let Some(hash) = self.hash_if_linked(head) else {
             return ChunkStatus::BusyFloating;
         };
-        let Some(stripe) = self.try_hold(hash) else {
+        let Some(mut held) = self.try_hold(thread, hash) else {
             return ChunkStatus::Locked;
         };
-        let Some(slot) = stripe.slot_of(hash, head) else {
+        let Some(slot) = held.slot_of(head) else {
             return ChunkStatus::BusyUploading;
         };
         let header = self.header(head);
-        // Acquires: who read the value last is done with it.
+        // Acquires: the last reader of the value is done with it.
         let is_read = header.refs.load(Acquire) > 1;
-        if self.is_dead(stripe.moment(), &slot) {
-            self.unlink(thread, &stripe, hash, slot);
-            return self.outcome(chunk);
+        if held.is_dead(&slot) {
+            held.unlink(slot);
+            return self.status_of(chunk);
         }
         if is_read && header.has(state::CHUNKED) {
-            if stuck {
+            if moving.patience == Patience::Delete {
                 moving.done.busy_deletes += 1;
-                self.notify_evicted(thread, &stripe, slot.id);
-                self.unlink(thread, &stripe, hash, slot);
+                held.notify_evicted(held.thread, slot.id);
+                held.unlink(slot);
             }
             return ChunkStatus::BusyActive;
         }
         if head == chunk {
-            self.rescue_item(thread, moving, &stripe, hash, head)
+            held.rescue_item(moving, head)
         } else {
-            self.rescue_chunk(thread, moving, &stripe, head, chunk)
+            held.rescue_chunk(moving, head, chunk)
         }
     }
 
     /// Whether a chunk is free now, or still read.
-    fn outcome(&self, chunk: ItemId) -> ChunkStatus {
+    fn status_of(&self, chunk: ItemId) -> ChunkStatus {
         if self.header(chunk).has(state::FREE) {
             ChunkStatus::Pass
         } else {
@@ -354,116 +371,6 @@ impl Store {
         Some(self.hash(key))
     }
 
-    /// Memory of the page's class outside of it: free, or an old item's if that is allowed, but
-    /// not that of the item that is to be copied.
-    fn spare_chunk(
-        &self,
-        thread: &mut ThreadState,
-        moving: &mut PageMove,
-        keeping: Keeping<'_>,
-    ) -> Option<ItemId> {
-        let (class, last) = (moving.from, self.slabs.classes.last());
-        let to_pool = moving.to == 0;
-        let free = |thread: &ThreadState| {
-            let popped = self.slabs.pop(&thread.magazines, class);
-            popped
-                .or_else(|| self.take(thread, class, !to_pool))
-                .or_else(|| {
-                    // A class that is to lose a page to the pool gets none from there for it.
-                    let has_grown = to_pool && self.slabs.grow_from_system(class);
-                    has_grown.then(|| self.take(thread, class, false)).flatten()
-                })
-        };
-        let found = free(thread);
-        if found.is_some() {
-            return found;
-        }
-        moving.done.busy_nomem += 1;
-        for _ in 0..ROUNDS {
-            let changed = moving.evict
-                && (self.evict_one(thread, class, false, Some(keeping))
-                    || class != last && self.evict_one(thread, last, false, Some(keeping)));
-            if !changed {
-                break;
-            }
-            let found = free(thread);
-            if found.is_some() {
-                return found;
-            }
-        }
-        None
-    }
-
-    /// Copies a linked item to another chunk, which takes its place everywhere. Who reads the
-    /// old one goes on doing so; it is free when the last of them is done.
-    fn rescue_item(
-        &self,
-        thread: &mut ThreadState,
-        moving: &mut PageMove,
-        stripe: &Held<'_>,
-        hash: u64,
-        old: ItemId,
-    ) -> ChunkStatus {
-        let keeping = Keeping {
-            held: stripe,
-            id: Some(old),
-        };
-        let Some(new) = self.spare_chunk(thread, moving, keeping) else {
-            return ChunkStatus::Busy;
-        };
-        let (header, copy) = (self.header(old), self.header(new));
-        let len = if header.has(state::CHUNKED) {
-            self.head_len(header.key_len())
-        } else {
-            self.key_offset + header.key_len() + header.value_len()
-        };
-        self.copy_chunk(old, new, len);
-        copy.refs.store(1, Relaxed);
-        {
-            let mut lists = self.lists(header.class());
-            lists.replace(old, new);
-            header.remove_state(state::LINKED);
-        }
-        let slot = stripe.slot_of(hash, old);
-        let slot: Slot<'_> = slot.expect("an item that is kept stays in the table");
-        stripe.replace(slot, hash, new, slot.epoch);
-        if copy.has(state::CHUNKED) {
-            self.rename_head(new);
-            // The chain is the new head's now.
-            header.remove_state(state::CHUNKED);
-        }
-        thread.counters.thread.total_items.add(1);
-        moving.done.rescues += 1;
-        self.drop_ref(Some(thread), old);
-        self.outcome(old)
-    }
-
-    /// Copies one chunk of the chain of `head`, which nobody reads and whose stripe is held.
-    fn rescue_chunk(
-        &self,
-        thread: &mut ThreadState,
-        moving: &mut PageMove,
-        stripe: &Held<'_>,
-        head: ItemId,
-        old: ItemId,
-    ) -> ChunkStatus {
-        if !self.chain_has(head, old) {
-            return ChunkStatus::BusyUploading;
-        }
-        let keeping = Keeping {
-            held: stripe,
-            id: Some(head),
-        };
-        let Some(new) = self.spare_chunk(thread, moving, keeping) else {
-            return ChunkStatus::Busy;
-        };
-        self.copy_chunk(old, new, self.slabs.classes.size(moving.from));
-        self.relink_chunk(head, old, new);
-        moving.done.chunk_rescues += 1;
-        self.slabs.give(&thread.magazines, old);
-        ChunkStatus::Pass
-    }
-
     /// Copies the first `len` bytes of a chunk to one of the same class that is this thread's
     /// alone; its links are to be set. The stripe of the item is held.
     fn copy_chunk(&self, from: ItemId, to: ItemId, len: usize) {
@@ -473,7 +380,7 @@ impl Store {
             self.arena().writes(to, part);
         }
         // SAFETY: both chunks hold `len` bytes. What comes after the header is written by
-        // nobody: the stripe is held, and a draft is never copied.
+        // no thread: the stripe is held, and a draft is never copied.
         unsafe {
             std::ptr::copy_nonoverlapping(
                 self.arena().at(from).add(HEADER_LEN).as_ptr(),
@@ -483,12 +390,12 @@ impl Store {
         }
     }
 
-    /// Notes from now on which class gives items up, or no longer.
+    /// Notes from now on which class items are evicted from, or no longer.
     pub fn note_page_requests(&self, ask: bool) {
         self.notes_page_requests.store(ask, Relaxed);
     }
 
-    /// The class that has given up an item since this was asked, if any has.
+    /// The class that an item was last evicted from since this was asked, if any.
     pub fn take_page_request(&self) -> Option<usize> {
         let class = self.page_request.swap(0, Relaxed);
         (class != 0).then_some(class)
@@ -517,5 +424,96 @@ impl Store {
     /// Pages that classes got beyond the limit, as long as it is not kept.
     pub fn pages_over_limit(&self) -> u64 {
         self.slabs.pages_over_limit()
+    }
+}
+
+impl Held<'_, '_> {
+    /// Memory of the page's class outside of it: free, or an old item's if that is allowed, but
+    /// not that of the item that is to be copied.
+    fn spare_chunk(&mut self, moving: &mut PageMove, copied: ItemId) -> Option<ItemId> {
+        let (store, thread) = (self.store, &mut *self.thread);
+        let (class, last) = (moving.from, store.slabs.classes.last());
+        let to_pool = moving.to == 0;
+        let grow = if to_pool { Grow::No } else { Grow::Yes };
+        let free = |thread: &ThreadState| {
+            let popped = store.slabs.pop(&thread.magazines, class);
+            popped
+                .or_else(|| store.slabs.take(&thread.magazines, class, grow))
+                .or_else(|| {
+                    // A class that is to lose a page to the pool gets none from there for it.
+                    let has_grown = to_pool && store.slabs.grow_from_system(class);
+                    let take = || store.slabs.take(&thread.magazines, class, Grow::No);
+                    has_grown.then(take).flatten()
+                })
+        };
+        let found = free(thread);
+        if found.is_some() {
+            return found;
+        }
+        moving.done.busy_nomem += 1;
+        let keeping = Some(self.stripe.keeping(Some(copied)));
+        for _ in 0..ROUNDS {
+            let changed = moving.eviction == Eviction::Allowed
+                && (store.evict_one(thread, class, Try::Another, keeping)
+                    || class != last && store.evict_one(thread, last, Try::Another, keeping));
+            if !changed {
+                break;
+            }
+            let found = free(thread);
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// Copies a linked item to another chunk, which takes its place everywhere. Readers of the
+    /// old one go on; it is free when the last of them is done.
+    fn rescue_item(&mut self, moving: &mut PageMove, old: ItemId) -> ChunkStatus {
+        let Some(new) = self.spare_chunk(moving, old) else {
+            return ChunkStatus::Busy;
+        };
+        let store = self.store;
+        let (header, copy) = (store.header(old), store.header(new));
+        let len = if header.has(state::CHUNKED) {
+            store.head_len(header.key_len())
+        } else {
+            store.key_offset + header.key_len() + header.value_len()
+        };
+        store.copy_chunk(old, new, len);
+        copy.refs.store(1, Relaxed);
+        {
+            let mut lists = store.lists(header.class());
+            lists.replace(old, new);
+            header.remove_state(state::LINKED);
+        }
+        let slot: Option<Slot<'_>> = self.slot_of(old);
+        let slot = slot.expect("an item that is kept stays in the table");
+        self.stripe.replace(slot, self.hash, new, slot.epoch);
+        if copy.has(state::CHUNKED) {
+            store.rename_head(new);
+            // The chain is the new head's now.
+            header.remove_state(state::CHUNKED);
+        }
+        self.thread.counters.thread.total_items.add(1);
+        moving.done.rescues += 1;
+        store.drop_ref(Some(&mut *self.thread), old);
+        store.status_of(old)
+    }
+
+    /// Copies one chunk of the chain of `head`, which has no readers.
+    fn rescue_chunk(&mut self, moving: &mut PageMove, head: ItemId, old: ItemId) -> ChunkStatus {
+        let store = self.store;
+        if !store.chain_has(head, old) {
+            return ChunkStatus::BusyUploading;
+        }
+        let Some(new) = self.spare_chunk(moving, head) else {
+            return ChunkStatus::Busy;
+        };
+        store.copy_chunk(old, new, store.slabs.classes.size(moving.from));
+        store.relink_chunk(head, old, new);
+        moving.done.chunk_rescues += 1;
+        store.slabs.give(&self.thread.magazines, old);
+        ChunkStatus::Pass
     }
 }

@@ -1,122 +1,110 @@
-//! The seam for whoever wants to know what happens to items.
+//! Notifying of what happens to items.
 //!
-//! A thread's part of the store may hold an [`Observer`]. Without one, which is the rule, each
-//! point where something happens costs a look at a word of that part. With one it is told on
+//! A thread's state may hold an [`Observer`](super::Observer). Without one, which is the rule, each
+//! point where something happens costs a look at a word of that state. With one it is called on
 //! the spot: under the item's stripe, and perhaps under an LRU list, so it must be brief and
 //! must not call the store.
 
 #![forbid(unsafe_code)]
 
+use super::draft::Draft;
 use super::engine::Store;
 use super::events::{Event, Seen, StoreEnd};
-use super::held::Held;
+use super::held::{Held, HeldStripe};
 use super::item::{ItemId, state};
+use super::key::Key;
 use super::moment::Moment;
 use super::terms::{Outcome, StoreRules};
 use super::thread_state::ThreadState;
 use std::sync::atomic::Ordering::Relaxed;
 
-impl Store {
-    /// Tells that `key` is looked up. To be called before that is done, since a dead item is
+/// What an event says of an item.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Described {
+    /// Slab class, 0 if there is no item.
+    pub class: u8,
+    /// Bytes of the value.
+    pub value_len: u32,
+    /// Seconds until the expiry, modulo 2^32; 0 never.
+    pub ttl_s: u32,
+}
+
+impl Held<'_, '_> {
+    /// Notifies that `key` is looked up. To be called before that is done, since a dead item is
     /// removed then.
     #[inline]
-    pub(super) fn notify_look_up(
-        &self,
-        thread: &ThreadState,
-        stripe: &Held<'_>,
-        hash: u64,
-        key: &[u8],
-    ) {
-        if thread.is_observed() {
-            self.notify_what_is_there(thread, stripe, hash, key);
+    pub(super) fn notify_look_up(&self, key: &Key<'_>) {
+        if self.thread.is_observed() {
+            self.notify_what_is_there(key);
         }
     }
 
     #[cold]
-    fn notify_what_is_there(&self, thread: &ThreadState, stripe: &Held<'_>, hash: u64, key: &[u8]) {
-        let (slot, moment) = (self.find(stripe, hash, key), stripe.moment());
+    fn notify_what_is_there(&self, key: &Key<'_>) {
+        let slot = self.find(key);
         let seen = match &slot {
             None => Seen::NotFound,
-            Some(slot) if moment.is_flushed(slot.epoch) => Seen::Flushed,
-            Some(slot) if self.is_dead(moment, slot) => Seen::Expired,
+            Some(slot) if self.moment().is_flushed(slot.epoch) => Seen::Flushed,
+            Some(slot) if self.is_dead(slot) => Seen::Expired,
             Some(_) => Seen::Found,
         };
         let found = slot.filter(|_| seen == Seen::Found);
-        let (class, value_len) = found.map_or((0, 0), |slot| self.size_of(slot.id));
-        thread.notify(
-            key,
-            Event::LookedUp {
-                seen,
-                class,
-                value_len,
-            },
-        );
-    }
-
-    /// Tells what has become of an attempt to store the item, linked or not.
-    #[inline]
-    pub(super) fn notify_stored(
-        &self,
-        thread: &ThreadState,
-        moment: Moment,
-        (key, id): (&[u8], ItemId),
-        terms: &StoreRules,
-        outcome: Outcome,
-    ) {
-        if thread.is_observed() {
-            let ttl_s = ttl_s(moment, self.header(id).expires_s.load(Relaxed));
-            let (end, size) = (StoreEnd::Judged(outcome), self.size_of(id));
-            self.notify_end(thread, key, terms, end, ttl_s, size);
-        }
-    }
-
-    /// The same for a value that has not become an item.
-    #[inline]
-    pub(super) fn notify_not_stored(
-        &self,
-        thread: &ThreadState,
-        key: &[u8],
-        terms: &StoreRules,
-        end: StoreEnd,
-    ) {
-        if thread.is_observed() {
-            self.notify_end(thread, key, terms, end, 0, (0, 0));
-        }
-    }
-
-    /// How an attempt to store has ended; only if there is anybody to tell. `ttl_s` as in
-    /// [`Event::Stored`].
-    #[cold]
-    pub(super) fn notify_end(
-        &self,
-        thread: &ThreadState,
-        key: &[u8],
-        terms: &StoreRules,
-        end: StoreEnd,
-        ttl_s: u32,
-        (class, value_len): (u8, u32),
-    ) {
-        let event = Event::Stored {
-            end,
-            mode: terms.mode,
-            compares: terms.compare.is_some(),
-            ttl_s,
+        let Described {
+            class, value_len, ..
+        } = found.map_or(Described::default(), |slot| {
+            self.store.describe(slot.id, self.moment())
+        });
+        let event = Event::LookedUp {
+            seen,
             class,
             value_len,
         };
-        thread.notify(key, event);
+        self.thread.notify(key.bytes(), event);
     }
 
-    /// Tells that a linked live item goes to make room.
+    /// Notifies that the item has been stored under `key`.
     #[inline]
-    pub(super) fn notify_evicted(&self, thread: &ThreadState, stripe: &Held<'_>, id: ItemId) {
+    pub(super) fn notify_stored(&self, key: &[u8], id: ItemId, rules: &StoreRules) {
+        if self.thread.is_observed() {
+            let described = self.store.describe(id, self.moment());
+            let end = StoreEnd::Judged(Outcome::Stored);
+            self.thread.notify_store_end(key, rules, end, described);
+        }
+    }
+
+    /// Notifies that a client has removed the item, or emptied it, by this command; without one
+    /// observers do not hear of it.
+    #[inline]
+    pub(super) fn notify_removed(&self, key: &Key<'_>, id: ItemId, by: Option<&'static str>) {
+        if self.thread.is_observed()
+            && let Some(by) = by
+        {
+            let Described {
+                class, value_len, ..
+            } = self.store.describe(id, self.moment());
+            let event = Event::Removed {
+                by,
+                class,
+                value_len,
+            };
+            self.thread.notify(key.bytes(), event);
+        }
+    }
+}
+
+impl HeldStripe<'_> {
+    /// Notifies that a linked live item is evicted.
+    #[inline]
+    pub(super) fn notify_evicted(&self, thread: &ThreadState, id: ItemId) {
         if !thread.is_observed() {
             return;
         }
-        let header = self.header(id);
-        let now_s = stripe.moment().now_s();
+        let header = self.store.header(id);
+        let now_s = self.moment().now_s();
         let expires_s = header.expires_s.load(Relaxed);
-        let (class, value_len) = self.size_of(id);
+        let Described {
+            class, value_len, ..
+        } = self.store.describe(id, self.moment());
         let event = Event::Evicted {
             is_fetched: header.has(state::FETCHED),
             ttl_s: (expires_s != 0).then(|| expires_s.saturating_sub(now_s)),
@@ -124,35 +112,65 @@ impl Store {
             class,
             value_len,
         };
-        thread.notify(self.key_of(id, stripe), event);
+        thread.notify(self.store.key_of(id, self), event);
     }
+}
 
-    /// Tells that a client has removed the item, or emptied it, by this command.
+impl ThreadState {
+    /// Notifies that a draft, judged at that moment, has not been stored.
     #[inline]
-    pub(super) fn notify_removed(
+    pub(super) fn notify_not_stored(
         &self,
-        thread: &ThreadState,
-        key: &[u8],
-        id: ItemId,
-        by: Option<&'static str>,
+        draft: &Draft<'_>,
+        moment: Moment,
+        rules: &StoreRules,
+        outcome: Outcome,
     ) {
-        if thread.is_observed()
-            && let Some(by) = by
-        {
-            let (class, value_len) = self.size_of(id);
-            let event = Event::Removed {
-                by,
-                class,
-                value_len,
-            };
-            thread.notify(key, event);
+        if self.is_observed() {
+            let described = draft.store.describe(draft.id, moment);
+            let end = StoreEnd::Judged(outcome);
+            self.notify_store_end(draft.key().bytes(), rules, end, described);
         }
     }
 
-    /// Class and bytes of the value.
-    fn size_of(&self, id: ItemId) -> (u8, u32) {
+    /// Notifies that there was no memory for a value.
+    #[inline]
+    pub(super) fn notify_refused(&self, key: &[u8], rules: &StoreRules, end: StoreEnd) {
+        if self.is_observed() {
+            self.notify_store_end(key, rules, end, Described::default());
+        }
+    }
+
+    /// How an attempt to store has ended; only if there is an observer.
+    #[cold]
+    pub(super) fn notify_store_end(
+        &self,
+        key: &[u8],
+        rules: &StoreRules,
+        end: StoreEnd,
+        described: Described,
+    ) {
+        let event = Event::Stored {
+            end,
+            mode: rules.mode,
+            compares: rules.compare.is_some(),
+            ttl_s: described.ttl_s,
+            class: described.class,
+            value_len: described.value_len,
+        };
+        self.notify(key, event);
+    }
+}
+
+impl Store {
+    /// What an event of that moment says of an item.
+    fn describe(&self, id: ItemId, moment: Moment) -> Described {
         let header = self.header(id);
-        (header.class() as u8, header.value_len.load(Relaxed))
+        Described {
+            class: header.class() as u8,
+            value_len: header.value_len.load(Relaxed),
+            ttl_s: ttl_s(moment, header.expires_s.load(Relaxed)),
+        }
     }
 }
 

@@ -1,12 +1,13 @@
-//! Reading: look-ups that count as an access, and values that outlive the stripe.
+//! Reading: look-ups that count as an access.
+
+#![forbid(unsafe_code)]
 
 use super::engine::Store;
 use super::found::{Found, REFS_MAX};
 use super::held::Held;
 use super::item::{Header, ItemId, state};
-use super::key::Hashed;
+use super::key::Key;
 use super::lru::Segment;
-use super::moment::Moment;
 use super::table::Slot;
 use super::terms::{Access, Meta, MetaRead};
 use super::thread_state::ThreadState;
@@ -19,62 +20,50 @@ impl Store {
     pub fn read<'s, R>(
         &'s self,
         thread: &mut ThreadState,
-        key: &[u8],
-        hash: impl Into<Hashed>,
+        key: &Key<'_>,
         access: Access,
         read: impl for<'k> FnOnce(Found<'s, 'k>) -> R,
     ) -> Option<R> {
-        let sought = hash.into();
-        let hash = sought.hash;
-        let stripe = self.hold(hash);
-        let found = self.find_readable(thread, &stripe, sought, key);
-        let touch = matches!(access, Access::Touch(_));
-        count_look(thread, touch);
+        let mut held = self.hold(thread, key.hash());
+        let found = held.find_readable(key);
+        let counted = Counted::of(matches!(access, Access::Touch(_)));
+        counted.look(held.thread);
         let Some(slot) = found else {
-            count_miss(thread, touch);
+            counted.miss(held.thread);
             return None;
         };
-        let header = self.header(slot.id);
-        count_hit(thread, header, touch);
+        counted.hit(held.thread, self.header(slot.id));
         if let Access::Touch(expires_s) = access {
-            self.set_expiry(&stripe, slot.id, expires_s);
+            held.set_expiry(slot.id, expires_s);
         }
-        self.mark_hit(thread, stripe.moment(), header, hash, slot.id);
-        Some(read(Found::new(self, slot.id, &stripe)))
+        held.mark_hit(slot.id);
+        Some(read(Found::new(slot.id, &held.stripe)))
     }
 
     /// The same for a meta command: `read` may change the item, sees its marks as they were
-    /// before, and is told whether the item was made for it.
+    /// before, and gets whether the item was made for it.
     #[inline]
     pub fn read_meta<'s, R>(
         &'s self,
         thread: &mut ThreadState,
-        key: &[u8],
-        hash: impl Into<Hashed>,
-        ask: &MetaRead,
+        key: &Key<'_>,
+        how: &MetaRead,
         read: impl for<'k> FnOnce(Found<'s, 'k>, bool) -> R,
     ) -> Option<R> {
-        let sought = hash.into();
-        let hash = sought.hash;
-        let stripe = self.hold(hash);
-        let found = self
-            .find_readable(thread, &stripe, sought, key)
-            .map(|slot| (slot.id, false));
-        let made = || {
-            self.make_empty(thread, &stripe, hash, key, ask.create?)
-                .map(|id| (id, true))
-        };
+        let mut held = self.hold(thread, key.hash());
+        let found = held.find_readable(key).map(|slot| (slot.id, false));
+        let made = || Some((held.make_empty(key, how.create?)?, true));
         let Some((id, is_new)) = found.or_else(made) else {
-            count_look(thread, false);
-            count_miss(thread, false);
+            Counted::Get.look(held.thread);
+            Counted::Get.miss(held.thread);
             return None;
         };
-        let header = self.header(id);
-        count_look(thread, ask.touches);
-        count_hit(thread, header, ask.touches);
-        let outcome = read(Found::new(self, id, &stripe), is_new);
-        if !ask.unmarked {
-            self.mark_hit(thread, stripe.moment(), header, hash, id);
+        let counted = Counted::of(how.touches);
+        counted.look(held.thread);
+        counted.hit(held.thread, self.header(id));
+        let outcome = read(Found::new(id, &held.stripe), is_new);
+        if !how.unmarked {
+            held.mark_hit(id);
         }
         Some(outcome)
     }
@@ -83,50 +72,37 @@ impl Store {
     pub fn peek<'s, R>(
         &'s self,
         thread: &mut ThreadState,
-        key: &[u8],
-        hash: u64,
+        key: &Key<'_>,
         read: impl for<'k> FnOnce(Found<'s, 'k>) -> R,
     ) -> Option<R> {
         thread.counters.thread.cmd_meta.add(1);
-        let stripe = self.hold(hash);
-        let slot = self.find_live(thread, &stripe, hash, key)?;
-        Some(read(Found::new(self, slot.id, &stripe)))
+        let mut held = self.hold(thread, key.hash());
+        let slot = held.find_live(key)?;
+        Some(read(Found::new(slot.id, &held.stripe)))
     }
 
     /// Whether there is an item of that key, for a line of the log; counted as nothing.
-    pub fn contains(&self, key: &[u8], hash: u64) -> bool {
-        let stripe = self.hold(hash);
-        let slot = self.find(&stripe, hash, key);
-        slot.is_some_and(|slot| !self.is_dead(stripe.moment(), &slot))
+    pub fn contains(&self, key: &Key<'_>) -> bool {
+        let stripe = self.hold_stripe(key.hash());
+        stripe.find(key).is_some_and(|slot| !stripe.is_dead(&slot))
     }
+}
 
+impl<'s> Held<'s, '_> {
     #[inline]
-    fn find_readable<'t>(
-        &self,
-        thread: &mut ThreadState,
-        stripe: &Held<'t>,
-        sought: Hashed,
-        key: &[u8],
-    ) -> Option<Slot<'t>> {
-        self.find_live(thread, stripe, sought, key)
-            .filter(|slot| self.header(slot.id).refs.load(Relaxed) < REFS_MAX)
+    fn find_readable(&mut self, key: &Key<'_>) -> Option<Slot<'s>> {
+        self.find_live(key)
+            .filter(|slot| self.store.header(slot.id).refs.load(Relaxed) < REFS_MAX)
     }
 
-    fn make_empty(
-        &self,
-        thread: &mut ThreadState,
-        stripe: &Held<'_>,
-        hash: u64,
-        key: &[u8],
-        cas: u64,
-    ) -> Option<ItemId> {
+    fn make_empty(&mut self, key: &Key<'_>, cas: u64) -> Option<ItemId> {
         // One that has too many readers is there all the same.
-        if self.find(stripe, hash, key).is_some() {
+        if self.find(key).is_some() {
             return None;
         }
-        let id = self.link_new(thread, stripe, key, hash, Meta::default(), b"")?;
+        let id = self.link_new(key, Meta::default(), b"")?;
         if cas != 0 {
-            self.set_cas(id, cas);
+            self.store.set_cas(id, cas);
         }
         Some(id)
     }
@@ -134,86 +110,90 @@ impl Store {
     /// The first hit marks an item as fetched, a later one as active; nothing else is
     /// written, so that items in steady use cause no traffic between caches.
     #[inline]
-    fn mark_hit(
-        &self,
-        thread: &ThreadState,
-        moment: Moment,
-        header: &Header,
-        hash: u64,
-        id: ItemId,
-    ) {
+    fn mark_hit(&self, id: ItemId) {
+        let header = self.store.header(id);
         match header.state() & (state::FETCHED | state::ACTIVE) {
             0 => header.add_state(state::FETCHED),
-            state::FETCHED => self.mark_active(thread, moment, header, hash, id),
+            state::FETCHED => self.mark_active(id),
             _ => {}
         }
     }
 
-    fn mark_active(
-        &self,
-        thread: &ThreadState,
-        moment: Moment,
-        header: &Header,
-        hash: u64,
-        id: ItemId,
-    ) {
+    fn mark_active(&self, id: ItemId) {
+        let (header, moment) = (self.store.header(id), self.moment());
         header.add_state(state::ACTIVE);
         header.accessed_s.store(moment.now_s(), Relaxed);
         let is_cold = header.segment() == Segment::Cold as usize;
-        if is_cold && moment.division().is_segmented() && !thread.bumps.push(hash, id.raw()) {
+        let thread = &*self.thread;
+        if is_cold && moment.division().is_segmented() && !thread.bumps.push(self.hash, id.raw()) {
             thread.counters.thread.lru_bumps_dropped.add(1);
         }
     }
 }
 
-/// Counts that an item was asked for, to be touched or not.
-#[inline]
-fn count_look(thread: &ThreadState, touch: bool) {
-    let counters = &thread.counters.thread;
-    if touch {
-        counters.cmd_touch.add(1);
-    } else {
-        counters.cmd_get.add(1);
-    }
+/// As what a look-up is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Get,
+    Touch,
 }
 
-/// Counts that it was not there.
-#[cold]
-fn count_miss(thread: &ThreadState, touch: bool) {
-    let counters = &thread.counters.thread;
-    if touch {
-        counters.touch_misses.add(1);
-    } else {
-        counters.get_misses.add(1);
+impl Counted {
+    #[inline]
+    fn of(touches: bool) -> Counted {
+        if touches {
+            Counted::Touch
+        } else {
+            Counted::Get
+        }
     }
-}
 
-/// Counts that it was.
-#[inline]
-fn count_hit(thread: &ThreadState, header: &Header, touch: bool) {
-    let class = &thread.counters.class[header.class()];
-    if touch {
-        class.touch_hits.add(1);
-    } else {
-        class.hits_to(header.segment()).add(1);
+    /// An item was asked for.
+    #[inline]
+    fn look(self, thread: &ThreadState) {
+        let counters = &thread.counters.thread;
+        match self {
+            Counted::Touch => counters.cmd_touch.add(1),
+            Counted::Get => counters.cmd_get.add(1),
+        }
+    }
+
+    /// It was not there.
+    #[cold]
+    fn miss(self, thread: &ThreadState) {
+        let counters = &thread.counters.thread;
+        match self {
+            Counted::Touch => counters.touch_misses.add(1),
+            Counted::Get => counters.get_misses.add(1),
+        }
+    }
+
+    /// It was.
+    #[inline]
+    fn hit(self, thread: &ThreadState, header: &Header) {
+        let class = &thread.counters.class[header.class()];
+        match self {
+            Counted::Touch => class.touch_hits.add(1),
+            Counted::Get => class.hits_to(header.segment()).add(1),
+        }
     }
 }
 
 /// For the debug commands that hold a reference on purpose.
 #[cfg(debug_assertions)]
 impl Store {
-    /// Counts a reference to `key` that only [`debug_unref`](Store::debug_unref) gives up.
-    pub fn debug_ref(&self, key: &[u8], hash: u64) -> bool {
-        let stripe = self.hold(hash);
-        let slot = self.find(&stripe, hash, key);
+    /// Counts a reference to `key` that only [`debug_unref`](Store::debug_unref) drops.
+    pub fn debug_ref(&self, key: &Key<'_>) -> bool {
+        let stripe = self.hold_stripe(key.hash());
+        let slot = stripe.find(key);
         slot.map(|slot| std::mem::forget(self.pin(slot.id)))
             .is_some()
     }
 
-    /// Gives up a reference that `debug_ref` has counted.
-    pub fn debug_unref(&self, key: &[u8], hash: u64) -> bool {
-        let stripe = self.hold(hash);
-        let slot = self.find(&stripe, hash, key);
+    /// Drops a reference that `debug_ref` has counted.
+    pub fn debug_unref(&self, key: &Key<'_>) -> bool {
+        let stripe = self.hold_stripe(key.hash());
+        let slot = stripe.find(key);
         slot.map(|slot| drop(super::found::Pinned::counted(self, slot.id)))
             .is_some()
     }

@@ -1,7 +1,7 @@
 //! Slab allocator: the one owner of item memory.
 //!
 //! Memory comes in pages of one mebibyte. A page belongs to one class and is cut into
-//! equal chunks, one after the other as they are needed, so memory that nobody has filled
+//! equal chunks, one after the other as they are needed, so memory that has never been filled
 //! has not been touched (but by a system that backs it with huge pages).
 //!
 //! ```text
@@ -12,14 +12,14 @@
 //! ```
 //!
 //! Each thread keeps a small magazine per class, so most stores touch nothing here but its
-//! own lock, which nobody else wants: only the page mover comes by, to fetch the chunks of a
+//! own lock, which is never contended: only the page mover comes by, to fetch the chunks of a
 //! page that it empties. Large chunks have no magazine: copying them costs more than the lock.
 //!
 //! Free chunks are listed by page, so that a page can be taken out of service at once: no
 //! chunk of it is handed out any more, and it is empty when its list holds all that was cut.
 //!
 //! Locks: magazine, then class, then the page pool; all after the LRU lists.
-//! Elsewhere: when [`Slabs::take`] finds nothing it says so; making room is the work of
+//! Elsewhere: when [`Slabs::take`] finds nothing it says so; evicting is the work of
 //! the store, from the tails of `lru`.
 
 use super::arena::{Arena, PAGE_LEN};
@@ -111,6 +111,24 @@ pub struct ClassUsage {
     pub pages: u64,
     /// Chunks that are free, not cut yet or in a magazine.
     pub free: u64,
+}
+
+/// Whether a class may get another page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grow {
+    /// From the pool or, within the limit, from the system.
+    Yes,
+    /// What it has must do.
+    No,
+}
+
+/// Which page of a class is emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PagePick {
+    /// The one that has been there longest.
+    Oldest,
+    /// The one with the most free chunks.
+    Emptiest,
 }
 
 /// How a page that is being emptied stands.
@@ -270,9 +288,9 @@ impl Slabs {
     }
 
     /// A chunk of `class` for the thread that owns `magazines`: one that is free or, if
-    /// `grow`, of a new page. `None` if there is none to be had.
+    /// it may [`Grow`], of a new page. `None` if there is none to be had.
     #[cold]
-    pub fn take(&self, magazines: &Magazines, class: usize, grow: bool) -> Option<ItemId> {
+    pub fn take(&self, magazines: &Magazines, class: usize, grow: Grow) -> Option<ItemId> {
         let chunks = &mut magazines.chunks.lock().unwrap()[class];
         if let Some(id) = chunks.pop() {
             return Some(self.in_use(id));
@@ -280,7 +298,7 @@ impl Slabs {
         let mut state = self.class(class);
         let first = match self.pop_free(&mut state, class) {
             Some(id) => id,
-            None if grow => {
+            None if grow == Grow::Yes => {
                 self.grow(&mut state, class)?;
                 self.pop_free(&mut state, class)?
             }
@@ -320,7 +338,7 @@ impl Slabs {
         self.push_free(&mut state, class, id);
     }
 
-    /// Marks a chunk that is nobody's any more.
+    /// Marks a chunk that is not in use any more.
     #[inline]
     fn set_free(&self, id: ItemId) {
         self.arena.header(id).set_state(state::FREE);
@@ -384,7 +402,7 @@ impl Slabs {
             let header = self.arena.header(id);
             header.set_state(state::FREE);
             header.set_prev(None);
-            // After that: who counts this chunk among those that were cut sees it as a free one.
+            // After that: a thread that counts this chunk among those that were cut sees it as a free one.
             page.cut.store(cut + 1, Release);
             id
         };
@@ -522,13 +540,12 @@ impl Slabs {
 
 /// What the page mover does with pages: it alone calls these, for one page at a time.
 impl Slabs {
-    /// Takes a page of `class` out of service and returns its number: the oldest, or the one
-    /// with the most free chunks. `None`: the class would be left without any.
-    pub fn begin_drain(&self, class: usize, emptiest: bool) -> Option<usize> {
-        let number = if emptiest {
-            self.emptiest(class)
-        } else {
-            self.oldest(class)
+    /// Takes a page of `class` out of service and returns its number. `None`: the class would be
+    /// left without any.
+    pub fn begin_drain(&self, class: usize, pick: PagePick) -> Option<usize> {
+        let number = match pick {
+            PagePick::Oldest => self.oldest(class),
+            PagePick::Emptiest => self.emptiest(class),
         }?;
         let mut state = self.class(class);
         self.arena.mark_draining(number as usize, true);
@@ -606,7 +623,7 @@ impl Slabs {
         rested
     }
 
-    /// A page of which nothing has been cut: its class is held, and nobody has a chunk of it.
+    /// A page of which nothing has been cut: its class is held, and no chunk of it is in use.
     fn cut_anew(&self, number: u32) {
         let page = self.page(number as usize);
         page.free.store(0, Relaxed);

@@ -2,8 +2,8 @@
 //!
 //! What stands in them is made of atomics, for which all zero bytes are a value: an element that
 //! has been given back reads as it did when it was new. So an element may be looked at by any
-//! thread, with a lock or without, for as long as the array lives; what it means is the business
-//! of who looks.
+//! thread, with a lock or without, for as long as the array lives; what it means is for the
+//! reader to find out.
 
 #[cfg(not(loom))]
 use crate::sys::memory::{COMMIT_STEP, Reservation};
@@ -56,7 +56,7 @@ impl<T: Plain> Space<T> {
     #[inline]
     pub fn get(&self, index: usize) -> Option<&T> {
         // SAFETY: within the committed elements by (1); mappings are aligned for `T`; every
-        // bit pattern that is ever there is a value, for `T` is `Plain` and nobody else writes.
+        // bit pattern that is ever there is a value, for `T` is `Plain` and nothing else writes.
         let element = || unsafe { self.memory.base().cast::<T>().add(index).as_ref() };
         (index < self.len()).then(element)
     }

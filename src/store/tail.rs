@@ -1,4 +1,4 @@
-//! At the tail of a list: who is looked at, and what becomes of them.
+//! Walking a list from its tail: which items are looked at, and what becomes of them.
 //!
 //! A walk begins at the tail and comes from the list's side of the lock order, so it only
 //! tries the stripes of the items it meets and passes over those that are busy. (A thread that
@@ -7,20 +7,44 @@
 //! removed; of the rest the caller decides.
 
 use super::engine::Store;
-use super::held::Keeping;
+use super::held::{HeldStripe, Keeping};
 use super::item::{Header, ItemId, state};
+use super::link::Count;
 use super::lru::{HeldLists, Lists, Segment};
 use super::moment::Moment;
+use super::table::Slot;
 use super::thread_state::ThreadState;
+use std::ops::Deref;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Items that a walk looks at without moving them.
 const STEPS: usize = 5;
 
-/// What becomes of a living item.
+/// The stripe of an item that a walk looks at.
+enum ItemStripe<'h> {
+    /// The walking thread holds it anyway.
+    Kept(&'h HeldStripe<'h>),
+    /// It was free.
+    Tried(HeldStripe<'h>),
+}
+
+impl<'h> Deref for ItemStripe<'h> {
+    type Target = HeldStripe<'h>;
+
+    fn deref(&self) -> &HeldStripe<'h> {
+        match self {
+            ItemStripe::Kept(stripe) => stripe,
+            ItemStripe::Tried(stripe) => stripe,
+        }
+    }
+}
+
+/// What becomes of an item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum TailAction {
-    /// It is given up, and the walk ends.
+    /// It is dead, and removed: for the walk itself to say, not for a caller.
+    Reclaim,
+    /// It is evicted, and the walk ends.
     Evict,
     /// It goes to the head of that list, without its marks.
     To(Segment),
@@ -56,7 +80,7 @@ impl TailWalk {
 /// What a walk has done.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(super) struct Walked {
-    /// Items removed: dead, or given up.
+    /// Items removed: dead, or evicted.
     pub removed: u32,
     /// Items put into another list or at the head of their own.
     pub moved: u32,
@@ -91,61 +115,36 @@ impl Store {
         {
             at = lists.before(id);
             let hash = self.hash_of(id, &lists);
-            let kept = keeping.filter(|keeping| keeping.held.covers(hash));
-            let tried;
-            let stripe = match kept {
-                Some(kept) if kept.id == Some(id) => {
-                    steps += 1;
-                    continue;
-                }
-                Some(kept) => kept.held,
-                None => {
-                    let Some(stripe) = self.try_hold(hash) else {
-                        steps += 1;
-                        continue;
-                    };
-                    tried = stripe;
-                    &tried
-                }
-            };
-            // Linked items are in the table, and both are left under the stripe that is held.
-            let Some(slot) = stripe.slot_of(hash, id) else {
+            let Some((stripe, slot)) = self.at_tail(id, hash, keeping) else {
                 steps += 1;
                 continue;
             };
-            let moment = stripe.moment();
-            let action = if self.is_dead(moment, &slot) {
-                None
+            let action = if stripe.is_dead(&slot) {
+                TailAction::Reclaim
             } else {
-                Some(judge(&mut lists, self.header(id), moment))
+                judge(&mut lists, self.header(id), stripe.moment())
             };
             match action {
-                None => self.count_reclaimed(&mut lists, id),
-                Some(TailAction::Evict) => {
-                    self.count_evicted(&mut lists, moment, id);
-                    self.notify_evicted(thread, stripe, id);
-                    if self.notes_page_requests.load(Relaxed) {
-                        self.page_request.store(class, Relaxed);
-                    }
-                }
-                Some(TailAction::Stop) => break,
-                Some(TailAction::To(to) | TailAction::LastTo(to)) => {
+                TailAction::Stop => break,
+                TailAction::To(to) | TailAction::LastTo(to) => {
                     self.relocate(&mut lists, id, segment, to);
                     walked.moved += 1;
-                    if matches!(action, Some(TailAction::LastTo(_))) {
+                    if matches!(action, TailAction::LastTo(_)) {
                         break;
                     }
                     continue;
                 }
+                TailAction::Reclaim => self.count_reclaimed(&mut lists, id),
+                TailAction::Evict => self.note_eviction(thread, &mut lists, &stripe, id),
             }
             stripe.remove(hash, slot);
             lists.remove(id);
             self.header(id).remove_state(state::LINKED);
-            self.account(thread, id, false);
+            self.account(thread, id, Count::Out);
             gone[walked.removed as usize] = Some(id);
             walked.removed += 1;
             steps += 1;
-            if action == Some(TailAction::Evict) {
+            if action == TailAction::Evict {
                 break;
             }
         }
@@ -156,6 +155,24 @@ impl Store {
             self.drop_ref(Some(thread), id);
         }
         walked
+    }
+
+    /// The stripe of an item that stands in lists that are held, and its slot. `None`: another
+    /// thread holds the stripe, or the item is the one that the caller is changing.
+    fn at_tail<'h>(
+        &'h self,
+        id: ItemId,
+        hash: u64,
+        keeping: Option<Keeping<'h>>,
+    ) -> Option<(ItemStripe<'h>, Slot<'h>)> {
+        let stripe = match keeping.filter(|keeping| keeping.held.covers(hash)) {
+            Some(kept) if kept.id == Some(id) => return None,
+            Some(kept) => ItemStripe::Kept(kept.held),
+            None => ItemStripe::Tried(self.try_hold_stripe(hash)?),
+        };
+        // Linked items are in the table, and both are left under the stripe that is held.
+        let slot = stripe.slot_of(hash, id)?;
+        Some((stripe, slot))
     }
 
     fn relocate(&self, lists: &mut HeldLists<'_>, id: ItemId, from: Segment, to: Segment) {
@@ -171,21 +188,25 @@ impl Store {
         lists.relocate(id, to);
     }
 
-    fn count_evicted(&self, lists: &mut Lists, moment: Moment, id: ItemId) {
-        let header = self.header(id);
+    /// Counts an item that is evicted, and notifies of it.
+    fn note_eviction(
+        &self,
+        thread: &ThreadState,
+        lists: &mut Lists,
+        stripe: &HeldStripe<'_>,
+        id: ItemId,
+    ) {
+        let (header, now_s) = (self.header(id), stripe.moment().now_s());
         let accessed_s = header.accessed_s.load(Relaxed);
         let events = &mut lists.events;
         events.evicted += 1;
         events.evicted_unfetched += u64::from(!header.has(state::FETCHED));
         events.evicted_active += u64::from(header.has(state::ACTIVE));
         events.evicted_nonzero += u64::from(header.expires_s.load(Relaxed) != 0);
-        lists.evicted_time_s = moment.now_s().saturating_sub(accessed_s);
-    }
-
-    /// Counts an expired or flushed item of `lists` that was found at a tail, or by one who stores
-    /// under its key.
-    pub(super) fn count_reclaimed(&self, lists: &mut Lists, id: ItemId) {
-        lists.events.reclaimed += 1;
-        lists.events.expired_unfetched += u64::from(!self.header(id).has(state::FETCHED));
+        lists.evicted_time_s = now_s.saturating_sub(accessed_s);
+        stripe.notify_evicted(thread, id);
+        if self.notes_page_requests.load(Relaxed) {
+            self.page_request.store(header.class(), Relaxed);
+        }
     }
 }

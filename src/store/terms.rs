@@ -43,7 +43,7 @@ pub struct StoreRules {
     /// Append and prepend: the expiry of an item that is made if there is none.
     pub create: Option<u32>,
     /// Whether a value that is refused for its size or for want of memory takes away what is
-    /// there, so that nobody reads the old value after that.
+    /// there, so that the old value is not read after that.
     pub replaces: bool,
     /// Whether such a refusal is not counted.
     pub refusal_uncounted: bool,
@@ -88,6 +88,17 @@ pub struct Stored {
     pub cas: u64,
     /// Bytes of the new item's value, or of the refused one.
     pub value_len: usize,
+}
+
+impl Stored {
+    /// For a value of so many bytes that was not stored.
+    pub(super) fn not_stored(outcome: Outcome, value_len: usize) -> Stored {
+        Stored {
+            outcome,
+            cas: 0,
+            value_len,
+        }
+    }
 }
 
 /// Why there is no memory for a value.
@@ -147,7 +158,7 @@ pub struct Removal {
     pub expires_s: Option<u32>,
     /// The cas id of what stays, 0 for the next one if it is stale, else its own.
     pub cas: u64,
-    /// By which name observers are told of it; none, and they are not.
+    /// The name by which observers hear of it; none, and they do not.
     pub event_name: Option<&'static str>,
 }
 

@@ -67,11 +67,11 @@ impl<'s> Client<'s> {
         value: &[u8],
         terms: impl Into<StoreRules>,
     ) -> std::result::Result<Outcome, AllocError> {
-        let (hash, terms) = (self.store.hash(key), terms.into());
+        let terms = terms.into();
         let meta = Meta::default();
         let stored = self
             .store
-            .put(&mut self.thread, key, hash, meta, value, &terms)?;
+            .put(&mut self.thread, &self.store.key(key), meta, value, &terms)?;
         Ok(stored.outcome)
     }
 
@@ -82,11 +82,11 @@ impl<'s> Client<'s> {
         value: &[u8],
         mode: Mode,
     ) -> std::result::Result<Outcome, AllocError> {
-        let (hash, meta, terms) = (self.store.hash(key), Meta::default(), mode.into());
+        let (meta, terms) = (Meta::default(), mode.into());
         let len = value.len();
-        let mut draft = self
-            .store
-            .draft(&mut self.thread, key, hash, meta, len, &terms)?;
+        let mut draft =
+            self.store
+                .draft(&mut self.thread, &self.store.key(key), meta, len, &terms)?;
         for piece in value.chunks(1000) {
             draft.write(&mut self.thread, piece)?;
         }
@@ -94,19 +94,21 @@ impl<'s> Client<'s> {
     }
 
     pub fn get(&mut self, key: &[u8]) -> Option<(Vec<u8>, u64)> {
-        let hash = self.store.hash(key);
-        self.store
-            .read(&mut self.thread, key, hash, Access::Get, |found| {
+        self.store.read(
+            &mut self.thread,
+            &self.store.key(key),
+            Access::Get,
+            |found| {
                 (
                     found.pin().pieces().flatten().copied().collect(),
                     found.cas(),
                 )
-            })
+            },
+        )
     }
 
     pub fn delete(&mut self, key: &[u8]) -> bool {
-        self.store
-            .delete(&mut self.thread, key, self.store.hash(key))
+        self.store.delete(&mut self.thread, &self.store.key(key))
     }
 
     pub fn verify(&self) -> Census {

@@ -10,29 +10,29 @@ use crate::counters::Counters;
 use std::fmt;
 use std::sync::Arc;
 
-/// One thread's part of a store: what it alone writes, or nearly.
+/// One thread's state: what it alone writes, or nearly.
 pub struct ThreadState {
     /// Its counters.
     pub counters: Arc<Counters>,
     pub(super) magazines: Arc<Magazines>,
     pub(super) bumps: Arc<Bumps>,
-    /// Who is told what it does to items.
+    /// What hears of what it does to items, if anything does.
     observer: Option<Arc<dyn Observer>>,
 }
 
 impl ThreadState {
-    /// Tells `observer` from now on what this thread does, or nobody.
+    /// Makes `observer` hear of what this thread does from now on; none: nothing hears of it.
     pub fn set_observer(&mut self, observer: Option<Arc<dyn Observer>>) {
         self.observer = observer;
     }
 
-    /// Whether anybody is told.
+    /// Whether there is an observer.
     #[inline]
     pub fn is_observed(&self) -> bool {
         self.observer.is_some()
     }
 
-    /// Tells of something that is not about one key.
+    /// Notifies of something that is not about one key.
     pub fn notify_system(&self, text: &dyn fmt::Display) {
         if let Some(observer) = &self.observer {
             observer.system(text);
@@ -47,7 +47,7 @@ impl ThreadState {
 }
 
 impl Store {
-    /// A thread's part; the counters are shared with whoever sums them up.
+    /// A thread's state; the counters are shared with those who sum them up.
     pub fn join(&self, counters: Arc<Counters>) -> ThreadState {
         let bumps = Arc::new(Bumps::new());
         self.bump_rings.lock().unwrap().push(Arc::clone(&bumps));
@@ -59,7 +59,7 @@ impl Store {
         }
     }
 
-    /// Ends a thread's part: its free chunks go back to the classes.
+    /// Ends a thread's state: its free chunks go back to the classes.
     pub fn retire(&self, thread: ThreadState) {
         self.slabs.leave(&thread.magazines);
         let mut rings = self.bump_rings.lock().unwrap();

@@ -1,7 +1,7 @@
 //! The invariant walk: every chunk is exactly one of free, in a magazine, linked, part of a
-//! linked chain, or in somebody's hands; and all counts agree with what is found.
+//! linked chain, or held by a draft or a pin; and all counts agree with what is found.
 //!
-//! It takes one lock at a time, so it tells the truth only while no thread stores anything.
+//! It takes one lock at a time, so its result is true only while no thread stores anything.
 //! In tests and debug builds only.
 
 use super::arena::PAGE_LEN;
@@ -120,7 +120,8 @@ impl Store {
         while let Some(chunk) = next {
             note(seen, chunk, "chained")?;
             let header = self.header(chunk);
-            if self.arena().prev(chunk) != Some(head) || header.value_len() > self.chunk_room(chunk)
+            if self.arena().prev(chunk) != Some(head)
+                || header.value_len() > self.chunk_capacity(chunk)
             {
                 return Err(format!("{chunk:?} is not a sound part of {head:?}"));
             }
@@ -168,8 +169,8 @@ impl Store {
         Ok(())
     }
 
-    /// Every chunk of every page: what is neither linked nor free must be in somebody's hands,
-    /// and say so. Every page belongs to a class or to nobody.
+    /// Every chunk of every page: what is neither linked nor free must be held by a draft or a pin,
+    /// and say so. Every page belongs to a class or to none.
     fn walk_pages(&self, seen: &Seen, census: &mut Census) -> Result<(), String> {
         let without = self.slabs.pages_without_class();
         let mut pages = without.len();

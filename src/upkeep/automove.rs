@@ -1,8 +1,8 @@
-//! Which page should move where: the judgement, without any threads.
+//! Which page should move where (automove): the decision, without any threads.
 //!
-//! A cache is well divided when its classes give up items of the same age. Each round looks at
-//! every class; over a window of rounds, the class whose victims are youngest gets a page from
-//! the one whose tail is oldest, if they differ enough. A class with several pages' worth of
+//! A cache is well divided when its classes evict items of the same age. Each round looks at
+//! every class; over a window of rounds, the class whose evicted items are youngest gets a page
+//! from the one whose tail is oldest, if they differ enough. A class with several pages' worth of
 //! free chunks gives one to the pool.
 
 #![forbid(unsafe_code)]
@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 
 /// A class as it is found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sight {
-    /// Items ever given up.
+pub struct ClassSample {
+    /// Items ever evicted.
     pub evicted: u64,
     /// Allocations ever failed.
     pub out_of_memory: u64,
@@ -26,7 +26,7 @@ pub struct Sight {
     pub pages: u64,
 }
 
-impl Sight {
+impl ClassSample {
     fn has_pages_to_spare(&self) -> bool {
         self.free_chunks as f64 / self.per_page as f64 > FREE_PAGES
     }
@@ -34,7 +34,7 @@ impl Sight {
 
 /// What operators can choose.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Terms {
+pub struct Rules {
     /// The youngest class gets a page if its age is below this part of the oldest's.
     pub ratio: f64,
     /// Rounds that are looked back at.
@@ -60,9 +60,9 @@ pub enum Decision {
 /// A round of one class.
 #[derive(Clone, Copy, Default)]
 struct Cell {
-    /// Its part of all items given up.
+    /// Its part of all evicted items.
     ratio: f64,
-    /// Whether it gave any up.
+    /// Whether it evicted any.
     seen: bool,
     /// Whether it was short of memory, or has grown.
     dirty: bool,
@@ -72,54 +72,54 @@ struct Cell {
 /// The rounds of one class.
 #[derive(Default, Clone)]
 struct Window {
-    before: Sight,
+    before: ClassSample,
     cells: VecDeque<Cell>,
 }
 
-/// The judge.
+/// What has been seen of all classes, and the rules for it.
 pub struct Automover {
-    terms: Terms,
+    rules: Rules,
     classes: Vec<Window>,
     rounds: u32,
 }
 
 /// Free chunks, in pages, above which a page goes to the pool.
 const FREE_PAGES: f64 = 2.5;
-/// Part of all victims that makes a class a candidate however seldom it was seen.
+/// Part of all evicted items that makes a class a candidate, in however few rounds it evicted.
 const RATIO_HIGH: f64 = 0.25;
-/// A class gives up a page only if it has more than so many.
+/// A page is taken only from a class that has more than so many.
 const PAGES_KEPT: u64 = 2;
 
 impl Automover {
-    /// A judge that has seen nothing yet.
-    pub fn new(terms: Terms) -> Automover {
+    /// One that has seen nothing yet.
+    pub fn new(rules: Rules) -> Automover {
         Automover {
-            terms,
+            rules,
             classes: Vec::new(),
             rounds: 0,
         }
     }
 
-    /// What it goes by.
-    pub fn terms(&self) -> Terms {
-        self.terms
+    /// The rules that it goes by.
+    pub fn rules(&self) -> Rules {
+        self.rules
     }
 
-    /// One round. `sights` has an entry for each class id, the first of them unused; `full`:
+    /// One round. `samples` has an entry for each class id, the first of them unused; `full`:
     /// the limit of memory has been reached.
-    pub fn look(&mut self, sights: &[Sight], full: bool) -> Decision {
-        self.note(sights);
-        if let Some(class) = self.with_too_much(sights, full) {
+    pub fn look(&mut self, samples: &[ClassSample], full: bool) -> Decision {
+        self.note(samples);
+        if let Some(class) = self.with_too_much(samples, full) {
             return Decision::Free(class);
         }
-        if self.rounds < self.terms.window {
+        if self.rounds < self.rules.window {
             return Decision::Stay;
         }
-        let oldest = self.oldest(sights);
-        let youngest = self.youngest(sights.len());
+        let oldest = self.oldest(samples);
+        let youngest = self.youngest(samples.len());
         match (oldest, youngest) {
             (Some((from, old_s)), Some((to, young_s, evicts_now)))
-                if from != to && evicts_now && young_s < old_s * self.terms.ratio =>
+                if from != to && evicts_now && young_s < old_s * self.rules.ratio =>
             {
                 Decision::Move { from, to }
             }
@@ -127,21 +127,22 @@ impl Automover {
         }
     }
 
-    fn note(&mut self, sights: &[Sight]) {
+    fn note(&mut self, samples: &[ClassSample]) {
         if self.classes.is_empty() {
             let window = |&before| Window {
                 before,
                 cells: VecDeque::new(),
             };
-            self.classes = sights.iter().map(window).collect();
+            self.classes = samples.iter().map(window).collect();
         }
-        let evicted = |now: &Sight, before: &Sight| now.evicted.saturating_sub(before.evicted);
-        let total: u64 = sights
+        let evicted =
+            |now: &ClassSample, before: &ClassSample| now.evicted.saturating_sub(before.evicted);
+        let total: u64 = samples
             .iter()
             .zip(&self.classes)
             .map(|(now, window)| evicted(now, &window.before))
             .sum();
-        for (now, window) in sights.iter().zip(&mut self.classes) {
+        for (now, window) in samples.iter().zip(&mut self.classes) {
             let own = evicted(now, &window.before);
             let is_short = now.out_of_memory > window.before.out_of_memory;
             window.cells.push_back(Cell {
@@ -154,7 +155,7 @@ impl Automover {
                 dirty: own > 0 || is_short || now.pages > window.before.pages,
                 age_s: now.age_s,
             });
-            if window.cells.len() > self.terms.window as usize {
+            if window.cells.len() > self.rules.window as usize {
                 window.cells.pop_front();
             }
             window.before = *now;
@@ -163,20 +164,20 @@ impl Automover {
     }
 
     /// A class with free memory that it has not needed for as long as is remembered.
-    fn with_too_much(&self, sights: &[Sight], full: bool) -> Option<usize> {
-        (1..sights.len()).find(|&class| {
-            let sight = &sights[class];
-            full && sight.pages > 1 && sight.has_pages_to_spare() && self.is_clean(class)
+    fn with_too_much(&self, samples: &[ClassSample], full: bool) -> Option<usize> {
+        (1..samples.len()).find(|&class| {
+            let sample = &samples[class];
+            full && sample.pages > 1 && sample.has_pages_to_spare() && self.is_clean(class)
         })
     }
 
     /// The classes with pages to spare that have not grown, nor been short of memory, for as long as
     /// is remembered.
-    pub fn quiet<'a>(&'a self, sights: &'a [Sight]) -> impl Iterator<Item = usize> + 'a {
-        (1..sights.len()).filter(|&class| {
+    pub fn quiet<'a>(&'a self, samples: &'a [ClassSample]) -> impl Iterator<Item = usize> + 'a {
+        (1..samples.len()).filter(|&class| {
             let cells = &self.classes[class].cells;
-            let is_known = cells.len() >= self.terms.window as usize;
-            is_known && sights[class].has_pages_to_spare() && self.is_clean(class)
+            let is_known = cells.len() >= self.rules.window as usize;
+            is_known && samples[class].has_pages_to_spare() && self.is_clean(class)
         })
     }
 
@@ -184,18 +185,18 @@ impl Automover {
         self.classes[class].cells.iter().all(|cell| !cell.dirty)
     }
 
-    fn oldest(&self, sights: &[Sight]) -> Option<(usize, f64)> {
-        (1..sights.len())
-            .filter(|&class| sights[class].pages > PAGES_KEPT)
+    fn oldest(&self, samples: &[ClassSample]) -> Option<(usize, f64)> {
+        (1..samples.len())
+            .filter(|&class| samples[class].pages > PAGES_KEPT)
             .map(|class| (class, self.classes[class].age_s()))
             .max_by(|(_, a), (_, b)| a.total_cmp(b))
     }
 
-    /// The class whose victims are youngest, their age, and whether it gives any up just now.
+    /// The class whose evicted items are youngest, their age, and whether it evicts any just now.
     fn youngest(&self, classes: usize) -> Option<(usize, f64, bool)> {
         (1..classes)
             .map(|class| (class, &self.classes[class]))
-            .filter(|(_, window)| window.is_needy(self.terms.window))
+            .filter(|(_, window)| window.is_needy(self.rules.window))
             .map(|(class, window)| {
                 let now = window.cells.back().is_some_and(|cell| cell.seen);
                 (class, window.age_s(), now)
@@ -224,31 +225,31 @@ impl Window {
 mod tests {
     use super::*;
 
-    const TERMS: Terms = Terms {
+    const RULES: Rules = Rules {
         ratio: 0.8,
         window: 3,
     };
 
-    fn class(evicted: u64, age_s: u32, pages: u64) -> Sight {
-        Sight {
+    fn class(evicted: u64, age_s: u32, pages: u64) -> ClassSample {
+        ClassSample {
             evicted,
             age_s,
             pages,
             per_page: 100,
-            ..Sight::default()
+            ..ClassSample::default()
         }
     }
 
-    /// Shows the same classes for some rounds, with so many more victims each time.
+    /// Shows the same classes for some rounds, with so many more evicted items each time.
     fn decisions(classes: &[(u64, u32, u64)], rounds: u64) -> Vec<Decision> {
-        let mut automover = Automover::new(TERMS);
+        let mut automover = Automover::new(RULES);
         (1..=rounds)
             .map(|round| {
-                let sight = |&(each, age_s, pages)| class(each * round, age_s, pages);
-                let sights: Vec<Sight> = std::iter::once(Sight::default())
-                    .chain(classes.iter().map(sight))
+                let sample = |&(each, age_s, pages)| class(each * round, age_s, pages);
+                let samples: Vec<ClassSample> = std::iter::once(ClassSample::default())
+                    .chain(classes.iter().map(sample))
                     .collect();
-                automover.look(&sights, true)
+                automover.look(&samples, true)
             })
             .collect()
     }
@@ -278,33 +279,39 @@ mod tests {
 
     #[test]
     fn free_memory_goes_to_the_pool_when_memory_is_full_and_the_class_is_quiet() {
-        let free = Sight {
+        let free = ClassSample {
             free_chunks: 251,
             ..class(0, 0, 4)
         };
-        let sights = [Sight::default(), free];
-        assert_eq!(Automover::new(TERMS).look(&sights, true), Decision::Free(1));
-        assert_eq!(Automover::new(TERMS).look(&sights, false), Decision::Stay);
-        let mut busy = Automover::new(TERMS);
-        busy.look(&[Sight::default(), class(0, 0, 4)], true);
-        let grown = Sight { pages: 5, ..free };
-        assert_eq!(busy.look(&[Sight::default(), grown], true), Decision::Stay);
+        let samples = [ClassSample::default(), free];
+        assert_eq!(
+            Automover::new(RULES).look(&samples, true),
+            Decision::Free(1)
+        );
+        assert_eq!(Automover::new(RULES).look(&samples, false), Decision::Stay);
+        let mut busy = Automover::new(RULES);
+        busy.look(&[ClassSample::default(), class(0, 0, 4)], true);
+        let grown = ClassSample { pages: 5, ..free };
+        assert_eq!(
+            busy.look(&[ClassSample::default(), grown], true),
+            Decision::Stay
+        );
     }
 
     #[test]
     fn a_class_is_quiet_when_it_has_pages_to_spare_and_has_not_grown_in_a_window() {
-        let free = Sight {
+        let free = ClassSample {
             free_chunks: 251,
             ..class(0, 0, 4)
         };
-        let mut automover = Automover::new(TERMS);
-        let mut quiet = |sight: Sight| {
-            let sights = [Sight::default(), sight];
-            automover.look(&sights, false);
-            automover.quiet(&sights).collect::<Vec<usize>>()
+        let mut automover = Automover::new(RULES);
+        let mut quiet = |sample: ClassSample| {
+            let samples = [ClassSample::default(), sample];
+            automover.look(&samples, false);
+            automover.quiet(&samples).collect::<Vec<usize>>()
         };
-        let grown = Sight { pages: 5, ..free };
-        let full = Sight {
+        let grown = ClassSample { pages: 5, ..free };
+        let full = ClassSample {
             free_chunks: 249,
             ..grown
         };

@@ -1,5 +1,5 @@
-//! The crawler: a thread that goes through all items when it is told to, and removes those
-//! that have expired; and the book of the dumps under way, which workers carry out themselves.
+//! The LRU crawler: a thread that goes through all items on request, and removes those that have
+//! expired; and the list of the dumps under way, which workers carry out themselves.
 //!
 //! All of `run` is on the crawler's thread, `mc-itemcrawler`; the rest is called by the
 //! maintainer and by workers.
@@ -46,7 +46,7 @@ pub struct Findings {
     pub ended_s: u32,
 }
 
-/// The crawler as others see it.
+/// The crawler as other threads see it: what they ask for, and what it has found.
 #[derive(Default)]
 pub struct Crawler {
     state: Mutex<State>,
@@ -112,7 +112,7 @@ impl Crawler {
         true
     }
 
-    /// Enters a dump into the book; `None`: something is under way.
+    /// Adds a dump to the list; `None`: something is under way.
     pub fn start_dump(&self, awake_s: u32) -> Option<DumpEntry<'_>> {
         let mut state = self.state.lock().unwrap();
         if state.is_busy(awake_s) {
@@ -164,7 +164,7 @@ impl Drop for DumpEntry<'_> {
     }
 }
 
-/// Crawls when told to, until the process ends.
+/// Crawls when there is a job, until the process ends.
 pub(super) fn run(shared: UpkeepShared<'_>, crawler: &Crawler, mut local: ThreadState) {
     let store = shared.store;
     let mut first_stripe = 0;

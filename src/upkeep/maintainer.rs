@@ -26,7 +26,7 @@ const LOOK_MIN_US: u64 = 1000;
 const LOOK_MAX_US: u64 = 999_999;
 /// Rest, as a multiple of the work before it.
 const REST: u32 = 75;
-/// The same if no item was new, and none will be given up for long.
+/// The same if no item was new, and none will be evicted for long.
 const LONG_REST: u32 = 600;
 /// The longest rest, whatever the work was.
 const REST_MAX: Duration = Duration::from_secs(1);

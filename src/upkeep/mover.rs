@@ -3,21 +3,22 @@
 //!
 //! A pass over the page that finds chunks in use is repeated, after a pause that doubles from
 //! a microsecond to five milliseconds. After five thousand passes large items in use are
-//! deleted; after twenty thousand, a minute and a half, the page stays where it is. The mover's
-//! own ideas are given up sooner, and all with -M: meanwhile the free chunks of the page are lost
-//! to its class.
+//! deleted; after twenty thousand, a minute and a half, the page stays where it is. Moves that the
+//! mover began by itself end sooner, and with -M all do: meanwhile the free chunks of the page are
+//! lost to its class.
 //!
 //! `run` and what it calls is on the mover's thread, `mc-slabmaint`; requests come from
 //! workers.
 
 #![forbid(unsafe_code)]
 
-use super::automove::{Automover, Decision, Sight, Terms};
+use super::automove::{Automover, ClassSample, Decision, Rules};
 use super::shared::UpkeepShared;
 use super::wakeup::Wakeup;
 use crate::settings::Settings;
 use crate::store::{
-    ChunkStatus, ClassUsage, MoveRefused, PageMove, Pass, Segment, Source, Store, ThreadState,
+    ChunkStatus, ClassUsage, Eviction, MoveRefused, PageMove, PagePick, Pass, Patience, Segment,
+    Source, Store, ThreadState,
 };
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 /// Passes after which large items in use are deleted.
 const STUCK_PASSES: u32 = 5000;
-/// Passes after which a move is given up: an operator's, and its own.
+/// Passes after which a move ends without success: an operator's, and one of its own.
 const PASSES_MAX: u32 = 20_000;
 const PASSES_OWN_MAX: u32 = 1000;
 /// The longest pause between two passes, microseconds.
@@ -38,19 +39,20 @@ const SLOW: Duration = Duration::from_secs(1);
 /// How often evictions are looked at when each may move a page.
 const EAGER: Duration = Duration::from_millis(10);
 /// How long pages beyond the limit stay, in seconds that the process is awake (`Clock::awake`),
-/// counted from the last time an operator has moved one: who looks at the pages of a class soon after filling it finds them where they were.
-const DEBT_STAYS_S: u32 = 30;
-/// The mode in which they do.
+/// counted from the last time that an operator has moved one: an operator who looks at the pages of
+/// a class soon after filling it finds them where they were.
+const OVER_LIMIT_STAYS_S: u32 = 30;
+/// The mode of `slab_automove` in which they do.
 const AGGRESSIVE: u32 = 2;
 
-/// A move that an operator wants.
+/// A move that an operator has asked for.
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
     from: Source,
     to: usize,
 }
 
-/// The mover as others see it.
+/// The mover as other threads see it: what they ask for, and what it is doing.
 #[derive(Default)]
 pub struct Mover {
     state: Mutex<State>,
@@ -69,9 +71,9 @@ struct State {
 struct Plan {
     from: Source,
     to: usize,
-    /// Whether items may be given up for it.
+    /// Whether items may be evicted for it.
     evict: bool,
-    /// Whether nobody has asked for it.
+    /// Whether the mover began it by itself.
     by_itself: bool,
 }
 
@@ -96,7 +98,7 @@ impl Mover {
         ChunkStatus::from_number(self.last_busy.load(Relaxed))
     }
 
-    /// Forgets it.
+    /// Forgets that state.
     pub fn reset(&self) {
         self.last_busy.store(ChunkStatus::None as u8, Relaxed);
     }
@@ -130,9 +132,9 @@ pub(super) fn run(shared: UpkeepShared<'_>, mover: &Mover, local: ThreadState) {
         shared,
         mover,
         local,
-        automover: Automover::new(terms(shared.settings)),
+        automover: Automover::new(rules(shared.settings)),
         moved_s: 0,
-        debt_s: 0,
+        over_limit_s: 0,
         rounds: 0,
     };
     loop {
@@ -152,11 +154,11 @@ struct Thread<'s> {
     mover: &'s Mover,
     local: ThreadState,
     automover: Automover,
-    /// Clock second of the last move between classes that was its own idea.
+    /// Clock second of the last move between classes that it began by itself.
     moved_s: u32,
     /// How long the process had been awake when pages beyond the limit began to be there, or an
     /// operator last moved any.
-    debt_s: u32,
+    over_limit_s: u32,
     rounds: u32,
 }
 
@@ -189,16 +191,16 @@ impl Thread<'_> {
             };
             self.carry_out(plan);
             self.mover.state.lock().unwrap().running = false;
-            self.debt_s = self.shared.store.clock.awake();
+            self.over_limit_s = self.shared.store.clock.awake();
             return true;
         }
-        let Some(plan) = self.own_idea() else {
+        let Some(plan) = self.own_plan() else {
             return false;
         };
         {
             let mut state = self.mover.state.lock().unwrap();
             if state.wanted.is_some() {
-                return true; // an operator comes first
+                return true; // an operator's move comes first
             }
             state.running = true;
         }
@@ -207,8 +209,8 @@ impl Thread<'_> {
         done
     }
 
-    /// A move that nobody has asked for.
-    fn own_idea(&mut self) -> Option<Plan> {
+    /// A move that the mover finds useful by itself.
+    fn own_plan(&mut self) -> Option<Plan> {
         let plan = |from, to, evict| Plan {
             from,
             to,
@@ -220,14 +222,14 @@ impl Thread<'_> {
         store.clock.update();
         let (now, awake_s) = (store.clock.now(), store.clock.awake());
         if mode == 0 || store.pages_over_limit() == 0 {
-            self.debt_s = awake_s;
+            self.over_limit_s = awake_s;
         }
         store.note_page_requests(mode == AGGRESSIVE);
         if mode == 0 {
             return None;
         }
-        if self.automover.terms() != terms(self.shared.settings) {
-            self.automover = Automover::new(terms(self.shared.settings));
+        if self.automover.rules() != rules(self.shared.settings) {
+            self.automover = Automover::new(rules(self.shared.settings));
         }
         if let Some(class) = store.take_page_request() {
             return Some(plan(Source::Any, class, true));
@@ -235,22 +237,22 @@ impl Thread<'_> {
         if now == self.moved_s {
             return None;
         }
-        let sights = sights(self.shared.store);
+        let samples = samples(self.shared.store);
         let full = store.is_full();
-        let pays =
-            self.shared.settings.evict && awake_s.saturating_sub(self.debt_s) >= DEBT_STAYS_S;
-        let decision = self.automover.look(&sights, full);
-        self.rest_free_pages(&sights);
+        let may_evict_page = self.shared.settings.evict
+            && awake_s.saturating_sub(self.over_limit_s) >= OVER_LIMIT_STAYS_S;
+        let decision = self.automover.look(&samples, full);
+        self.rest_free_pages(&samples);
         match decision {
             Decision::Free(class) => Some(plan(Source::Class(class), 0, false)),
             Decision::Move { from, to } => {
                 self.moved_s = now;
                 Some(plan(Source::Class(from), to, full))
             }
-            // What classes got beyond the limit is paid back, but not by refusing items.
-            Decision::Stay if pays => {
+            // Pages beyond the limit go back, but no item is refused for that.
+            Decision::Stay if may_evict_page => {
                 self.moved_s = now;
-                oldest(&sights).map(|class| plan(Source::Class(class), 0, true))
+                oldest(&samples).map(|class| plan(Source::Class(class), 0, true))
             }
             Decision::Stay => None,
         }
@@ -258,12 +260,12 @@ impl Thread<'_> {
 
     /// Memory that was needed once and is free now goes back to the system, as far as it is whole
     /// pages of classes that have been quiet; not if an operator has asked for memory to be there.
-    fn rest_free_pages(&self, sights: &[Sight]) {
+    fn rest_free_pages(&self, samples: &[ClassSample]) {
         let settings = self.shared.settings;
         if settings.lock_memory || settings.large_pages {
             return;
         }
-        for class in self.automover.quiet(sights) {
+        for class in self.automover.quiet(samples) {
             self.shared.store.rest_free_pages(class, RESTED_MAX);
         }
     }
@@ -271,10 +273,19 @@ impl Thread<'_> {
     /// Moves a page; false if it stays where it is.
     fn carry_out(&mut self, plan: Plan) -> bool {
         let store = self.shared.store;
-        let emptiest = plan.by_itself && plan.to == 0;
-        let begun = store.begin_move(plan.from, plan.to, plan.evict, emptiest);
+        let pick = if plan.by_itself && plan.to == 0 {
+            PagePick::Emptiest
+        } else {
+            PagePick::Oldest
+        };
+        let eviction = if plan.evict {
+            Eviction::Allowed
+        } else {
+            Eviction::Forbidden
+        };
+        let begun = store.begin_move(plan.from, plan.to, pick, eviction);
         if plan.by_itself {
-            self.tell(plan, begun.as_ref().ok());
+            self.notify(plan, begun.as_ref().ok());
         }
         let Ok(mut moving) = begun else {
             return false;
@@ -302,8 +313,8 @@ impl Thread<'_> {
         done
     }
 
-    /// Tells those who watch of a move that nobody has asked for.
-    fn tell(&self, plan: Plan, begun: Option<&PageMove>) {
+    /// Writes a move that the mover began by itself to the log.
+    fn notify(&self, plan: Plan, begun: Option<&PageMove>) {
         let from = match (begun, plan.from) {
             (Some(moving), _) => moving.from as i64,
             (None, Source::Class(class)) => class as i64,
@@ -326,11 +337,15 @@ impl Thread<'_> {
             PASSES_MAX
         };
         for pass in 0..passes_max {
-            let stuck = pass >= STUCK_PASSES;
+            let patience = if pass < STUCK_PASSES {
+                Patience::Wait
+            } else {
+                Patience::Delete
+            };
             let outcome = {
                 let _at_work = self.shared.pause.at_work();
                 store.catch_up(&mut self.local);
-                store.move_pass(&mut self.local, moving, stuck)
+                store.move_pass(&mut self.local, moving, patience)
             };
             match outcome {
                 Pass::Done => return true,
@@ -338,7 +353,7 @@ impl Thread<'_> {
                     let thread = &self.local.counters.thread;
                     thread.slab_reassign_busy_items.add(count);
                     self.mover.last_busy.store(status as u8, Relaxed);
-                    // There is nothing to wait for, or not without giving something up.
+                    // There is nothing to wait for, or nothing without evicting items.
                     if count == 0 || !plan.evict && moving.done.busy_nomem > 0 {
                         return false;
                     }
@@ -351,21 +366,21 @@ impl Thread<'_> {
     }
 }
 
-fn terms(settings: &Settings) -> Terms {
-    Terms {
+fn rules(settings: &Settings) -> Rules {
+    Rules {
         ratio: settings.slab_automove_ratio.get(),
         window: settings.slab_automove_window.get(),
     }
 }
 
-/// What the judge is to know of every class.
-fn sights(store: &Store) -> Vec<Sight> {
+/// What automove has to know of every class.
+fn samples(store: &Store) -> Vec<ClassSample> {
     let classes = store.classes();
     let usages = store.class_usages();
-    let sight = |class| {
+    let sample = |class| {
         let usage: ClassUsage = usages[class];
         let events = store.list_events(class);
-        Sight {
+        ClassSample {
             evicted: events.evicted,
             out_of_memory: events.outofmemory,
             age_s: store.list_state(class).ages[Segment::Cold as usize].tail_s,
@@ -374,14 +389,14 @@ fn sights(store: &Store) -> Vec<Sight> {
             pages: usage.pages,
         }
     };
-    std::iter::once(Sight::default())
-        .chain(classes.ids().map(sight))
+    std::iter::once(ClassSample::default())
+        .chain(classes.ids().map(sample))
         .collect()
 }
 
 /// The class that misses a page least.
-fn oldest(sights: &[Sight]) -> Option<usize> {
-    (1..sights.len())
-        .filter(|&class| sights[class].pages > 1)
-        .max_by_key(|&class| sights[class].age_s)
+fn oldest(samples: &[ClassSample]) -> Option<usize> {
+    (1..samples.len())
+        .filter(|&class| samples[class].pages > 1)
+        .max_by_key(|&class| samples[class].age_s)
 }

@@ -250,20 +250,20 @@ fn check_debug<'i>(key: &[u8], text: &'i [u8]) -> Result<Flags<'i>, &'static [u8
 }
 
 /// The key that is meant by one that [`check`] has found good.
-pub enum Key<'i> {
+pub enum RequestKey<'i> {
     /// As it was given.
     Plain(&'i [u8]),
     /// Decoded.
     Binary(Box<Decoded>),
 }
 
-impl<'i> Key<'i> {
+impl<'i> RequestKey<'i> {
     /// Reads a key.
     #[inline]
-    pub fn read(given: &'i [u8], is_binary: bool) -> Key<'i> {
+    pub fn read(given: &'i [u8], is_binary: bool) -> RequestKey<'i> {
         match is_binary.then(|| base64::decode(given).ok()).flatten() {
-            Some(decoded) => Key::Binary(Box::new(decoded)),
-            None => Key::Plain(given),
+            Some(decoded) => RequestKey::Binary(Box::new(decoded)),
+            None => RequestKey::Plain(given),
         }
     }
 
@@ -271,8 +271,8 @@ impl<'i> Key<'i> {
     /// so; else as it is.
     pub fn put(&self, out: &mut impl Put) {
         match self {
-            Key::Plain(bytes) => out.put(bytes),
-            Key::Binary(decoded) => {
+            RequestKey::Plain(bytes) => out.put(bytes),
+            RequestKey::Binary(decoded) => {
                 base64::encode(decoded.bytes(), |group| out.put(group));
                 out.put(b" b");
             }
@@ -283,8 +283,8 @@ impl<'i> Key<'i> {
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Key::Plain(bytes) => bytes,
-            Key::Binary(decoded) => decoded.bytes(),
+            RequestKey::Plain(bytes) => bytes,
+            RequestKey::Binary(decoded) => decoded.bytes(),
         }
     }
 }

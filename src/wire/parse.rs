@@ -1,7 +1,7 @@
 //! Bytes to requests: command lines are taken apart here, nothing is carried out.
 //!
 //! A batch is filled with up to [`BATCH`] requests, so that all keys can be hashed and
-//! fetched before the first is carried out. An operation is one key of a retrieval, or one
+//! fetched before the first is carried out. A request is one key of a retrieval, or one
 //! whole other command; it remembers where in the input it began, so that work can stop
 //! before it and be taken up there.
 //!
@@ -37,7 +37,7 @@ const VALUE_LEN_MAX: i32 = i32::MAX - 2;
 /// Why parsing stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The batch is full, or its last operation decides how the input goes on.
+    /// The batch is full, or its last request decides how the input goes on.
     Batch,
     /// No complete line is left.
     Input,
@@ -153,7 +153,7 @@ impl Parser {
         if is_list && rest.len() <= KEYS_LEN_MAX {
             return Stop::Input;
         }
-        // One operation: there may be requests_max for no more.
+        // One request: no more may be wanted.
         let cause = CloseCause::BadInput;
         let body = if is_list {
             let reply = reply::LINE_TOO_LONG;

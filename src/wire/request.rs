@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::command::{Admin, StoreVerb};
-use super::flags::{Flags, Key, MetaVerb};
+use super::flags::{Flags, MetaVerb, RequestKey};
 use super::frame::fault::Fault;
 use super::frame::header::Frame;
 use super::span::Span;
@@ -226,7 +226,7 @@ impl Command {
     }
 
     /// The key that it is about, and its hash.
-    pub fn key<'i>(&self, input: &'i [u8]) -> Option<(Key<'i>, u64)> {
+    pub fn key<'i>(&self, input: &'i [u8]) -> Option<(RequestKey<'i>, u64)> {
         let (given, hash, flags) = match *self {
             Command::Get { key, hash, .. }
             | Command::Delete { key, hash, .. }
@@ -254,12 +254,12 @@ impl Command {
                 },
             } => (key, hash, flags),
             Command::Frame { ref frame } | Command::FrameUpload { ref frame } => {
-                return Some((Key::Plain(frame.parts(input).key), frame.hash?));
+                return Some((RequestKey::Plain(frame.parts(input).key), frame.hash?));
             }
             _ => return None,
         };
         let is_base64 = Flags::read(flags.of(input)).has(b'b');
-        Some((Key::read(given.of(input), is_base64), hash))
+        Some((RequestKey::read(given.of(input), is_base64), hash))
     }
 
     /// Whether a request is over with it.

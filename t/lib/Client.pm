@@ -386,7 +386,7 @@ sub _debugtime {
 
 # --- the faults of a build that has them ---------------------------------------------
 
-# From here on libc calls of the server fail as the plan says (src/sys/faults.rs), or none.
+# From here on libc calls of the server fail as the plan says (src/sys/testing/faults.rs), or none.
 sub faults {
     my ($self, @rules) = @_;
     my $reply = $self->ask('debugfaults ' . (join('; ', @rules) || 'none'));

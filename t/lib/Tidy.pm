@@ -10,26 +10,28 @@ use constant {
     PARAMETERS     => 6,
 };
 
-# The rooms from the top; a file may use rooms of lower lines, not of its own line.
-our @FLOORS = (
-    [qw(main bench)], [qw(net)], [qw(proxy)], [qw(commands)], [qw(server)], [qw(upkeep)],
-    [qw(wire)], [qw(settings)], [qw(store)], [qw(counters digits histogram)], [qw(macros)], [qw(sys)],
-);
-
-# Rooms that use less than all that lies below them.
+# Rooms that use less than all that lies below them. The macros stand beside the table of rooms.
 our %ONLY = (
+    macros => [qw(sys)],
     wire  => [qw(digits sys)],
     bench => [qw(wire histogram sys)],
 );
 
+# The rooms from the top, as the drawing of src/lib.rs has them; a file may use rooms below its own.
+sub rooms {
+    my ($lib) = @_;
+    my @rooms = $lib =~ /^\/\/! \| `(\w+)` *\|/mg;
+    return ('main', 'bench', @rooms[0 .. $#rooms - 1], 'macros', $rooms[-1]);
+}
+
 # Names of which there is one type, even if each were private to its file.
 our @ONCE = qw(Refusal Padded);
 
-# Takes { path => text }, gives what breaks a rule: [what, where and why], in order. `what` has no
+# Takes { path => text } and the rooms, gives what breaks a rule: [what, where and why], in order. `what` has no
 # numbers in it, so that a list of known exceptions stays true while files grow and shrink.
 sub complaints {
-    my ($texts) = @_;
-    my $self = { files => {}, modules => {} };
+    my ($texts, @rooms) = @_;
+    my $self = { files => {}, modules => {}, floor => { map { $rooms[$_] => $_ } 0 .. $#rooms } };
     for my $path (sort keys %$texts) {
         my $file = { path => $path, text => $texts->{$path}, code => blank($texts->{$path}) };
         @$file{qw(crate module)} = place($path);
@@ -202,8 +204,8 @@ sub files_of {
 
 sub arrows {
     my ($self, $files) = @_;
-    my (%floor, @bad, %told);
-    for my $floor (0 .. $#FLOORS) { $floor{$_} = $floor for @{ $FLOORS[$floor] } }
+    my (@bad, %told);
+    my %floor = %{ $self->{floor} };
     for my $file (@$files) {
         my $from = $file->{room};
         next if $from eq 'lib';

@@ -3,7 +3,8 @@
 use crate::random::Random;
 use memcached::server::Server;
 use memcached::store::{
-    ClassSet, Crawl, ExpiryHistograms, PageMove, Pass, Source, ThreadState, Tuning,
+    ClassSet, Crawl, Eviction, ExpiryHistograms, PageMove, PagePick, Pass, Patience, Source,
+    ThreadState, Tuning,
 };
 
 /// The work of maintainer, crawler and mover.
@@ -78,12 +79,16 @@ impl<'s> Upkeep<'s> {
         let store = &self.server.store;
         let Some(moving) = &mut self.moving else {
             let to = *random.pick(&[0, 0, 1, 5, 10, store.classes().last()]);
+            let pick = match random.percent(50) {
+                true => PagePick::Emptiest,
+                false => PagePick::Oldest,
+            };
             self.moving = store
-                .begin_move(Source::Any, to, true, random.percent(50))
+                .begin_move(Source::Any, to, pick, Eviction::Allowed)
                 .ok();
             return;
         };
-        if store.move_pass(&mut self.local, moving, false) == Pass::Done {
+        if store.move_pass(&mut self.local, moving, Patience::Wait) == Pass::Done {
             self.moved += 1;
             self.rescued += moving.done.rescues + moving.done.chunk_rescues;
             self.moving = None;

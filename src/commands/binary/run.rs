@@ -10,7 +10,7 @@ use super::sasl;
 use crate::server::events::CommandClass;
 use crate::settings::VERSION;
 use crate::store::{
-    Access, AllocError, Change, ChangeError, Found, Hashed, Hint, Meta, Mode, Outcome, Removal,
+    Access, AllocError, Change, ChangeError, Found, Hint, Key, Meta, Mode, Outcome, Removal,
     StoreRules, Stored,
 };
 use crate::wire::Put;
@@ -38,7 +38,7 @@ impl<'s> Context<'_, 's> {
             self.frame_of_no_item(&parts, frame, out);
             return None;
         };
-        let hash = Hashed { hash, hint };
+        let key = Key::with_hint(parts.key, hash, hint);
         Some(match frame.opcode.verb {
             BinaryVerb::Get { with_key } => {
                 let asked = Asked {
@@ -47,7 +47,7 @@ impl<'s> Context<'_, 's> {
                     with_value: true,
                     quiet,
                 };
-                self.frame_read(&parts, hash, &asked, out)
+                self.frame_read(&parts, &key, &asked, out)
             }
             verb @ (BinaryVerb::Touch | BinaryVerb::GetAndTouch { .. }) => {
                 let asked = Asked {
@@ -56,12 +56,12 @@ impl<'s> Context<'_, 's> {
                     with_value: verb != BinaryVerb::Touch,
                     quiet,
                 };
-                self.frame_read(&parts, hash, &asked, out)
+                self.frame_read(&parts, &key, &asked, out)
             }
             BinaryVerb::Store(verb) => {
                 let value = frame.value.of(input);
                 let (mode, len) = (mode_of(verb), value.len());
-                let stored = self.frame_store(&parts, hash, mode, value);
+                let stored = self.frame_store(&parts, &key, mode, value);
                 let hit = matches!(&stored, Ok(stored) if stored.outcome == Outcome::Stored);
                 put_stored(parts.ids, mode, quiet, stored, out);
                 Done {
@@ -71,13 +71,13 @@ impl<'s> Context<'_, 's> {
                 }
             }
             BinaryVerb::Delete => {
-                let removed = self.frame_delete(&parts, hash.hash);
+                let removed = self.frame_delete(&parts, &key);
                 let hit = removed.is_ok();
                 put_done(parts.ids, quiet, removed, out);
                 Done::without_value(CommandClass::Delete, hit)
             }
             BinaryVerb::Arithmetic { increment } => {
-                let sum = self.frame_add(&parts, hash.hash, increment);
+                let sum = self.frame_add(&parts, &key, increment);
                 put_sum(parts.ids, quiet, sum, out);
                 Done::without_value(CommandClass::Arithmetic, sum.is_ok())
             }
@@ -108,16 +108,16 @@ impl<'s> Context<'_, 's> {
     fn frame_store(
         &mut self,
         parts: &Parts<'_>,
-        hash: Hashed,
+        key: &Key<'_>,
         mode: Mode,
         value: &[u8],
     ) -> Result<Stored, AllocError> {
-        let (meta, terms) = self.frame_terms(parts, mode);
+        let (meta, rules) = self.frame_rules(parts, mode);
         let store = &self.server.store;
-        store.put(self.local, parts.key, hash, meta, value, &terms)
+        store.put(self.local, key, meta, value, &rules)
     }
 
-    fn frame_delete(&mut self, parts: &Parts<'_>, hash: u64) -> Result<(), ChangeError> {
+    fn frame_delete(&mut self, parts: &Parts<'_>, key: &Key<'_>) -> Result<(), ChangeError> {
         let removal = Removal {
             compare: Some(parts.cas).filter(|&cas| cas != 0),
             mismatch_uncounted: true,
@@ -125,20 +125,20 @@ impl<'s> Context<'_, 's> {
             ..Removal::default()
         };
         let store = &self.server.store;
-        store.remove(self.local, parts.key, hash, &removal)
+        store.remove(self.local, key, &removal)
     }
 
     #[inline]
     fn frame_read(
         &mut self,
         parts: &Parts<'_>,
-        hash: Hashed,
+        key: &Key<'_>,
         asked: &Asked,
         out: &mut Output<'s>,
     ) -> Done {
         let shown = if asked.with_key { parts.key } else { b"" };
         let store = &self.server.store;
-        let found = store.read(self.local, parts.key, hash, asked.access, |item| {
+        let found = store.read(self.local, key, asked.access, |item| {
             put_item(parts.ids, &item, shown, asked.with_value, out)
         });
         let done = Done {
@@ -167,15 +167,15 @@ impl<'s> Context<'_, 's> {
         done
     }
 
-    /// On what terms a value is stored.
+    /// By what rules a value is stored.
     #[inline]
-    pub fn frame_terms(&self, parts: &Parts<'_>, mode: Mode) -> (Meta, StoreRules) {
+    pub fn frame_rules(&self, parts: &Parts<'_>, mode: Mode) -> (Meta, StoreRules) {
         let (store, settings) = (&self.server.store, &self.server.settings);
         let is_part = matches!(mode, Mode::Append | Mode::Prepend);
         let compare = Some(parts.cas).filter(|&cas| cas != 0 && settings.use_cas);
         // With an id all of them mean: what is there, if it has that id.
         let compared = compare.is_some() && !is_part;
-        let terms = StoreRules {
+        let rules = StoreRules {
             compare,
             replaces: mode == Mode::Set,
             refusal_uncounted: true,
@@ -189,14 +189,14 @@ impl<'s> Context<'_, 's> {
                 expires_s: store.clock.expiry(parts.u32_at(4)),
             }
         };
-        (meta, terms)
+        (meta, rules)
     }
 
     /// The number and the cas id after it has changed.
     fn frame_add(
         &mut self,
         parts: &Parts<'_>,
-        hash: u64,
+        key: &Key<'_>,
         increment: bool,
     ) -> Result<(u64, u64), ChangeError> {
         let (seed, expiry) = (parts.u64_at(8), parts.u32_at(16));
@@ -208,7 +208,7 @@ impl<'s> Context<'_, 's> {
             create: (expiry != DO_NOT_CREATE).then_some(seed),
         };
         let store = &self.server.store;
-        store.change(self.local, parts.key, hash, &change, |item, sum, is_new| {
+        store.change(self.local, key, &change, |item, sum, is_new| {
             if is_new {
                 item.set_expiry(item.expiry(expiry));
             }

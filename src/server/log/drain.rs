@@ -24,11 +24,11 @@ impl Drain {
         self.taken.resize_with(rings.len(), Entries::default);
         self.order.clear();
         let mut dropped = 0;
-        for (at, (ring, batch)) in rings.iter().zip(&mut self.taken).enumerate() {
-            std::mem::swap(&mut *ring.lock().unwrap(), batch);
-            dropped += batch.dropped;
+        for (at, (ring, from_ring)) in rings.iter().zip(&mut self.taken).enumerate() {
+            std::mem::swap(&mut *ring.lock().unwrap(), from_ring);
+            dropped += from_ring.dropped;
             let mut start = 0;
-            for (index, entry) in batch.entries.iter().enumerate() {
+            for (index, entry) in from_ring.entries.iter().enumerate() {
                 self.order.push((at, index, start));
                 start += entry.text_len as usize;
             }
@@ -43,9 +43,9 @@ impl Drain {
     /// Gives each entry that was taken: its number, its stream, and its line.
     pub fn each(&mut self, mut give: impl FnMut(u64, Streams, &str)) {
         for &(ring, index, start) in &self.order {
-            let batch = &self.taken[ring];
-            let entry = &batch.entries[index];
-            let text = &batch.texts[start..start + entry.text_len as usize];
+            let from_ring = &self.taken[ring];
+            let entry = &from_ring.entries[index];
+            let text = &from_ring.texts[start..start + entry.text_len as usize];
             self.line.clear();
             // Writing to memory cannot fail.
             let _ = write_line(&mut self.line, entry, text);
@@ -56,10 +56,10 @@ impl Drain {
     /// Forgets what was taken, and keeps the memory for the next time.
     pub fn clear(&mut self) {
         self.order.clear();
-        for batch in &mut self.taken {
-            batch.entries.clear();
-            batch.texts.clear();
-            batch.dropped = 0;
+        for from_ring in &mut self.taken {
+            from_ring.entries.clear();
+            from_ring.texts.clear();
+            from_ring.dropped = 0;
         }
     }
 

@@ -8,7 +8,7 @@ use crate::store::Event;
 use crate::sys::sync::Mutex;
 use std::os::fd::RawFd;
 
-/// What an entry tells.
+/// What has happened.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum LogEvent {
     /// Something about an item; the text is its key.
@@ -42,7 +42,7 @@ pub(super) struct Entry {
     pub gid: u64,
     /// Microseconds since 1970.
     pub at_us: u64,
-    /// What it tells.
+    /// What has happened.
     pub what: LogEvent,
     /// The descriptor of the connection behind it.
     pub fd: RawFd,

@@ -36,7 +36,7 @@ impl Log {
 }
 
 impl Recorder {
-    /// Has `local` tell what it does for the client of `fd`, as long as that is watched.
+    /// Has `local` report what it does for the client of `fd`, as long as that is watched.
     /// (A background thread has no clients: it makes its recorder the observer of its `ThreadState`
     /// once.)
     #[inline]
@@ -79,16 +79,16 @@ impl Recorder {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let at_us = now.map_or(0, |since| since.as_micros() as u64);
         let log = &*self.log;
-        let mut batch = self.ring.lock().unwrap();
-        let before = batch.len();
+        let mut entries = self.ring.lock().unwrap();
+        let before = entries.len();
         if before + size_of::<Entry>() + text.len() > log.ring_len {
-            batch.dropped += 1;
+            entries.dropped += 1;
             return;
         }
         // Under the lock, so that the entries of a ring are in order.
         let gid = log.next_gid.fetch_add(1, Relaxed);
-        batch.texts.extend_from_slice(text);
-        batch.entries.push(Entry {
+        entries.texts.extend_from_slice(text);
+        entries.entries.push(Entry {
             gid,
             at_us,
             what,
@@ -96,8 +96,8 @@ impl Recorder {
             text_len: text.len() as u32,
         });
         let half = log.ring_len / 2;
-        let is_half_full = before < half && batch.len() >= half;
-        drop(batch);
+        let is_half_full = before < half && entries.len() >= half;
+        drop(entries);
         if is_half_full {
             log.waker.wake(); // or the rest might be dropped
         }

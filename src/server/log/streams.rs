@@ -22,7 +22,7 @@ pub(super) const STREAMS: [&str; 10] = [
 ];
 
 impl Streams {
-    /// Items that make room.
+    /// Items that are evicted.
     pub const EVICTIONS: Streams = Streams(1 << 1);
     /// Look-ups.
     pub const FETCHERS: Streams = Streams(1 << 2);

@@ -1,4 +1,4 @@
-//! The hash of the table: 64 good bits from a key, which nobody outside can foresee.
+//! The hash of the table: 64 good bits from a key, which cannot be foreseen from outside.
 //!
 //! A key is hashed once per request and everything else is cut from that one number: stripe,
 //! bucket and tag. So all 64 bits matter, and so does the time for a short key (typically 10 to
@@ -39,7 +39,7 @@ const BLOCK_LEN: usize = 16;
 /// Steps for the longest key; its last block may overlap the one before.
 const BLOCKS_MAX: usize = KEY_LEN_MAX.div_ceil(BLOCK_LEN);
 
-/// What makes the hash of this process: random, and never shown to anybody.
+/// What makes the hash of this process: random, and never shown.
 #[derive(Clone)]
 #[repr(align(64))]
 pub struct Secret {
@@ -66,7 +66,7 @@ impl Secret {
     }
 
     /// The secret of a process. A debug build takes it from `MEMCACHED_HASH_SECRET`, a number, if
-    /// that is there: `from_number` of it tells a test which keys meet in a bucket.
+    /// that is there: `from_number` of it lets a test know which keys meet in a bucket.
     pub fn of_process() -> Secret {
         #[cfg(debug_assertions)]
         if let Ok(number) = std::env::var("MEMCACHED_HASH_SECRET") {

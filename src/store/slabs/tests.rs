@@ -27,7 +27,7 @@ impl Fixture {
     fn take(&self, class: usize) -> Option<ItemId> {
         self.slabs
             .pop(&self.magazines, class)
-            .or_else(|| self.slabs.take(&self.magazines, class, true))
+            .or_else(|| self.slabs.take(&self.magazines, class, Grow::Yes))
     }
 
     fn fill(&self, class: usize) -> HashSet<ItemId> {
@@ -113,7 +113,7 @@ fn chunks_come_back_whole_and_pages_stop_at_the_limit() {
 fn a_page_that_is_emptied_hands_nothing_out_and_moves_when_all_of_it_is_back() {
     let f = Fixture::new();
     let taken = f.fill(4);
-    let page = f.slabs.begin_drain(4, false).unwrap();
+    let page = f.slabs.begin_drain(4, PagePick::Oldest).unwrap();
     let (inside, outside): (Vec<_>, Vec<_>) = taken
         .iter()
         .partition(|&&id| f.slabs.arena.page_of(id) == page);
@@ -139,7 +139,7 @@ fn magazines_give_up_the_chunks_of_a_page_that_is_emptied() {
     let (a, b) = (f.take(1).unwrap(), f.fill(1));
     f.give(a);
     let page = f.slabs.arena.page_of(a);
-    let emptied = f.slabs.begin_drain(1, false).unwrap();
+    let emptied = f.slabs.begin_drain(1, PagePick::Oldest).unwrap();
     assert_eq!(emptied, page);
     assert_eq!(f.slabs.recall(page), 1);
     assert!(f.take(1).is_none());
@@ -148,8 +148,8 @@ fn magazines_give_up_the_chunks_of_a_page_that_is_emptied() {
     assert_eq!(b.len(), 3 * 10922 - 1);
     f.check();
     let mut stuck = page;
-    for emptiest in [true, false] {
-        let next = f.slabs.begin_drain(1, emptiest).unwrap();
+    for pick in [PagePick::Emptiest, PagePick::Oldest] {
+        let next = f.slabs.begin_drain(1, pick).unwrap();
         assert_ne!(next, stuck, "another is tried");
         f.slabs.abandon_drain(next);
         stuck = next;
@@ -163,7 +163,7 @@ fn a_lower_limit_takes_pages_from_the_pool_and_a_higher_one_uses_them_again() {
         f.give(id);
     }
     for _ in 0..2 {
-        let page = f.slabs.begin_drain(39, true).unwrap();
+        let page = f.slabs.begin_drain(39, PagePick::Emptiest).unwrap();
         f.slabs.end_drain(page, 0);
     }
     assert_eq!((f.slabs.pool_len(), f.slabs.malloced()), (2, LIMIT));
@@ -174,6 +174,10 @@ fn a_lower_limit_takes_pages_from_the_pool_and_a_higher_one_uses_them_again() {
     f.slabs.set_limit(LIMIT, || ());
     assert_eq!(f.fill(39).len(), 6);
     assert_eq!(f.slabs.arena.pages(), 4, "no page more than before");
-    assert_eq!(f.slabs.begin_drain(5, false), None, "it has none");
+    assert_eq!(
+        f.slabs.begin_drain(5, PagePick::Oldest),
+        None,
+        "it has none"
+    );
     f.check();
 }

@@ -1,6 +1,8 @@
 //! Models of the table alone, for loom: `make loom` runs them.
 
-use super::*;
+use super::super::item::ItemId;
+use super::buckets::*;
+use crate::sys::sync::atomic::Ordering::Relaxed;
 use crate::sys::sync::explore;
 use loom::thread;
 use std::sync::Arc;

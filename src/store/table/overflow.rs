@@ -1,11 +1,12 @@
 //! The overflow nodes of the table: where chains go on.
 
 use super::super::space::{Plain, Space};
-use super::NODE_WORDS;
 use super::word::{Cell, NodeId};
 use crate::sys::sync::Mutex;
 use std::io::Result;
 
+/// Words of an overflow node.
+pub(super) const NODE_WORDS: usize = if cfg!(loom) { 2 } else { 4 };
 /// Nodes are committed so many at a time: a mebibyte of them.
 const STEP: usize = (1 << 20) / size_of::<Node>();
 
@@ -21,7 +22,7 @@ const _: () = assert!(size_of::<Node>() == 32);
 unsafe impl Plain for Node {
     #[cfg(loom)]
     fn clear(&self) {
-        super::clear(&self.0);
+        super::word::clear(&self.0);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The size of a stripe, and which bucket a key belongs to.
 
 /// How many buckets a stripe has (the low half), and the mask of the hash bits that tell them
-/// apart (the high half): one word, so that who holds no lock sees both as of one moment.
+/// apart (the high half): one word, so that a thread without the lock sees both as of one moment.
 #[derive(Clone, Copy)]
 pub(super) struct StripeSize(pub(super) u64);
 

@@ -1,5 +1,10 @@
 //! The table against a naive twin, its packing, and its walks.
 
+use super::super::item::ItemId;
+use super::buckets::*;
+use super::stripe::*;
+use super::stripe_size::StripeSize;
+use super::word::*;
 use super::*;
 use std::collections::HashMap;
 

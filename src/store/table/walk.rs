@@ -1,7 +1,8 @@
 //! A walk through the whole table.
 
 use super::super::item::ItemId;
-use super::{Stripe, Table};
+use super::buckets::Table;
+use super::stripe::Stripe;
 
 /// A walk through the whole table, one bucket of a stripe at a time, while others insert and
 /// remove: it meets every item that stays there all the time exactly once.

@@ -1,7 +1,7 @@
 //! A word of the table: empty, the slot of an item, or the link to an overflow node.
 //!
 //! This is the one place where words are put together and taken apart. What stands in a [`Cell`] was
-//! put there as a [`Word`], so an id that is read from one is an id that was linked. Who looks at
+//! put there as a [`Word`], so an id that is read from one is an id that was linked. A thread that looks at
 //! the table without a lock loads a word once and decides by what it has loaded: a second
 //! load may find anything.
 
@@ -122,7 +122,7 @@ impl Cell {
     }
 
     /// Makes it say `word`. The caller holds the stripe, which orders this for those who hold it
-    /// later. Who finds a link or an id without it may not see yet that there is memory of that, and
+    /// later. A thread that finds a link or an id without it may not see yet that there is memory of that, and
     /// asks ([`OverflowNodes::get`](super::overflow::OverflowNodes::get), `Arena::class_seen`).
     #[inline]
     pub(super) fn write(&self, word: Word) {
@@ -163,6 +163,11 @@ impl<const N: usize> Snapshot<N> {
 #[inline]
 fn tag_of(hash: u64) -> u64 {
     (hash >> TAG_SHIFT).clamp(TAG_MIN, TAG_MAX)
+}
+
+/// Empties all cells.
+pub(super) fn clear(cells: &[Cell]) {
+    cells.iter().for_each(|cell| cell.write(Word::Empty));
 }
 
 #[cfg(all(test, not(loom)))]

@@ -19,6 +19,15 @@ fn expected(twin: &HashMap<Vec<u8>, Vec<u8>>, key: &[u8], mode: Mode) -> Outcome
     }
 }
 
+const MODES: [Mode; 6] = [
+    Mode::Set,
+    Mode::Set,
+    Mode::Add,
+    Mode::Replace,
+    Mode::Append,
+    Mode::Prepend,
+];
+
 #[test]
 fn a_random_run_of_all_modes_agrees_with_a_map() {
     let store = Store::new(&config(256)).unwrap();
@@ -32,14 +41,7 @@ fn a_random_run_of_all_modes_agrees_with_a_map() {
             1..5 => random.below(9000) as usize,
             _ => random.below(300) as usize,
         };
-        let mode = [
-            Mode::Set,
-            Mode::Set,
-            Mode::Add,
-            Mode::Replace,
-            Mode::Append,
-            Mode::Prepend,
-        ][random.below(6) as usize];
+        let mode = MODES[random.below(6) as usize];
         match random.below(5) {
             0 => assert_eq!(client.delete(&key), twin.remove(&key).is_some()),
             1 => assert_eq!(
@@ -95,57 +97,9 @@ fn threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value()
             let (store, done) = (&store, &done);
             scope.spawn(move || {
                 let mut client = Client::new(store);
-                let mut random = Random(thread);
-                let mut pins = Vec::new();
+                let (mut random, mut pins) = (Random(thread), Vec::new());
                 for _ in 0..steps(20_000) {
-                    let key = format!("key{}", random.below(3000)).into_bytes();
-                    let hash = store.hash(&key);
-                    match random.below(10) {
-                        0 => drop(client.delete(&key)),
-                        1..4 => {
-                            let len = if random.below(50) == 0 {
-                                150_000
-                            } else {
-                                random.below(4000)
-                            };
-                            let value = value_for(&key, len as usize);
-                            // No memory is a fair answer while others hold it; a wrong value is not.
-                            let _ = client.put(&key, &value, Mode::Set);
-                        }
-                        4 => {
-                            let value = value_for(&key, random.below(2000) as usize);
-                            let _ = client.upload(&key, &value, Mode::Add);
-                        }
-                        5 => {
-                            let draft = store.draft(
-                                &mut client.thread,
-                                &key,
-                                hash,
-                                Meta::default(),
-                                100_000,
-                                &Mode::Set.into(),
-                            );
-                            if let Ok(mut draft) = draft {
-                                let _ = draft.write(&mut client.thread, &[0; 70_000]);
-                            }
-                        }
-                        6 => pins.extend(store.read(
-                            &mut client.thread,
-                            &key,
-                            hash,
-                            Access::Get,
-                            |f| (key.clone(), f.pin()),
-                        )),
-                        7 => pins.clear(),
-                        8 if random.below(2000) == 0 => {
-                            store.flush(&mut client.thread, FlushTime::Now)
-                        }
-                        _ => {
-                            if let Some((value, _)) = client.get(&key) {
-                                assert_eq!(value, value_for(&key, value.len()));
-                            }
-                        }
-                    }
+                    do_something(&mut client, &mut random, &mut pins);
                     if pins.len() > 20 {
                         for (key, pin) in pins.drain(..) {
                             let value: Vec<u8> = pin.pieces().flatten().copied().collect();
@@ -163,6 +117,49 @@ fn threads_that_store_read_and_delete_in_little_memory_never_see_a_wrong_value()
     let census = store.verify(&totals).unwrap();
     assert!(census.linked > 0);
     assert_eq!(census.held, 0, "drafts and pins are gone");
+}
+
+/// A pinned value, and its key.
+type Pin<'s> = (Vec<u8>, Pinned<'s>);
+
+fn do_something<'s>(client: &mut Client<'s>, random: &mut Random, pins: &mut Vec<Pin<'s>>) {
+    let store = client.store;
+    let key = format!("key{}", random.below(3000)).into_bytes();
+    match random.below(10) {
+        0 => drop(client.delete(&key)),
+        1..4 => {
+            let len = match random.below(50) {
+                0 => 150_000,
+                _ => random.below(4000),
+            };
+            let value = value_for(&key, len as usize);
+            // No memory is a fair answer while others hold it; a wrong value is not.
+            let _ = client.put(&key, &value, Mode::Set);
+        }
+        4 => {
+            let value = value_for(&key, random.below(2000) as usize);
+            let _ = client.upload(&key, &value, Mode::Add);
+        }
+        5 => {
+            let (thread, key) = (&mut client.thread, store.key(&key));
+            let draft = store.draft(thread, &key, Meta::default(), 100_000, &Mode::Set.into());
+            if let Ok(mut draft) = draft {
+                let _ = draft.write(&mut client.thread, &[0; 70_000]);
+            }
+        }
+        6 => {
+            let (thread, sought) = (&mut client.thread, store.key(&key));
+            let pin = store.read(thread, &sought, Access::Get, |found| found.pin());
+            pins.extend(pin.map(|pin| (key, pin)));
+        }
+        7 => pins.clear(),
+        8 if random.below(2000) == 0 => store.flush(&mut client.thread, FlushTime::Now),
+        _ => {
+            if let Some((value, _)) = client.get(&key) {
+                assert_eq!(value, value_for(&key, value.len()));
+            }
+        }
+    }
 }
 
 /// Few in the interpreter, which runs the test under many seeds instead.
@@ -198,8 +195,7 @@ fn the_eighth_item_of_a_full_bucket_is_found_while_a_ninth_comes_and_goes() {
                     };
                     let found = store.read(
                         &mut thread,
-                        key,
-                        Hashed { hash, hint },
+                        &Key::with_hint(key, hash, hint),
                         Access::Get,
                         |found| found.value().map(|value| value == key),
                     );
@@ -219,7 +215,6 @@ fn the_eighth_item_of_a_full_bucket_is_found_while_a_ninth_comes_and_goes() {
 fn increments_from_several_threads_add_up() {
     let store = Store::new(&config(8)).unwrap();
     let key = b"n";
-    let hash = store.hash(key);
     Client::new(&store).put(key, b"0", Mode::Set).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -234,7 +229,7 @@ fn increments_from_several_threads_add_up() {
                 };
                 for _ in 0..steps(5000) {
                     assert!(matches!(
-                        store.change(&mut thread, key, hash, &up, |_, _, _| ()),
+                        store.change(&mut thread, &store.key(key), &up, |_, _, _| ()),
                         Ok(())
                     ));
                 }
@@ -250,7 +245,7 @@ fn increments_from_several_threads_add_up() {
 fn a_number_keeps_its_length_and_marks_whoever_reads_it() {
     let store = Store::new(&config(8)).unwrap();
     let mut client = Client::new(&store);
-    let (key, hash) = (b"n", store.hash(b"n"));
+    let key = b"n";
     let text = format!("10{}", " ".repeat(500)).into_bytes();
     client.put(key, &text, Mode::Set).unwrap();
     let marked = |found: Found<'_, '_>| {
@@ -265,8 +260,10 @@ fn a_number_keeps_its_length_and_marks_whoever_reads_it() {
         stale: true,
         ..Removal::default()
     };
-    store.remove(&mut client.thread, key, hash, &stale).unwrap();
-    let pin = store.read(&mut client.thread, key, hash, Access::Get, |found| {
+    store
+        .remove(&mut client.thread, &store.key(key), &stale)
+        .unwrap();
+    let pin = store.read(&mut client.thread, &store.key(key), Access::Get, |found| {
         found.set_win_sent();
         found.pin()
     });
@@ -277,9 +274,12 @@ fn a_number_keeps_its_length_and_marks_whoever_reads_it() {
         cas: 0,
         create: None,
     };
-    let left = store.change(&mut client.thread, key, hash, &down, |found, sum, _| {
-        (sum, marked(found))
-    });
+    let left = store.change(
+        &mut client.thread,
+        &store.key(key),
+        &down,
+        |found, sum, _| (sum, marked(found)),
+    );
     assert_eq!(left, Ok((9, (502, true, true, true))));
     let held: Vec<u8> = pin.unwrap().pieces().flatten().copied().collect();
     assert_eq!(held, text, "the reader has what it asked for");
@@ -403,7 +403,7 @@ fn memory_that_runs_out_inside_a_large_value_comes_back_and_the_old_value_goes_o
         (after.linked, after.chained, after.held),
         (1, before.chained, 0)
     );
-    // Who meant to replace it in any case shall not read it for good.
+    // A client that meant to replace it in any case shall not go on reading it.
     assert_eq!(
         client.put(b"a", &vec![3; 1_040_000], Mode::Set),
         Err(AllocError::NoMemoryInside)
@@ -494,7 +494,7 @@ fn a_flush_whose_second_has_begun_is_carried_out_whatever_is_asked_for_then() {
         let mut client = Client::new(&store);
         client.put(b"k", b"x", Mode::Set).unwrap();
         store.flush(&mut client.thread, FlushTime::At(store.clock.now() + 1));
-        // Nobody has noticed yet: a worker is in the middle of what it has read.
+        // No thread has noticed yet: a worker is in the middle of what it has read.
         store.clock.shift(1);
         store.flush(&mut client.thread, later);
         assert!(client.get(b"k").is_none(), "{later:?}");
@@ -515,7 +515,7 @@ fn a_flush_that_many_find_due_happens_once_and_before_any_of_them_goes_on() {
             scope.spawn(move || {
                 let mut thread = thread_state(store);
                 for _ in 0..100 {
-                    let epoch = store.hold(0).moment().epoch();
+                    let epoch = store.hold_stripe(0).moment().epoch();
                     barrier.wait();
                     if number == 0 {
                         store.flush(&mut thread, FlushTime::At(store.clock.now() + 1));
@@ -524,9 +524,13 @@ fn a_flush_that_many_find_due_happens_once_and_before_any_of_them_goes_on() {
                     barrier.wait();
                     store.flush_if_due(&mut thread);
                     let next = (epoch + 1) % table::EPOCHS;
-                    assert_eq!(store.hold(0).moment().epoch(), next, "it has happened");
+                    assert_eq!(
+                        store.hold_stripe(0).moment().epoch(),
+                        next,
+                        "it has happened"
+                    );
                     barrier.wait();
-                    assert_eq!(store.hold(0).moment().epoch(), next, "once");
+                    assert_eq!(store.hold_stripe(0).moment().epoch(), next, "once");
                 }
             });
         }
@@ -539,7 +543,6 @@ fn an_expired_item_is_missing_for_everyone_and_its_memory_is_taken_first() {
     store.clock.pause(true);
     let mut client = Client::new(&store);
     let expires_s = store.clock.now() + 10;
-    let hash = store.hash(b"k");
     let meta = Meta {
         client_flags: 7,
         expires_s,
@@ -547,8 +550,7 @@ fn an_expired_item_is_missing_for_everyone_and_its_memory_is_taken_first() {
     store
         .put(
             &mut client.thread,
-            b"k",
-            hash,
+            &store.key(b"k"),
             meta,
             &[0; 5000],
             &Mode::Set.into(),
@@ -580,12 +582,7 @@ fn an_append_to_the_oldest_item_of_a_full_cache_does_not_evict_it() {
         .map(|n| format!("key{n}"))
         .find(|key| {
             store
-                .peek(
-                    &mut client.thread,
-                    key.as_bytes(),
-                    store.hash(key.as_bytes()),
-                    |_| (),
-                )
+                .peek(&mut client.thread, &store.key(key.as_bytes()), |_| ())
                 .is_some()
         })
         .unwrap();
@@ -634,8 +631,14 @@ fn a_class_with_a_single_item_in_use_still_takes_a_new_one() {
 fn more_than_a_window_held_cannot_be_claimed() {
     let store = Store::new(&config(2)).unwrap();
     let mut thread = thread_state(&store);
-    let (hash, terms) = (store.hash(b"k"), Mode::Set.into());
-    let draft = store.draft(&mut thread, b"k", hash, Meta::default(), 900_000, &terms);
+    let terms = Mode::Set.into();
+    let draft = store.draft(
+        &mut thread,
+        &store.key(b"k"),
+        Meta::default(),
+        900_000,
+        &terms,
+    );
     let mut draft = draft.ok().unwrap();
     assert!(draft.window(&mut thread).unwrap().len() <= 64 << 10);
     draft.advance(600_000);
@@ -655,12 +658,10 @@ fn a_value_becomes_a_chain_when_every_chunk_of_its_size_is_in_hands() {
     let drafts: Vec<_> = (0..64)
         .map_while(|n| {
             let key = format!("draft{n}");
-            let hash = store.hash(key.as_bytes());
             store
                 .draft(
                     &mut client.thread,
-                    key.as_bytes(),
-                    hash,
+                    &store.key(key.as_bytes()),
                     meta,
                     60_000,
                     &terms,

@@ -1,4 +1,4 @@
-//! What happens between two looks of one command, and to those who look for memory while they hold
+//! What happens between two looks of one command, and to threads that look for memory while they hold
 //! a stripe: each test brings about one order of events, no luck is needed.
 
 use super::*;
@@ -6,10 +6,11 @@ use crate::counters::ClassTotals;
 use crate::sys::sync::Mutex;
 use found::REFS_MAX;
 use join::BEFORE_JOIN;
+use slabs::Grow;
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// Does something each time before a value is joined, as another thread might; tells how often
+/// Does something each time before a value is joined, as another thread might; counts how often
 /// that was, without the stripe and with it.
 struct BetweenLooks {
     counts: Rc<Cell<[u32; 2]>>,
@@ -56,14 +57,18 @@ fn mark_stale(client: &mut Client<'_>, key: &[u8]) {
         stale: true,
         ..Removal::default()
     };
-    let (store, hash) = (client.store, client.store.hash(key));
-    store.remove(&mut client.thread, key, hash, &stale).unwrap();
+    let store = client.store;
+    store
+        .remove(&mut client.thread, &store.key(key), &stale)
+        .unwrap();
 }
 
 fn is_stale(client: &mut Client<'_>, key: &[u8]) -> bool {
-    let (store, hash) = (client.store, client.store.hash(key));
+    let store = client.store;
     store
-        .peek(&mut client.thread, key, hash, |found| found.is_stale())
+        .peek(&mut client.thread, &store.key(key), |found| {
+            found.is_stale()
+        })
         .unwrap()
 }
 
@@ -107,20 +112,15 @@ fn what_was_judged_before_a_flush_is_linked_as_from_before_it() {
     let store = Store::new(&config(4)).unwrap();
     let mut client = Client::new(&store);
     client.put(b"k", b"1", Mode::Set).unwrap();
-    let hash = store.hash(b"k");
-    let held = store.hold(hash);
-    let slot = store.find(&held, hash, b"k").unwrap();
+    let key = store.key(b"k");
+    let mut held = store.hold(&mut client.thread, key.hash());
+    let slot = held.find(&key).unwrap();
     let epoch = store.shared.begin_epoch(&Mutex::new(()).lock().unwrap());
-    assert!(
-        !store.is_dead(held.moment(), &slot),
-        "the command has judged"
-    );
+    assert!(!held.is_dead(&slot), "the command has judged");
     let meta = Meta::default();
-    let id = store
-        .allocate_item(&mut client.thread, b"k", meta, 0, None)
-        .unwrap();
-    store.replace(&mut client.thread, &held, hash, slot, id);
-    let slot = store.find(&held, hash, b"k").unwrap();
+    let id = held.allocate_item(&key, meta, 0, Some(slot.id)).unwrap();
+    held.replace(slot, id);
+    let slot = held.find(&key).unwrap();
     assert!(slot.epoch != epoch);
     drop(held);
     assert_eq!(client.get(b"k"), None);
@@ -141,7 +141,7 @@ fn an_append_to_a_value_that_changes_all_the_time_copies_it_three_times_at_most(
     assert_eq!(appended, Ok(Outcome::Stored));
     assert_eq!(looks.counts(), [2, 1]);
     assert_eq!(client.get(b"k").unwrap().0, b"2+");
-    // Who gives an id is refused as soon as it is another.
+    // A client that gives an id is refused as soon as it is another.
     let (_, cas) = client.get(b"k").unwrap();
     assert_eq!(client.put(b"k", b"+", append_if(cas)), Ok(Outcome::Exists));
     assert_eq!(looks.counts(), [3, 1]);
@@ -152,11 +152,10 @@ fn an_append_to_a_value_with_as_many_readers_as_may_be_takes_no_pin() {
     let store = Arc::new(Store::new(&config(4)).unwrap());
     let mut client = Client::new(&store);
     client.put(b"k", b"old", Mode::Set).unwrap();
-    let hash = store.hash(b"k");
     let pins: Vec<_> = (1..REFS_MAX)
         .filter_map(|_| {
             let thread = &mut client.thread;
-            store.read(thread, b"k", hash, Access::Get, |found| found.pin())
+            store.read(thread, &store.key(b"k"), Access::Get, |found| found.pin())
         })
         .collect();
     assert_eq!(pins.len(), usize::from(REFS_MAX) - 1);
@@ -175,18 +174,25 @@ fn an_item_in_its_last_second_has_a_second_left_whenever_that_is_asked() {
     let store = Store::new(&config(4)).unwrap();
     store.clock.pause(true);
     let mut client = Client::new(&store);
-    let (hash, terms) = (store.hash(b"k"), Mode::Set.into());
+    let terms = Mode::Set.into();
     let meta = Meta {
         expires_s: store.clock.now() + 1,
         ..Meta::default()
     };
     let thread = &mut client.thread;
-    store.put(thread, b"k", hash, meta, b"v", &terms).unwrap();
-    let ttl = store.read_meta(thread, b"k", hash, &MetaRead::default(), |found, _| {
-        // The tick falls between the look-up and the reply.
-        store.clock.shift(1);
-        (found.ttl_s(), found.idle_s(), found.expiry(30))
-    });
+    store
+        .put(thread, &store.key(b"k"), meta, b"v", &terms)
+        .unwrap();
+    let ttl = store.read_meta(
+        thread,
+        &store.key(b"k"),
+        &MetaRead::default(),
+        |found, _| {
+            // The tick falls between the look-up and the reply.
+            store.clock.shift(1);
+            (found.ttl_s(), found.idle_s(), found.expiry(30))
+        },
+    );
     let before = store.clock.now() - 1;
     assert_eq!(ttl, Some((Some(1), 0, before + 30)));
     assert_eq!(client.get(b"k"), None);
@@ -203,8 +209,10 @@ fn who_stores_under_the_key_of_a_dead_item_reclaims_it() {
         ..Meta::default()
     };
     for key in [b"a", b"b", b"c"] {
-        let (thread, hash) = (&mut client.thread, store.hash(key));
-        store.put(thread, key, hash, meta, b"v", &terms).unwrap();
+        let thread = &mut client.thread;
+        store
+            .put(thread, &store.key(key), meta, b"v", &terms)
+            .unwrap();
     }
     let reclaimed = || {
         let events = store.list_events(1);
@@ -224,7 +232,7 @@ fn who_stores_under_the_key_of_a_dead_item_reclaims_it() {
     assert_eq!(client.thread.counters.thread.get_flushed.get(), 1);
 }
 
-/// A store of one page and one class for all, with one stripe of one bucket: whoever holds a stripe
+/// A store of one page and one class for all, with one stripe of one bucket: a thread that holds a stripe
 /// holds that of every item, and each removal moves the slots of others.
 fn store_of_one_stripe() -> Arc<Store> {
     let config = Config {
@@ -254,7 +262,11 @@ fn fill(client: &mut Client<'_>) {
     }
     // So that each search begins at the tail, and nothing is left over from the last one.
     client.store.give_back(&client.thread);
-    while let Some(id) = client.store.take(&client.thread, 1, false) {
+    while let Some(id) = client
+        .store
+        .slabs
+        .take(&client.thread.magazines, 1, Grow::No)
+    {
         client.store.release(None, id);
         let key = format!("more{n}");
         client.put(key.as_bytes(), b"x", Mode::Set).unwrap();
@@ -265,12 +277,12 @@ fn fill(client: &mut Client<'_>) {
 
 /// Keeps the memory of what is under `key` from being used again.
 fn pin<'s>(client: &mut Client<'s>, key: &[u8]) -> Pinned<'s> {
-    let hash = client.store.hash(key);
-    let pinned = client
-        .store
-        .read(&mut client.thread, key, hash, Access::Get, |found| {
-            found.pin()
-        });
+    let pinned = client.store.read(
+        &mut client.thread,
+        &client.store.key(key),
+        Access::Get,
+        |found| found.pin(),
+    );
     pinned.unwrap()
 }
 
@@ -287,13 +299,12 @@ fn a_number_takes_the_memory_of_its_neighbours_when_all_of_them_are_of_its_strip
         cas: 0,
         create: None,
     };
-    let hash = store.hash(b"n");
     let mut pins = Vec::new();
     for sum in 10..200 {
         // The old one's memory does not come back, so each number needs that of another item. The
         // number itself is at the tail every now and then.
         pins.push(pin(&mut client, b"n"));
-        let changed = store.change(&mut client.thread, b"n", hash, &up, |_, sum, _| sum);
+        let changed = store.change(&mut client.thread, &store.key(b"n"), &up, |_, sum, _| sum);
         assert_eq!(changed, Ok(sum));
     }
     assert_eq!(client.get(b"n").unwrap().0, b"199");
@@ -313,7 +324,7 @@ fn the_oldest_of_all_is_not_given_up_for_itself() {
         client.put(key.as_bytes(), b"x", Mode::Set).unwrap();
     }
     assert_eq!(store.list_events(1).evicted, 0);
-    let (hash, thread) = (store.hash(b"n"), &mut client.thread);
+    let thread = &mut client.thread;
     let up = Change {
         delta: 1,
         increment: true,
@@ -321,7 +332,7 @@ fn the_oldest_of_all_is_not_given_up_for_itself() {
         cas: 0,
         create: None,
     };
-    let changed = store.change(thread, b"n", hash, &up, |_, sum, _| sum);
+    let changed = store.change(thread, &store.key(b"n"), &up, |_, sum, _| sum);
     assert_eq!(changed, Ok(10));
     assert_eq!(client.get(b"n").unwrap().0, b"10");
     assert_eq!(client.get(b"full1"), None, "the next one goes");
@@ -336,7 +347,7 @@ fn whatever_needs_memory_under_a_stripe_gets_that_of_its_neighbours() {
     let (mut pins, mut others) = (Vec::new(), Vec::new());
     for n in 0..60 {
         let key = format!("k{n}");
-        let (key, hash) = (key.as_bytes(), store.hash(key.as_bytes()));
+        let key = key.as_bytes();
         let made = Change {
             delta: 1,
             increment: true,
@@ -344,23 +355,23 @@ fn whatever_needs_memory_under_a_stripe_gets_that_of_its_neighbours() {
             cas: 0,
             create: Some(7),
         };
-        let done = store.change(&mut client.thread, key, hash, &made, |_, sum, _| sum);
+        let done = store.change(&mut client.thread, &store.key(key), &made, |_, sum, _| sum);
         assert_eq!(done, Ok(7), "a number that is made");
         pins.push(pin(&mut client, key));
         let emptied = Removal {
             empty: Some(0),
             ..Removal::default()
         };
-        let done = store.remove(&mut client.thread, key, hash, &emptied);
+        let done = store.remove(&mut client.thread, &store.key(key), &emptied);
         assert_eq!(done, Ok(()), "an item that is emptied");
         let key = format!("new{n}");
-        let (key, hash) = (key.as_bytes(), store.hash(key.as_bytes()));
+        let key = key.as_bytes();
         let ask = MetaRead {
             create: Some(0),
             ..MetaRead::default()
         };
         let thread = &mut client.thread;
-        let made = store.read_meta(thread, key, hash, &ask, |found, is_new| {
+        let made = store.read_meta(thread, &store.key(key), &ask, |found, is_new| {
             pins.push(found.pin());
             is_new
         });

@@ -22,13 +22,12 @@ fn put_for(client: &mut Client<'_>, key: &str, len: usize, ttl_s: u32) {
         client_flags: 0,
         expires_s,
     };
-    let (store, hash) = (client.store, client.store.hash(key.as_bytes()));
+    let store = client.store;
     let value = value_for(key.as_bytes(), len);
     let terms = Mode::Set.into();
     let stored = store.put(
         &mut client.thread,
-        key.as_bytes(),
-        hash,
+        &store.key(key.as_bytes()),
         meta,
         &value,
         &terms,
@@ -42,9 +41,9 @@ fn lens(store: &Store, class: usize) -> [u64; 4] {
 
 /// The class that such items are counted in.
 fn class_of(client: &mut Client<'_>, key: &str) -> usize {
-    let (store, hash) = (client.store, client.store.hash(key.as_bytes()));
+    let store = client.store;
     store
-        .peek(&mut client.thread, key.as_bytes(), hash, |found| {
+        .peek(&mut client.thread, &store.key(key.as_bytes()), |found| {
             found.class()
         })
         .unwrap()
@@ -83,7 +82,7 @@ fn a_list_is_shown_a_few_items_at_a_time_and_others_have_it_in_between() {
     let expected: Vec<_> = (0..LISTED_PER_HOLD).chain([999]).collect();
     let expected: Vec<_> = expected.iter().map(|n| format!("key{n:03}")).collect();
     assert_eq!(shown, expected);
-    // Who has seen enough leaves nothing behind.
+    // A listing that ends early leaves nothing behind.
     let mut left = 2;
     store.list_cold(class, |_| {
         left -= 1;
@@ -173,7 +172,7 @@ fn what_is_asked_for_stays_in_warm_while_others_use_up_cold() {
     for key in asked.iter().chain(&asked) {
         assert!(is_there(&mut client, key, 4000));
     }
-    // Who stores has no maintainer to wait for: what is next in HOT goes, all in one second.
+    // A thread that stores has no maintainer to wait for: what is next in HOT goes, all in one second.
     store.clock.shift(1);
     let mut others = 0;
     let mut store_others = |client: &mut Client<'_>, until: u64| {
@@ -200,7 +199,7 @@ fn what_is_asked_for_stays_in_warm_while_others_use_up_cold() {
         .collect();
     assert!(gone.is_empty(), "{gone:?}");
 
-    // Without anyone who asks for them they leave, once there is something to be older than.
+    // When no client asks for them they leave, once there is something to be older than.
     store.clock.shift(10);
     store_others(&mut client, 3000);
     while store
@@ -250,9 +249,8 @@ fn temporary_items_expire_and_are_not_given_up_before_others() {
     // A longer life makes an ordinary item of it, written anew or touched.
     put_for(&mut client, "short", 1000, 20);
     put_for(&mut client, "canary", 1000, 0);
-    let hash = store.hash(b"short");
     let touch = Access::Touch(0);
-    store.read(&mut client.thread, b"short", hash, touch, |_| ());
+    store.read(&mut client.thread, &store.key(b"short"), touch, |_| ());
     let temporary: u64 = store
         .classes()
         .ids()
@@ -288,7 +286,7 @@ fn small_items_have_their_home_first_and_smaller_chunks_when_that_is_full() {
     let newest_page = store.classes().per_page(1) as u64;
     assert_eq!(home.iter().sum::<u64>(), newest_page);
     assert!(fine.iter().sum::<u64>() > 3 * 16_000);
-    // The first page is not a refuge: its items are given up in their turn.
+    // The first page is not a refuge: its items are evicted in their turn.
     assert!(client.get(b"key000000").is_none());
     client.verify();
 }
@@ -370,11 +368,11 @@ fn a_dump_lists_every_living_item_once_and_leaves_no_mark() {
 fn move_page(client: &mut Client<'_>, from: usize, to: usize) -> Result<MoveCounts, Pass> {
     let store = client.store;
     let mut moving = store
-        .begin_move(mover::Source::Class(from), to, true, false)
+        .begin_move(Source::Class(from), to, PagePick::Oldest, Eviction::Allowed)
         .unwrap();
     let mut pass = Pass::Done;
     for _ in 0..20 {
-        pass = store.move_pass(&mut client.thread, &mut moving, false);
+        pass = store.move_pass(&mut client.thread, &mut moving, Patience::Wait);
         if pass == Pass::Done {
             return Ok(moving.done);
         }
@@ -443,9 +441,8 @@ fn a_page_with_a_draft_or_a_pinned_large_value_waits_for_them() {
     let store = Store::new(&config(16)).unwrap();
     let mut client = Client::new(&store);
     let (meta, terms) = (Meta::default(), Mode::Set.into());
-    let hash = store.hash(b"draft");
     let draft = store
-        .draft(&mut client.thread, b"draft", hash, meta, 1000, &terms)
+        .draft(&mut client.thread, &store.key(b"draft"), meta, 1000, &terms)
         .unwrap();
     for n in 0..3000 {
         put_for(&mut client, &format!("key{n}"), 1000, 0);
@@ -467,8 +464,7 @@ fn a_page_with_a_draft_or_a_pinned_large_value_waits_for_them() {
     let pin = store
         .read(
             &mut client.thread,
-            b"large",
-            store.hash(b"large"),
+            &store.key(b"large"),
             Access::Get,
             |found| found.pin(),
         )
@@ -498,8 +494,7 @@ fn a_plain_value_that_is_being_read_moves_and_its_reader_keeps_the_old_copy() {
     let pin = store
         .read(
             &mut client.thread,
-            b"key0",
-            store.hash(b"key0"),
+            &store.key(b"key0"),
             Access::Get,
             |found| found.pin(),
         )
@@ -580,7 +575,6 @@ fn use_everything(client: &mut Client<'_>, random: &mut Random) -> usize {
     let mut proven = 0;
     for _ in 0..steps(8_000) {
         let key = format!("key{}", random.below(500));
-        let hash = store.hash(key.as_bytes());
         let len = match random.below(60) {
             0 => 150_000,
             1..10 => random.below(9000) as usize,
@@ -599,8 +593,7 @@ fn use_everything(client: &mut Client<'_>, random: &mut Random) -> usize {
             }
             5 => pins.extend(store.read(
                 &mut client.thread,
-                key.as_bytes(),
-                hash,
+                &store.key(key.as_bytes()),
                 Access::Touch(store.clock.now() + 1 + random.below(5) as u32),
                 |found| (key.clone(), found.pin()),
             )),

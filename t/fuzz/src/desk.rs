@@ -7,7 +7,7 @@ use memcached::server::caller::Caller;
 use memcached::server::logins::{Environment, Logins};
 use memcached::settings::{Live, Protocol, Settings};
 use memcached::store::hash::Secret;
-use memcached::store::{Source, ThreadState, Tuning};
+use memcached::store::{Eviction, PagePick, Patience, Source, ThreadState, Tuning};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
@@ -275,11 +275,17 @@ impl<'s> Desk<'s> {
         store.drain_bumps(128);
         let to = self.next_class % store.classes().ids().end;
         self.next_class += 7;
-        let Ok(mut moving) = store.begin_move(Source::Any, to, true, false) else {
+        let begun = store.begin_move(Source::Any, to, PagePick::Oldest, Eviction::Allowed);
+        let Ok(mut moving) = begun else {
             return;
         };
         let done = (0..3).any(|pass| {
-            let pass = store.move_pass(&mut self.local, &mut moving, pass == 2);
+            let patience = if pass < 2 {
+                Patience::Wait
+            } else {
+                Patience::Delete
+            };
+            let pass = store.move_pass(&mut self.local, &mut moving, patience);
             pass == memcached::store::Pass::Done
         });
         if !done {
