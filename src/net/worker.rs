@@ -6,9 +6,10 @@
 //!      └──────────── run queue ◄── turn used up ┘
 //! ```
 //!
-//! Registrations are edge-triggered and made once. So whoever leaves input unread, because
-//! its turn was over, must stand in the run queue; whoever waits for the client to take its
-//! replies is called when there is room.
+//! Registrations are edge-triggered and made once. So a connection that leaves input unread, since
+//! its turn was over, must stand in the run queue; one whose client does not take its replies gets
+//! an event when it does. One whose reply is not ready is parked until another thread sends the
+//! worker a message.
 //!
 //! All of this runs on the worker's own thread, and it holds no lock.
 
@@ -46,12 +47,12 @@ use std::time::{Duration, Instant};
 const EVENTS_MAX: usize = 256;
 /// Operations in a turn when `-R` has its default or more: at least a whole batch.
 const TURN_MIN: usize = 32;
-/// Turns in a row for who is alone, before newcomers are looked for.
+/// Turns in a row of a connection that is alone, before the worker looks for events.
 const TURNS_ALONE: usize = 8;
 /// The default of `-R`.
 const REQUESTS_DEFAULT: usize = 20;
 
-/// Replies that one buffer of `-o read_buf_mem_limit` has room for, as C memcached has it.
+/// Replies that fit into one buffer of `-o read_buf_mem_limit`, as C memcached counts them.
 const REPLIES_PER_BUFFER: u32 = 18;
 
 /// The token of the inbox.
@@ -165,7 +166,7 @@ impl<'s> Worker<'s> {
             } else {
                 requests
             },
-            // The one who is served has a buffer to read into.
+            // One of the buffers is the one that is read into.
             replies_max: server
                 .settings
                 .buffers_max()
@@ -200,7 +201,7 @@ impl<'s> Worker<'s> {
         Ok(())
     }
 
-    /// Serves until told to stop.
+    /// Serves until a message says to stop.
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
@@ -230,7 +231,7 @@ impl<'s> Worker<'s> {
                     self.on_event(event, Sharing::with_others(others));
                 }
             }
-            // One turn each; who is not done then stands behind those that have come since.
+            // One turn each; one that is not done then stands behind those that have come since.
             for _ in 0..self.queue.len() {
                 let Some(token) = self.queue.pop_front() else {
                     break;
@@ -244,7 +245,7 @@ impl<'s> Worker<'s> {
         }
     }
 
-    /// Waits for events, but not if somebody has something to do, or has rested by then.
+    /// Waits for events, but not while a connection has something to do, or longer than one sleeps.
     fn wait(&mut self, events: &mut Events) -> Result<()> {
         if self.sleeping.is_empty() {
             let timeout_ms = if self.queue.is_empty() { -1 } else { 0 };
@@ -286,8 +287,8 @@ impl<'s> Worker<'s> {
         self.server.store.retire(self.local);
     }
 
-    /// Closes who has been silent for more than the timeout. While the process was stopped
-    /// nobody was silent.
+    /// Closes connections that have been silent for more than the timeout. The time for which the
+    /// process was stopped does not count.
     fn close_idle(&mut self) {
         self.server.store.catch_up(&mut self.local);
         let now_s = self.server.store.clock.awake();
@@ -599,15 +600,15 @@ impl<'s> Worker<'s> {
     }
 }
 
-/// Overwrites what may have been a password, even though nobody will read it any more.
+/// Overwrites what may have been a password, though it will not be read any more.
 fn wipe(bytes: &mut [u8]) {
     bytes.fill(0);
     std::hint::black_box(bytes);
 }
 
 /// Lets the session handle `input` and sends its replies, until it wants more input, waits
-/// for the client, or has had its turns: one while `others` wait, else a few, before those
-/// who may have come meanwhile are asked for. Returns how much it has consumed.
+/// for the client, or has had its turns: one while other connections wait, else a few, before the
+/// worker looks for events. Returns how much it has consumed, and what it wants.
 fn converse<'s>(
     client: &mut Connection<'s>,
     cx: &mut Context<'_, 's>,
@@ -632,7 +633,7 @@ fn converse<'s>(
                     break Next::Flush;
                 }
             }
-            // Whoever may have come since waits for no more of a dump.
+            // Clients that may have come since do not wait for more of a dump.
             Next::Turn if client.session.awaits() == Awaits::Dump => break Next::Turn,
             Next::Turn => {
                 cx.local.counters.thread.conn_yields.add(1);
