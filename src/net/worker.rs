@@ -109,6 +109,25 @@ enum Outcome {
     Watching(Admission),
 }
 
+/// Whether a connection's socket holds input, as far as is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum InSocket {
+    /// None: an event will say so when there is some.
+    Nothing,
+    /// It has to be tried.
+    Perhaps,
+}
+
+impl InSocket {
+    fn unless(is_empty: bool) -> InSocket {
+        if is_empty {
+            InSocket::Nothing
+        } else {
+            InSocket::Perhaps
+        }
+    }
+}
+
 /// Whether other connections of the worker wait for their turn.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sharing {
@@ -239,7 +258,7 @@ impl<'s> Worker<'s> {
                 let sharing = Sharing::with_others(!self.queue.is_empty());
                 if let Some(client) = self.table.get(token) {
                     client.queued = false;
-                    self.serve(token, true, sharing);
+                    self.serve(token, InSocket::Perhaps, sharing);
                 }
             }
         }
@@ -382,11 +401,11 @@ impl<'s> Worker<'s> {
         if client.queued {
             return; // its turn comes, and it reads until nothing is left
         }
-        self.serve(event.token, event.readable, sharing);
+        self.serve(event.token, InSocket::unless(!event.readable), sharing);
     }
 
-    fn serve(&mut self, token: u64, readable: bool, sharing: Sharing) {
-        match self.turn(token, readable, sharing) {
+    fn serve(&mut self, token: u64, in_socket: InSocket, sharing: Sharing) {
+        match self.turn(token, in_socket, sharing) {
             Ok(Outcome::Waiting | Outcome::Parked) => {}
             Ok(Outcome::Queued) => {
                 if let Some(client) = self.table.get(token) {
@@ -430,7 +449,7 @@ impl<'s> Worker<'s> {
     ///
     /// # Errors
     /// The connection is lost.
-    fn turn(&mut self, token: u64, readable: bool, sharing: Sharing) -> Result<Outcome> {
+    fn turn(&mut self, token: u64, in_socket: InSocket, sharing: Sharing) -> Result<Outcome> {
         let Some(client) = self.table.get(token) else {
             return Ok(Outcome::Waiting);
         };
@@ -451,14 +470,17 @@ impl<'s> Worker<'s> {
         match client.wants {
             Wants::Input => {}
             Wants::Reply if client.waits_in_vain() => return Ok(Outcome::Closed(Reason::Normal)),
-            Wants::Reply => return Ok(Outcome::Parked),
+            Wants::Reply => {
+                client.publish(self.server.store.clock.now());
+                return Ok(Outcome::Parked);
+            }
             Wants::Turn => {
                 let input = client.unstash(&mut self.read_buffer);
-                return self.handle(token, input, false, sharing);
+                return self.handle(token, input, InSocket::Perhaps, sharing);
             }
         }
         // What came while replies waited was announced long ago.
-        if !readable && !was_blocked {
+        if in_socket == InSocket::Nothing && !was_blocked {
             return Ok(Outcome::Waiting);
         }
         match client.receive(&mut self.local, &mut self.read_buffer) {
@@ -468,7 +490,7 @@ impl<'s> Worker<'s> {
                 bytes_read.add(received.len as u64);
                 // A client that has hung up is read to the end, where it is closed.
                 let drained = received.drained && client.ended == Ended::Nothing;
-                self.handle(token, input, drained, sharing)
+                self.handle(token, input, InSocket::unless(drained), sharing)
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
                 client.publish(self.server.store.clock.now());
@@ -478,12 +500,12 @@ impl<'s> Worker<'s> {
         }
     }
 
-    /// Handles input that has been read. `drained`: the socket is known to hold no more.
+    /// Handles input that has been read; the socket may hold more.
     fn handle(
         &mut self,
         token: u64,
         input: Input,
-        drained: bool,
+        in_socket: InSocket,
         sharing: Sharing,
     ) -> Result<Outcome> {
         let (consumed, next) = self.converse(token, input, sharing)?;
@@ -518,7 +540,7 @@ impl<'s> Worker<'s> {
             Next::Watch(streams) => return self.begin_watching(token, streams),
             Next::Wait if client.waits_in_vain() => Outcome::Closed(Reason::Normal),
             Next::Wait => Outcome::Parked,
-            Next::Input if drained => Outcome::Waiting,
+            Next::Input if in_socket == InSocket::Nothing => Outcome::Waiting,
             Next::Turn if client.session.take_rest() => Outcome::Sleeping,
             _ => Outcome::Queued,
         })
