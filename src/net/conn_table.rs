@@ -87,6 +87,38 @@ impl<'s> ConnTable<'s> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::Session;
+    use crate::net::stream::Stream;
+    use crate::server::conns::{Conns, SocketKind};
+    use crate::settings::{Protocol, Settings};
+    use crate::sys::socket::Address;
+
+    #[test]
+    fn a_token_does_not_name_who_comes_after() {
+        let (conns, settings) = (Conns::new(0), Settings::default());
+        let connection = || {
+            let file = std::fs::File::open("/dev/null").unwrap();
+            let entry = conns.open(-1, SocketKind::Client, Address::Unnamed, 0);
+            let session = Session::new(&settings, Protocol::Auto);
+            Connection::new(Stream::Plain(file.into()), entry, session, 0)
+        };
+        let mut table = ConnTable::default();
+        let tokens: Vec<_> = (0..=BLOCK_LEN)
+            .map(|_| table.insert(connection()))
+            .collect();
+        assert!(
+            table
+                .iter()
+                .map(|(token, _)| token)
+                .eq(tokens.iter().copied())
+        );
+        let gone = tokens[7];
+        assert!(table.take(gone).is_some() && table.take(gone).is_none());
+        let next = table.insert(connection());
+        assert_eq!(next as u32, gone as u32, "the slot that was left last");
+        assert!(table.get(next).is_some() && table.get(gone).is_none());
+        assert!(table.get(u64::MAX).is_none());
+    }
 
     #[test]
     fn an_idle_client_takes_two_cache_lines() {

@@ -175,8 +175,9 @@ impl<'s> Connection<'s> {
         self.unsent.is_some()
     }
 
-    /// Reads once, and says where the input is. Bytes go into the value that is arriving, if there is one, and after that
-    /// into `buffer`, behind what was stashed; a long stash is read into itself.
+    /// Reads once, and says where the input is. Bytes go into the value that is arriving, if there
+    /// is one, and after that into `buffer`, behind what was stashed; a long stash is read into
+    /// itself.
     ///
     /// # Errors
     /// `WouldBlock`: nothing there, nothing changed. Anything else: the connection is lost.
@@ -221,7 +222,7 @@ impl<'s> Connection<'s> {
         Input::Buffer(len)
     }
 
-    /// The stash has been copied, or nobody will read it.
+    /// The stash has been copied, or will not be read.
     pub fn drop_stash(&mut self) {
         if self.session.awaits_secret() {
             self.stash.wipe(self.stash.bytes().len());
@@ -229,9 +230,9 @@ impl<'s> Connection<'s> {
         self.stash = Stash::default();
     }
 
-    /// Reads what has come already, and throws it away, before a connection is closed from
+    /// Reads what has come already, and drops it, before a connection is closed from
     /// this side: a socket that is closed with unread input is reset, and the last replies
-    /// may be lost with it. Not for ever, whatever the client sends.
+    /// may be lost with it. Only so many reads, whatever the client sends.
     pub fn discard_input(&mut self, buffer: &mut [u8]) {
         const READS_MAX: usize = 16;
         for _ in 0..READS_MAX {

@@ -17,7 +17,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often workers are told to look.
+/// How often workers look.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// The running thread.
@@ -26,7 +26,7 @@ pub struct IdleThread {
     thread: JoinHandle<()>,
 }
 
-/// Whether the thread is to end, and the wish that it wakes up to see.
+/// Whether the thread is to end, and what wakes it up for that.
 #[derive(Default)]
 struct End {
     is_near: Mutex<bool>,

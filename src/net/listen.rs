@@ -183,7 +183,7 @@ impl Opening {
                 self.grow_send_buffer(&fd);
             }
             if self.mark != 0 {
-                // Not everybody may; it is told, and the socket goes without.
+                // Only root may; for others this is logged, and the socket has no mark.
                 let marked = socket::set_mark(&fd, self.mark);
                 let _ = marked.map_err(|e| log!("setsockopt: {}", error_text(&e)));
             }
@@ -204,7 +204,8 @@ impl Opening {
         }
     }
 
-    /// Room for the replies of many clients; without it there is less.
+    /// A larger buffer for the replies of many clients; where there is none the socket keeps its
+    /// own.
     fn grow_send_buffer(&self, fd: &OwnedFd) {
         match socket::grow_send_buffer(fd) {
             Ok((before, after)) if self.is_verbose => {
@@ -263,7 +264,7 @@ impl Opening {
 /// What the resolver says to a negative port.
 const NO_SUCH_SERVICE: &str = "Servname not supported for ai_socktype";
 
-/// Nobody speaks text to a server that asks for SASL: nothing would ask who it is.
+/// A server that asks for SASL has no listener for text, where clients would not log in.
 fn refuse_text(options: &ListenOptions<'_>) -> Result<(), Refusal> {
     if options.allowed != Allowed::Binary {
         return Ok(());

@@ -1,5 +1,5 @@
 //! The listener: the process's first thread. It accepts clients and hands them to the
-//! workers in turn, advances the clock if nobody else does, and obeys signals.
+//! workers in turn, advances the clock if no other thread does, and obeys signals.
 //!
 //! When descriptors run out it stops accepting and looks every ten milliseconds whether a
 //! client has gone, as an accept that fails would otherwise keep it busy for nothing.
@@ -248,7 +248,7 @@ impl<'s> Listener<'s> {
 
     fn look_away(&self) {
         for listening in &self.listening {
-            // One that stays watched or keeps its queue is no harm: nobody is accepted.
+            // One that stays watched or keeps its queue does no harm: no client is accepted.
             let _ = self.epoll.remove(listening.fd.as_raw_fd());
             let _ = socket::listen(&listening.fd, 0);
         }

@@ -5,11 +5,11 @@
 //! rings ─► gather ─► in order ─► a line for each ─┼─► waiting bytes ─► watcher 2
 //! ```
 //!
-//! It sleeps as long as nobody watches. While somebody does it makes a pass at once if a ring
-//! fills up or a watcher moves, else after a pause that grows as long as nothing happens.
+//! It sleeps as long as there are no watchers. While there are some it makes a pass at once if a
+//! ring fills up or a watcher moves, else after a pause that grows as long as nothing happens.
 //!
-//! A watcher that does not read holds nobody up: when its buffer is full, lines are skipped
-//! until the next pass, and it is told how many before the next one that fits.
+//! A watcher that does not read blocks no other: when its buffer is full, lines are skipped until
+//! the next pass, and a line says how many before the next one that fits.
 //!
 //! All of this runs on the logger's own thread; the locks that it takes are those of
 //! server/log, each for a moment.
@@ -29,11 +29,11 @@ use std::sync::{Arc, Mutex};
 /// Shortest pause between two passes, and the longest, in milliseconds.
 const PAUSE_MIN_MS: i32 = 1;
 const PAUSE_MAX_MS: i32 = 100;
-/// Room that must be left for a note on skipped lines.
+/// Bytes that must stay free for a note on skipped lines.
 const MARGIN: usize = 128;
 /// Events that one wait reports at most.
 const EVENTS_MAX: usize = 32;
-/// What watchers send is thrown away in pieces of this size.
+/// What watchers send is read and dropped in pieces of this size.
 const INPUT_LEN: usize = 16 << 10;
 /// The token of the waker; those of watchers are their descriptors.
 const WAKER: u64 = u64::MAX;
@@ -76,7 +76,7 @@ struct Watcher {
     waiting: VecDeque<u8>,
     /// Most bytes that may wait.
     waiting_max: usize,
-    /// Lines that did not fit since it was last told so.
+    /// Lines that did not fit since the last note on skipped ones.
     skipped: u64,
     /// Whether the buffer was full in this pass.
     is_stuck: bool,
@@ -155,7 +155,7 @@ impl<'s> Logger<'s> {
         });
     }
 
-    /// Throws away what a watcher sends, and notices when it goes.
+    /// Drops what a watcher sends, and notices when it goes.
     fn listen_to(&mut self, fd: RawFd) {
         let found = |watcher: &&mut Watcher| watcher.stream.fd() == fd;
         if let Some(watcher) = self.watchers.iter_mut().find(found) {
@@ -190,7 +190,7 @@ impl<'s> Logger<'s> {
         counts != (0, 0)
     }
 
-    /// Counts entries that were taken out of the rings, and those that found no room there.
+    /// Counts entries that were taken out of the rings, and those for which the ring was full.
     fn count(&self, (written, dropped): (u64, u64)) {
         let thread = &self.counters.thread;
         thread.log_worker_written.add(written);
@@ -221,7 +221,7 @@ impl<'s> Logger<'s> {
 }
 
 impl Watcher {
-    /// Lets a line wait if there is room for it; false if it is skipped.
+    /// Lets a line wait if it fits; false if it is skipped.
     fn queue(&mut self, line: &[u8]) -> bool {
         if !self.is_stuck && !self.has_room(line) {
             self.flush();

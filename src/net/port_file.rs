@@ -1,4 +1,4 @@
-//! The file that tells which ports the server got: `MEMCACHED_PORT_FILENAME`.
+//! The file that says which ports the server got: `MEMCACHED_PORT_FILENAME`.
 //!
 //! All of this runs in the first thread, before the others start.
 
@@ -10,8 +10,8 @@ use crate::sys::file::{self, Step};
 use crate::sys::socket::Address;
 use std::path::Path;
 
-/// Tells whoever started the server which ports it got, in the file that the environment
-/// variable `MEMCACHED_PORT_FILENAME` names, if it is set.
+/// Writes which ports the server got, for the program that started it, to the file that the
+/// environment variable `MEMCACHED_PORT_FILENAME` names, if it is set.
 ///
 /// Call it once all sockets listen: readers take the file as the sign of that. A failure
 /// is said on standard error and changes nothing else. A server on a unix socket writes no file.

@@ -55,7 +55,7 @@ impl Stash {
     pub fn receive(&mut self, from: &mut Stream) -> Result<Received> {
         let held = self.0.as_mut().expect("a long stash holds something");
         if held.memory.len() - held.end < LONG_LEN {
-            // What has been taken makes room before memory grows.
+            // Memory grows only by what is left: what has been consumed is not kept.
             let mut memory = vec![0; (held.memory.len() - held.start).max(held.bytes().len()) * 2];
             memory[..held.bytes().len()].copy_from_slice(held.bytes());
             held.end -= held.start;

@@ -1,7 +1,7 @@
 //! The way to a peer: bytes in, bytes out, whatever lies between.
 //!
-//! Nothing else in this room sends or receives on a connection. The descriptor is known by its
-//! number outside (`epoll`, `stats conns`, lines of the log), and not used there.
+//! Nothing else in this room sends or receives on a connection. Outside of it the descriptor is a
+//! number, by which events, `stats conns` and lines of the log name the connection.
 //!
 //! A stream belongs to one thread at a time and holds no lock. It never waits.
 

@@ -44,7 +44,7 @@ const DATAGRAMS_PER_EVENT: usize = 32;
 
 /// A socket that takes datagrams.
 pub struct Datagrams<'s> {
-    /// What others are told about it; it goes before the socket.
+    /// What `stats conns` shows of it; dropped before the socket, whose descriptor names it.
     entry: ConnEntry<'s>,
     socket: OwnedFd,
     replies: Replies,
@@ -158,7 +158,7 @@ impl Replies {
                 Next::Flush => continue,
                 Next::Turn if session.is_in_reply() => continue,
                 Next::Turn => false,
-                // Datagrams cannot be watched by, which has been refused, and have nothing to wait for.
+                // `watch` has been refused to a datagram, and it has nothing to wait for.
                 Next::Input | Next::Close(_) | Next::Watch(_) | Next::Wait => true,
             };
             cx.count_written(self.send(id, &mut send));

@@ -6,9 +6,10 @@
 //!      └──────────── run queue ◄── turn used up ┘
 //! ```
 //!
-//! Registrations are edge-triggered and made once. So whoever leaves input unread, because
-//! its turn was over, must stand in the run queue; whoever waits for the client to take its
-//! replies is called when there is room.
+//! Registrations are edge-triggered and made once. So a connection that leaves input unread, since
+//! its turn was over, must stand in the run queue; one whose client does not take its replies gets
+//! an event when it does. One whose reply is not ready is parked until another thread sends the
+//! worker a message.
 //!
 //! All of this runs on the worker's own thread, and it holds no lock.
 
@@ -46,12 +47,12 @@ use std::time::{Duration, Instant};
 const EVENTS_MAX: usize = 256;
 /// Operations in a turn when `-R` has its default or more: at least a whole batch.
 const TURN_MIN: usize = 32;
-/// Turns in a row for who is alone, before newcomers are looked for.
+/// Turns in a row of a connection that is alone, before the worker looks for events.
 const TURNS_ALONE: usize = 8;
 /// The default of `-R`.
 const REQUESTS_DEFAULT: usize = 20;
 
-/// Replies that one buffer of `-o read_buf_mem_limit` has room for, as C memcached has it.
+/// Replies that fit into one buffer of `-o read_buf_mem_limit`, as C memcached counts them.
 const REPLIES_PER_BUFFER: u32 = 18;
 
 /// The token of the inbox.
@@ -106,6 +107,25 @@ enum Outcome {
     Closed(Reason),
     /// It is to be given to the logger.
     Watching(Admission),
+}
+
+/// Whether a connection's socket holds input, as far as is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum InSocket {
+    /// None: an event will say so when there is some.
+    Nothing,
+    /// It has to be tried.
+    Perhaps,
+}
+
+impl InSocket {
+    fn unless(is_empty: bool) -> InSocket {
+        if is_empty {
+            InSocket::Nothing
+        } else {
+            InSocket::Perhaps
+        }
+    }
 }
 
 /// Whether other connections of the worker wait for their turn.
@@ -165,7 +185,7 @@ impl<'s> Worker<'s> {
             } else {
                 requests
             },
-            // The one who is served has a buffer to read into.
+            // One of the buffers is the one that is read into.
             replies_max: server
                 .settings
                 .buffers_max()
@@ -200,7 +220,7 @@ impl<'s> Worker<'s> {
         Ok(())
     }
 
-    /// Serves until told to stop.
+    /// Serves until a message says to stop.
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
@@ -230,7 +250,7 @@ impl<'s> Worker<'s> {
                     self.on_event(event, Sharing::with_others(others));
                 }
             }
-            // One turn each; who is not done then stands behind those that have come since.
+            // One turn each; one that is not done then stands behind those that have come since.
             for _ in 0..self.queue.len() {
                 let Some(token) = self.queue.pop_front() else {
                     break;
@@ -238,13 +258,13 @@ impl<'s> Worker<'s> {
                 let sharing = Sharing::with_others(!self.queue.is_empty());
                 if let Some(client) = self.table.get(token) {
                     client.queued = false;
-                    self.serve(token, true, sharing);
+                    self.serve(token, InSocket::Perhaps, sharing);
                 }
             }
         }
     }
 
-    /// Waits for events, but not if somebody has something to do, or has rested by then.
+    /// Waits for events, but not while a connection has something to do, or longer than one sleeps.
     fn wait(&mut self, events: &mut Events) -> Result<()> {
         if self.sleeping.is_empty() {
             let timeout_ms = if self.queue.is_empty() { -1 } else { 0 };
@@ -286,8 +306,8 @@ impl<'s> Worker<'s> {
         self.server.store.retire(self.local);
     }
 
-    /// Closes who has been silent for more than the timeout. While the process was stopped
-    /// nobody was silent.
+    /// Closes connections that have been silent for more than the timeout. The time for which the
+    /// process was stopped does not count.
     fn close_idle(&mut self) {
         self.server.store.catch_up(&mut self.local);
         let now_s = self.server.store.clock.awake();
@@ -381,11 +401,11 @@ impl<'s> Worker<'s> {
         if client.queued {
             return; // its turn comes, and it reads until nothing is left
         }
-        self.serve(event.token, event.readable, sharing);
+        self.serve(event.token, InSocket::unless(!event.readable), sharing);
     }
 
-    fn serve(&mut self, token: u64, readable: bool, sharing: Sharing) {
-        match self.turn(token, readable, sharing) {
+    fn serve(&mut self, token: u64, in_socket: InSocket, sharing: Sharing) {
+        match self.turn(token, in_socket, sharing) {
             Ok(Outcome::Waiting | Outcome::Parked) => {}
             Ok(Outcome::Queued) => {
                 if let Some(client) = self.table.get(token) {
@@ -429,7 +449,7 @@ impl<'s> Worker<'s> {
     ///
     /// # Errors
     /// The connection is lost.
-    fn turn(&mut self, token: u64, readable: bool, sharing: Sharing) -> Result<Outcome> {
+    fn turn(&mut self, token: u64, in_socket: InSocket, sharing: Sharing) -> Result<Outcome> {
         let Some(client) = self.table.get(token) else {
             return Ok(Outcome::Waiting);
         };
@@ -450,14 +470,17 @@ impl<'s> Worker<'s> {
         match client.wants {
             Wants::Input => {}
             Wants::Reply if client.waits_in_vain() => return Ok(Outcome::Closed(Reason::Normal)),
-            Wants::Reply => return Ok(Outcome::Parked),
+            Wants::Reply => {
+                client.publish(self.server.store.clock.now());
+                return Ok(Outcome::Parked);
+            }
             Wants::Turn => {
                 let input = client.unstash(&mut self.read_buffer);
-                return self.handle(token, input, false, sharing);
+                return self.handle(token, input, InSocket::Perhaps, sharing);
             }
         }
         // What came while replies waited was announced long ago.
-        if !readable && !was_blocked {
+        if in_socket == InSocket::Nothing && !was_blocked {
             return Ok(Outcome::Waiting);
         }
         match client.receive(&mut self.local, &mut self.read_buffer) {
@@ -467,7 +490,7 @@ impl<'s> Worker<'s> {
                 bytes_read.add(received.len as u64);
                 // A client that has hung up is read to the end, where it is closed.
                 let drained = received.drained && client.ended == Ended::Nothing;
-                self.handle(token, input, drained, sharing)
+                self.handle(token, input, InSocket::unless(drained), sharing)
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
                 client.publish(self.server.store.clock.now());
@@ -477,12 +500,12 @@ impl<'s> Worker<'s> {
         }
     }
 
-    /// Handles input that has been read. `drained`: the socket is known to hold no more.
+    /// Handles input that has been read; the socket may hold more.
     fn handle(
         &mut self,
         token: u64,
         input: Input,
-        drained: bool,
+        in_socket: InSocket,
         sharing: Sharing,
     ) -> Result<Outcome> {
         let (consumed, next) = self.converse(token, input, sharing)?;
@@ -517,7 +540,7 @@ impl<'s> Worker<'s> {
             Next::Watch(streams) => return self.begin_watching(token, streams),
             Next::Wait if client.waits_in_vain() => Outcome::Closed(Reason::Normal),
             Next::Wait => Outcome::Parked,
-            Next::Input if drained => Outcome::Waiting,
+            Next::Input if in_socket == InSocket::Nothing => Outcome::Waiting,
             Next::Turn if client.session.take_rest() => Outcome::Sleeping,
             _ => Outcome::Queued,
         })
@@ -599,15 +622,15 @@ impl<'s> Worker<'s> {
     }
 }
 
-/// Overwrites what may have been a password, even though nobody will read it any more.
+/// Overwrites what may have been a password, though it will not be read any more.
 fn wipe(bytes: &mut [u8]) {
     bytes.fill(0);
     std::hint::black_box(bytes);
 }
 
 /// Lets the session handle `input` and sends its replies, until it wants more input, waits
-/// for the client, or has had its turns: one while `others` wait, else a few, before those
-/// who may have come meanwhile are asked for. Returns how much it has consumed.
+/// for the client, or has had its turns: one while other connections wait, else a few, before the
+/// worker looks for events. Returns how much it has consumed, and what it wants.
 fn converse<'s>(
     client: &mut Connection<'s>,
     cx: &mut Context<'_, 's>,
@@ -632,7 +655,7 @@ fn converse<'s>(
                     break Next::Flush;
                 }
             }
-            // Whoever may have come since waits for no more of a dump.
+            // Clients that may have come since do not wait for more of a dump.
             Next::Turn if client.session.awaits() == Awaits::Dump => break Next::Turn,
             Next::Turn => {
                 cx.local.counters.thread.conn_yields.add(1);

@@ -18,7 +18,7 @@ pub enum Watch {
     /// The same for a descriptor that stands in several sets: only some of those that wait are
     /// woken, at least one.
     Shared,
-    /// Input, room for output and hang-up, each reported once per change. Such a
+    /// Input, space for output and hang-up, each reported once per change. Such a
     /// registration never needs another system call.
     Edges,
 }
@@ -90,16 +90,17 @@ impl Epoll {
         Ok(())
     }
 
-    /// Waits for events, at most `timeout_ms` (-1: for ever). A signal counts as no events.
+    /// Waits for events, at most `timeout_ms` (-1: without a limit). A signal counts as no events.
     pub fn wait(&self, events: &mut Events, timeout_ms: i32) -> Result<()> {
         events.list.clear();
-        let room = i32::try_from(events.list.capacity()).unwrap_or(i32::MAX);
-        // SAFETY: the vector has room for `room` events, and the kernel fills the `n` that it reports.
+        let capacity = i32::try_from(events.list.capacity()).unwrap_or(i32::MAX);
+        // SAFETY: the vector has space for `capacity` events, and the kernel fills the `n` that it
+        // reports.
         let n = unsafe {
             call!(epoll_wait(
                 self.fd.as_raw_fd(),
                 events.list.as_mut_ptr(),
-                room,
+                capacity,
                 timeout_ms,
             ))
         };
@@ -111,12 +112,12 @@ impl Epoll {
     /// (before Linux 5.11) it returns up to a millisecond too early.
     pub fn wait_for(&self, events: &mut Events, timeout: Duration) -> Result<()> {
         events.list.clear();
-        let room = i32::try_from(events.list.capacity()).unwrap_or(i32::MAX);
+        let capacity = i32::try_from(events.list.capacity()).unwrap_or(i32::MAX);
         let timeout_spec = libc::timespec {
             tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
             tv_nsec: timeout.subsec_nanos().into(),
         };
-        // SAFETY: the vector has room for `room` events, and the kernel fills the `n` that it
+        // SAFETY: the vector has space for `capacity` events, and the kernel fills the `n` that it
         // reports; `timeout_spec` is valid for the call, and there is no signal mask. (Not `call!`:
         // a plan of faults for `syscall` means futex(2), whose errors do not come here.)
         let n = unsafe {
@@ -124,7 +125,7 @@ impl Epoll {
                 libc::SYS_epoll_pwait2,
                 self.fd.as_raw_fd(),
                 events.list.as_mut_ptr(),
-                room,
+                capacity,
                 &raw const timeout_spec,
                 std::ptr::null::<libc::sigset_t>(),
                 0_usize,
@@ -150,7 +151,7 @@ impl Events {
     unsafe fn filled(&mut self, n: libc::c_long) -> Result<()> {
         match usize::try_from(n) {
             Ok(n) => {
-                // SAFETY: by the caller's word.
+                // SAFETY: the caller promises that.
                 unsafe { self.list.set_len(n) };
                 Ok(())
             }
@@ -161,7 +162,7 @@ impl Events {
         }
     }
 
-    /// Room for `capacity` events per wait.
+    /// Space for `capacity` events per wait.
     pub fn with_capacity(capacity: usize) -> Events {
         Events {
             list: Vec::with_capacity(capacity),

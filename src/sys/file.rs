@@ -28,7 +28,7 @@ pub enum Step {
 }
 
 /// Puts a file with this text at `path`, in the place of one that is there. The text goes to a
-/// second file first, whose name has `suffix` at its end, so that nobody reads a part of it.
+/// second file first, whose name has `suffix` at its end, so that no reader finds a part of it.
 ///
 /// # Errors
 /// One of the steps fails; the second file may stay then.

@@ -1,4 +1,4 @@
-//! Bytes in and out of sockets, and waiting for room.
+//! Bytes in and out of sockets, and waiting until a socket takes some.
 
 use super::socket::RawAddress;
 use super::{check, check_len, retry};

@@ -81,7 +81,7 @@ pub fn memlock_limit() -> u64 {
 
 /// Lets the C library give large blocks of memory back as soon as they are freed. By itself it
 /// keeps up to 64 MiB once a block of 32 MiB has been freed (mallopt(3), `M_MMAP_THRESHOLD`): what
-/// one client made a worker keep for a moment would stay for ever.
+/// one client made a worker keep for a moment would never be given back.
 pub fn give_large_blocks_back() {
     #[cfg(target_env = "gnu")]
     {

@@ -61,7 +61,7 @@ pub const HUGE_PAGE_LEN: usize = 2 << 20;
 /// Where reservations are put: in so many places from the first, so far from each other. The
 /// places lie between those that Linux gives out by itself on x86-64 and, with 48 bits, on arm64.
 const PLACES: (usize, usize, usize) = (5, 17 << 40, 9 << 40);
-/// A reservation lies up to so many bytes above its place, by chance: nobody shall foresee
+/// A reservation lies up to so many bytes above its place, by chance: no attacker shall foresee
 /// addresses.
 const PLACE_SPREAD: usize = 1 << 40;
 
@@ -99,7 +99,7 @@ fn map(at: Option<usize>, len: usize) -> Result<NonNull<u8>> {
         return Err(Error::last_os_error());
     }
     if at.is_some_and(|at| at != mapped.addr()) {
-        // SAFETY: the mapping is ours, and nobody knows of it.
+        // SAFETY: the mapping is ours, and no pointer leads into it yet.
         unsafe { libc::munmap(mapped, len) };
         return Err(Error::from_raw_os_error(libc::EEXIST));
     }
@@ -128,7 +128,7 @@ fn map_anywhere(len: usize) -> Result<NonNull<u8>> {
         .ok_or_else(|| Error::from_raw_os_error(libc::ENOMEM))?;
     let start = map(None, more)?;
     let before = start.addr().get().next_multiple_of(HUGE_PAGE_LEN) - start.addr().get();
-    // SAFETY: both parts lie in the mapping, and nobody knows of them; the middle is left.
+    // SAFETY: both parts lie in the mapping, and no pointer leads into them; the middle is left.
     unsafe {
         if before > 0 {
             libc::munmap(start.as_ptr().cast(), before);
@@ -172,7 +172,7 @@ impl Reservation {
         Ok(Reservation::of(base, len))
     }
 
-    /// Of a mapping that nobody else knows of.
+    /// Of a mapping that no other code knows of.
     fn of(base: NonNull<u8>, len: usize) -> Reservation {
         Reservation {
             base,
@@ -296,7 +296,7 @@ impl Reservation {
         }
     }
 
-    /// Tells the address sanitizer that nobody may touch these bytes from now on. It takes
+    /// Tells the address sanitizer that no code may touch these bytes from now on. It takes
     /// addresses for names and keeps marks of its own; the bytes stay as they are.
     #[cfg(poison)]
     pub fn poison(&self, offset: usize, len: usize) {

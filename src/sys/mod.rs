@@ -3,7 +3,7 @@
 //! ```text
 //! io        recv, send, readv, sendmsg  epoll     readiness
 //! socket    listeners, accept           datagram  UDP in and out
-//! wake      waking who waits there      futex     sleeping locks
+//! wake      waking an epoll_wait        futex     sleeping locks
 //! memory    address space               time      the kernel's clocks
 //! process   number, background          user      the user it runs as
 //! limits    descriptors, locked memory  signals   those of the operator
@@ -140,7 +140,7 @@ mod tests {
         ),
         ("user.rs", "geteuid", "cannot fail"),
         ("user.rs", "getuid", "cannot fail"),
-        ("wake.rs", "read", "fails only if nobody woke"),
+        ("wake.rs", "read", "fails only if no thread woke it"),
         (
             "wake.rs",
             "write",

@@ -31,15 +31,15 @@ pub fn daemonize(keep_directory: bool, keep_streams: bool) -> Result<()> {
             .write(true)
             .open("/dev/null")?;
         for stream in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
-            // SAFETY: no pointers. Nobody owns the numbers of the streams, and `null` has
-            // another one: they are open ever since the program began.
+            // SAFETY: no pointers. No owned descriptor has the numbers of the streams, and `null`
+            // has another one: they are open ever since the program began.
             check(unsafe { call!(dup2(null.as_raw_fd(), stream)) })?;
         }
     }
     Ok(())
 }
 
-/// Whether there is a process of that number, whoever runs it.
+/// Whether there is a process of that number, of any user.
 pub fn is_alive(pid: i32) -> bool {
     // SAFETY: no pointers; signal 0 is none.
     pid > 0

@@ -1,7 +1,7 @@
 //! Giving up system calls for good: `seccomp(2)`.
 //!
 //! A thread that has found its place needs few calls. Here it gives up the others, so that
-//! whoever takes it over by a fault of ours can open no file, no socket and no shell.
+//! an attacker who takes it over by a fault of ours can open no file, no socket and no shell.
 //!
 //! ```text
 //! call ─► architecture ours? ─► number in the list? ─► argument as it must be? ─► allowed
@@ -22,7 +22,7 @@ use std::io::{Error, ErrorKind, Result};
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// Who is restricted.
+/// What kind of thread is restricted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// A thread that serves clients, looks after memory or sends lines: it opens nothing.
@@ -169,7 +169,7 @@ static READER: &[Rule] = &[
     Any(libc::SYS_lseek),
 ];
 
-/// From now on each thread that is started is restricted by its role, as is who calls
+/// From now on each thread that is started is restricted by its role, as is one that calls
 /// [`restrict`]. Call it before the first is.
 ///
 /// # Errors
@@ -181,7 +181,7 @@ pub fn turn_on() -> Result<()> {
     Ok(())
 }
 
-/// Gives up, in the calling thread and for ever, all system calls that its role does not need;
+/// Gives up, in the calling thread and for good, all system calls that its role does not need;
 /// nothing, unless that was turned on.
 ///
 /// # Errors
@@ -203,7 +203,7 @@ pub fn restrict(role: Role) -> Result<()> {
         len: program.len() as u16,
         filter: program.as_mut_ptr(),
     };
-    // SAFETY: no pointers. Without new privileges nobody needs any to give some up.
+    // SAFETY: no pointers. A thread that can gain no privileges needs none to give some up.
     check(unsafe { call!(prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) })?;
     // SAFETY: `filter` names the instructions of `program`, and both outlive the call, which
     // copies them.
@@ -322,7 +322,7 @@ extern "C" fn on_violation(_: libc::c_int, info: *const libc::siginfo_t, _: *con
         revents: 0,
     };
     // SAFETY: `stderr` and the line are valid for their lengths; the calls are allowed in a
-    // handler, and by the filter. Nobody may be reading, and then the end must not wait.
+    // handler, and by the filter. The reader may have stopped, and then the end must not wait.
     unsafe {
         if libc::poll(&raw mut stderr, 1, GRACE_MS) > 0 {
             libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len());

@@ -191,7 +191,7 @@ pub fn napi_id(socket: &OwnedFd) -> Option<u32> {
     id.ok().map(i32::cast_unsigned).filter(|&id| id != 0)
 }
 
-/// The descriptors that whoever started this process has left open for it: `count` of them,
+/// The descriptors that the parent process has left open for this one: `count` of them,
 /// from the first one after standard error. Those that are not open are left out.
 ///
 /// Call it once, before anything opens descriptors; a second call gives none.
@@ -206,7 +206,7 @@ pub fn inherited(count: usize) -> Vec<OwnedFd> {
         // SAFETY: no pointers. From now on they are not inherited any further.
         .filter(|&fd| unsafe { call!(fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC)) } == 0)
         // SAFETY: they are open, as the call before has shown, and have been since before
-        // this process opened any; so nobody here owns them, and they are taken once.
+        // this process opened any; so no code here owns them, and they are taken once.
         .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
         .collect()
 }
@@ -217,7 +217,7 @@ pub fn is_stream_listener(socket: &OwnedFd) -> bool {
     is(libc::SO_TYPE, libc::SOCK_STREAM) && is(libc::SO_ACCEPTCONN, 1)
 }
 
-/// Gives a listener that somebody else has made what ours have.
+/// Gives a listener that another process has made what ours have.
 pub fn adopt(socket: &OwnedFd) -> Result<()> {
     // SAFETY: no pointers.
     check(unsafe { call!(fcntl(socket.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK)) })?;
@@ -277,10 +277,10 @@ pub fn bind(socket: &OwnedFd, address: &SocketAddr) -> Result<()> {
 
 /// Binds a unix socket to `path`, whose file gets exactly the permission bits of `mode`.
 ///
-/// A socket that is there already is removed if nobody answers at it, as after a crash. Where
-/// somebody does the path is in use, as is that of any other file, which is left alone. Only the
+/// A socket that is there already is removed if no server answers at it, as after a crash. Where
+/// one does the path is in use, as is that of any other file, which is left alone. Only the
 /// first [`UNIX_PATH_MAX`] bytes of the path count. Keep what is returned until the socket
-/// listens: before that it does not answer, and somebody else might take it for left over.
+/// listens: before that it does not answer, and another server might take it for left over.
 ///
 /// The process' umask changes for a moment: call this while no other thread makes files.
 pub fn bind_unix(socket: &OwnedFd, path: &Path, mode: u32) -> Result<Turn> {
@@ -306,7 +306,7 @@ pub fn bind_unix(socket: &OwnedFd, path: &Path, mode: u32) -> Result<Turn> {
 /// waits for the other.
 ///
 /// It is a lock on the directory itself, which leaves no file behind. Where it cannot be had
-/// (nobody may read the directory, its file system has no such locks, somebody else holds it for
+/// (the directory may not be read, its file system has no such locks, another process holds it for
 /// long) there is no turn, and one goes without.
 #[derive(Debug)]
 pub struct Turn {
@@ -320,7 +320,7 @@ impl Turn {
         let directory = path.parent().filter(|parent| *parent != Path::new(""));
         let directory = OpenOptions::new()
             .read(true)
-            .custom_flags(libc::O_DIRECTORY) // a pipe would wait for who writes to it
+            .custom_flags(libc::O_DIRECTORY) // the opening of a pipe would wait for a writer
             .open(directory.unwrap_or(Path::new(".")))
             .ok();
         let Some(file) = &directory else {
@@ -380,7 +380,7 @@ pub fn listen(socket: &OwnedFd, backlog: i32) -> Result<()> {
     Ok(())
 }
 
-/// Takes the next client from a listener's queue. `WouldBlock`: nobody waits.
+/// Takes the next client from a listener's queue. `WouldBlock`: none waits.
 pub fn accept(listener: &OwnedFd) -> Result<(OwnedFd, Address)> {
     retry(|| {
         let mut peer = RawAddress::empty();
@@ -404,27 +404,27 @@ pub fn local_address(socket: impl AsFd) -> Result<Address> {
     local_address_of(socket.as_fd().as_raw_fd())
 }
 
-/// The same for a socket that somebody else owns.
+/// The same for a socket that other code owns.
 pub fn local_address_of(socket: RawFd) -> Result<Address> {
     let mut address = RawAddress::empty();
     let (storage, len) = address.parts();
-    // SAFETY: `address` has room for any address and tells how much.
+    // SAFETY: `address` has space for any address and tells how much.
     check(unsafe { call!(getsockname(socket, storage, len)) })?;
     Ok(address.decode())
 }
 
-/// Who is at the other end of a connected socket.
+/// The address of the other end of a connected socket.
 pub fn peer_address(socket: impl AsFd) -> Result<Address> {
     let mut address = RawAddress::empty();
     let (storage, len) = address.parts();
-    // SAFETY: `address` has room for any address and tells how much.
+    // SAFETY: `address` has space for any address and tells how much.
     check(unsafe { call!(getpeername(socket.as_fd().as_raw_fd(), storage, len)) })?;
     Ok(address.decode())
 }
 
 /// An address in the kernel's form.
 ///
-/// 1. `storage` is initialised in full, has room and alignment for every family, and
+/// 1. `storage` is initialised in full, has space and alignment for every family, and
 ///    the first `len` bytes (or all, if `len` is more) hold an address of its family.
 pub(super) struct RawAddress {
     storage: libc::sockaddr_storage,
@@ -432,7 +432,7 @@ pub(super) struct RawAddress {
 }
 
 impl RawAddress {
-    /// No address yet, room for any.
+    /// No address yet, space for any.
     pub(super) fn empty() -> RawAddress {
         RawAddress {
             // SAFETY: all-zero is a valid sockaddr_storage, of the family "unspecified".
@@ -478,7 +478,7 @@ impl RawAddress {
     fn of<T: Form>(address: T) -> RawAddress {
         const { assert!(fits::<T>()) };
         let mut raw = RawAddress::empty();
-        // SAFETY: there is room and alignment for a `T`, whose bytes are all initialised,
+        // SAFETY: there is space and alignment for a `T`, whose bytes are all initialised,
         // so the storage stays so.
         unsafe { (&raw mut raw.storage).cast::<T>().write(address) };
         raw.len = size_of::<T>() as libc::socklen_t;
@@ -503,7 +503,7 @@ impl RawAddress {
         ((&raw const self.storage).cast(), len)
     }
 
-    /// Whether somebody listens at this address, or has it for another kind of socket.
+    /// Whether a server listens at this address, or has it for another kind of socket.
     fn answers(&self) -> Result<bool> {
         let socket = unix()?;
         let (name, len) = self.as_name();
@@ -684,14 +684,14 @@ mod tests {
     }
 
     #[test]
-    fn a_path_where_somebody_answers_is_in_use() {
+    fn a_path_where_a_server_answers_is_in_use() {
         let path = temp_path("socket-alive");
         let refusal = || bind_unix(&unix().unwrap(), &path, 0o700).err();
         let listener = unix().unwrap();
         let turn = bind_unix(&listener, &path, 0o700).unwrap();
         listen(&listener, 0).unwrap();
         drop(turn);
-        // From the second round on, the queue is full of those who asked before.
+        // From the second round on, the queue is full of earlier connections.
         for _ in 0..3 {
             assert_eq!(refusal().unwrap().kind(), ErrorKind::AddrInUse);
         }
@@ -700,7 +700,7 @@ mod tests {
         bind_unix(&datagrams, &path, 0o700).unwrap();
         assert_eq!(refusal().unwrap().kind(), ErrorKind::AddrInUse);
         drop(datagrams);
-        assert!(refusal().is_none(), "nobody is there any more");
+        assert!(refusal().is_none(), "no server is there any more");
         fs::remove_file(&path).unwrap();
     }
 

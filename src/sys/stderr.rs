@@ -1,21 +1,21 @@
-//! Standard error: lines for the operator, for which nobody waits.
+//! Standard error: lines for the operator, for which no thread waits.
 //!
 //! ```text
 //! any thread ─► queue, bounded ─► mc-stderr ─► write(2), as long as that takes
 //! ```
 //!
-//! Who reads standard error may have stopped: a pipe is full, a terminal stands still, a disk is
-//! away. So whoever has a line leaves it in the queue and goes on, and one thread writes. Making
-//! the descriptor non-blocking instead would do so to everybody who shares it with this process,
-//! the shell for one; and to look whether there is room and then to write waits after all if
+//! The reader of standard error may have stopped: a pipe is full, a terminal stands still, a disk
+//! is away. So a thread that has a line leaves it in the queue and goes on, and one thread writes.
+//! Making the descriptor non-blocking instead would do so to every process that shares it, the
+//! shell for one; and to look whether it takes more and then to write waits after all if
 //! another process was faster, or if it is a file.
 //!
 //! What finds the queue full is dropped, whole lines of it, as is what finds no memory for it, and
 //! what cannot be written (a full disk); a line says how many, at the place where they are missing,
-//! as soon as there is room again.
+//! as soon as there is space again.
 //!
 //! Before the thread is started (a process that goes into the background may have none) lines
-//! are written at once, by the first thread, which looks for room before it does.
+//! are written at once, by the first thread, which waits until it takes more, but not long.
 //!
 //! The queue's mutex is held for a moment and no other taken under it; never while writing, but
 //! before the thread is started.
@@ -38,7 +38,7 @@ const KEPT_LEN: usize = 64 << 10;
 /// Lines are written up to so many bytes at a time: a pipe does not mix those with what other
 /// processes write (`PIPE_BUF`).
 const PIECE_LEN: usize = 4096;
-/// How long somebody who ends the process waits for a reader that takes nothing, and for one that
+/// How long a thread that ends the process waits for a reader that takes nothing, and for one that
 /// takes little, or for a processor for the thread.
 const GRACE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -82,12 +82,12 @@ pub fn start<T>(spawn: impl FnOnce(fn()) -> Result<T>) -> Result<()> {
 }
 
 /// Waits until all that was said has been written, or until that has taken too long. To be called
-/// by who is about to end the process.
+/// by the thread that is about to end the process.
 pub fn flush() {
     QUEUE.flush();
 }
 
-/// Has a panic told like any other line: the process ends after it even if nobody reads.
+/// Has a panic logged like any other line: the process ends after it even if it is not read.
 pub fn tell_panics() {
     std::panic::set_hook(Box::new(|info| {
         let thread = std::thread::current();
@@ -112,7 +112,7 @@ struct Queue {
 
 struct State {
     text: Vec<u8>,
-    /// Lines that found no room. They follow `text`: there is none after them until it is taken.
+    /// Lines that did not fit. They follow `text`: there is none after them until it is taken.
     dropped: u64,
     /// Whether there is a thread that takes them.
     is_served: bool,
@@ -137,7 +137,7 @@ impl Queue {
         }
     }
 
-    /// A panic elsewhere is told through here, so one must not be the end of it.
+    /// A panic elsewhere is logged through here, so a poisoned mutex must not be the end of it.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -205,14 +205,14 @@ impl State {
         !self.text.is_empty() || self.dropped > 0
     }
 
-    /// Takes text to be written; false if there is no room. After a line that was dropped there
-    /// is none, or nobody could say where it is missing. Where there is no memory there is no room
-    /// either: else that would be told at once, to a reader who may have stopped, and the process
-    /// ended after that, with the mutex held all the time.
+    /// Takes text to be written; false if it does not fit. After a line that was dropped nothing
+    /// fits, or no note could say where that is missing. Where there is no memory it does not fit
+    /// either: else that would be written at once, to a reader who may have stopped, and the
+    /// process ended after that, with the mutex held all the time.
     fn take(&mut self, text: &[u8]) -> bool {
-        let room = QUEUE_LEN.saturating_sub(self.text.len());
+        let free = QUEUE_LEN.saturating_sub(self.text.len());
         let fits = self.dropped == 0
-            && (text.len() <= room || self.text.is_empty())
+            && (text.len() <= free || self.text.is_empty())
             && self.text.try_reserve(text.len()).is_ok();
         if fits {
             self.text.extend_from_slice(text);
@@ -220,7 +220,7 @@ impl State {
         fits
     }
 
-    /// Writes text without a thread that does; false if there was no room in time. Who has
+    /// Writes text without a thread that does; false if it was not taken in time. A thread that has
     /// dropped a line is not waited for again.
     fn write_now(&mut self, text: &[u8]) -> bool {
         let patience = if self.dropped == 0 {
@@ -300,7 +300,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// The descriptor, as whoever started the process has left it: if it does not block, this does.
+/// The descriptor, as the parent process has left it: if it does not block, this does.
 struct Stderr;
 
 impl Write for Stderr {
@@ -451,10 +451,10 @@ mod tests {
     }
 
     #[test]
-    fn the_end_waits_for_nobody_who_makes_no_progress() {
+    fn the_end_does_not_wait_where_nothing_moves() {
         let queue = queue();
         queue.put(b"a\n");
-        queue.flush(); // nobody serves it
+        queue.flush(); // no thread serves it
         assert_eq!(queue.lock().text, b"a\n");
         queue.serve(&mut disk(1, 9), &mut Vec::new());
         queue.flush();

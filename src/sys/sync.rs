@@ -14,7 +14,7 @@ pub use super::testing::loom_sync::{Condvar, Crossing, Mutex, MutexGuard, OnceLo
 #[cfg(all(test, loom))]
 pub use super::testing::loom_sync::explore;
 
-/// A place in the kernel where threads meet: a pipe, an event counter. Only loom has to be told.
+/// A place in the kernel where threads meet: a pipe, an event counter. Only loom has to know.
 #[cfg(not(loom))]
 #[derive(Clone, Default)]
 pub struct Crossing {}

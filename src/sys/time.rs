@@ -6,7 +6,7 @@ use super::testing::miri as libc;
 use std::time::Duration;
 
 /// Time since the machine was started. It runs on while the process is stopped and while the
-/// machine is suspended, and nobody can set it: `CLOCK_BOOTTIME`.
+/// machine is suspended, and it cannot be set: `CLOCK_BOOTTIME`.
 ///
 /// The C library reads it without a system call, as it does other clocks (since Linux 5.3).
 #[inline]

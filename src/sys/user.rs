@@ -7,7 +7,7 @@ use std::ffi::CString;
 use std::io::Error;
 use std::{fmt, ptr};
 
-/// Why a process that was started as root could not become somebody else.
+/// Why a process that was started as root could not become another user.
 #[derive(Debug)]
 pub enum PrivilegeError {
     /// No user was named, and running as root must be asked for.

@@ -5,11 +5,11 @@ use super::{check, check_len, retry};
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// A descriptor that becomes readable when anybody wakes, until it is cleared.
+/// A descriptor that becomes readable when a thread wakes it, until it is cleared.
 pub struct Waker(OwnedFd, Crossing);
 
 impl Waker {
-    /// One that nobody has asked for anything.
+    /// One that is not readable.
     ///
     /// # Errors
     /// The process has no more descriptors.
@@ -35,7 +35,7 @@ impl Waker {
     pub fn clear(&self) {
         let mut count = [0u8; size_of::<u64>()];
         let call = || {
-            // SAFETY: the buffer is valid for its length. That it fails means that nobody woke.
+            // SAFETY: the buffer is valid for its length. That it fails means that it is clear.
             unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) }
         };
         self.1.step(call, |_, waiting| *waiting = 0);
@@ -105,7 +105,7 @@ impl WakePipe {
         }
     }
 
-    /// Takes out bytes, at most so many that one is left only if there were more than a few.
+    /// Makes it unreadable again, after a few wake-ups at most.
     pub fn clear(&self) {
         let mut bytes = [0_u8; 8];
         let call = || {

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! What the kernel promises still holds. A socket that is watched for changes and has refused
-//! bytes, or taken fewer than it could, tells when there is room or input again; after such a
+//! bytes, or taken fewer than it could, says when there is space or input again; after such a
 //! fault it is asked to tell anew. Datagrams are never sent in part.
 //!
 //! Any thread comes here; the plan's mutex is held for a moment and no other taken under it.
@@ -65,7 +65,7 @@ errnos! {
 
 /// Calls a libc function, unless the plan has it fail.
 macro_rules! call {
-    // These may do a part, and have to be told of again afterwards.
+    // These may do a part, and have to be reported again afterwards.
     (recv($($argument:expr),* $(,)?)) => { $crate::sys::testing::faults::recv($($argument),*) };
     (readv($($argument:expr),* $(,)?)) => { $crate::sys::testing::faults::readv($($argument),*) };
     (send($($argument:expr),* $(,)?)) => { $crate::sys::testing::faults::send($($argument),*) };
@@ -136,7 +136,7 @@ static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| {
     })
 });
 
-/// Sockets that are watched for changes: the epoll set, and what it was told of them.
+/// Sockets that are watched for changes: the epoll set, and how each is watched there.
 static WATCHED: LazyLock<Mutex<HashMap<c_int, (c_int, libc::epoll_event)>>> =
     LazyLock::new(Mutex::default);
 
@@ -172,7 +172,7 @@ pub fn fate(call: Call) -> Option<c_int> {
     }
 }
 
-/// [`fate`] for a thread that is to be started, which is not a call of this room's own.
+/// [`fate`] for a thread that is to be started, which is no call of this room.
 ///
 /// # Errors
 /// The plan refuses it.
@@ -330,7 +330,7 @@ fn errno() -> c_int {
     Error::last_os_error().raw_os_error().unwrap_or_default()
 }
 
-/// Makes a call that may do a part; `make` is told how many bytes at most.
+/// Makes a call that may do a part; `make` is given how many bytes at most.
 fn partly(call: Call, fd: c_int, make: impl FnOnce(usize) -> libc::ssize_t) -> libc::ssize_t {
     let result = match next(call) {
         None => return make(usize::MAX),

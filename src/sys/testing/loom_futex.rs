@@ -1,5 +1,5 @@
 //! Under loom only: what `futex(2)` promises. The look at the word and the falling asleep are one
-//! step to those who wake, and a sleeper wakes only if it is woken.
+//! step to threads that wake, and a sleeper wakes only if it is woken.
 
 use super::super::sync::atomic::AtomicU32;
 use loom::sync::atomic::Ordering::Relaxed;

@@ -7,7 +7,7 @@ use loom::thread;
 use std::sync::Arc;
 
 #[test]
-fn who_clears_before_he_looks_misses_nothing() {
+fn a_thread_that_clears_before_it_looks_misses_nothing() {
     explore(None, || {
         let waker = Arc::new(Waker::new().unwrap());
         let done = Arc::new(loom::sync::atomic::AtomicU32::new(0));

@@ -8,7 +8,7 @@ pub use loom::sync::{Mutex, MutexGuard};
 /// The atomics of loom, made to notice more. Loom remembers the last access to an atomic, and
 /// looks for other orders where a thread's step depends on another thread's last one. But a load
 /// depends on stores only, and hides an earlier load of another thread from a store of its own
-/// thread that follows. So each access is preceded by a store to a companion that nobody looks at,
+/// thread that follows. So each access is preceded by a store to a companion that is never read,
 /// on which every later one depends; relaxed, it orders nothing.
 pub mod atomic {
     use loom::sync::atomic::{self, Ordering::Relaxed};

@@ -45,7 +45,7 @@ pub unsafe fn mprotect(_: *mut c_void, _: usize, _: c_int) -> c_int {
 /// As `madvise(2)` with `MADV_DONTNEED`; other advice is ignored.
 pub unsafe fn madvise(memory: *mut c_void, len: usize, advice: c_int) -> c_int {
     if advice == MADV_DONTNEED {
-        // SAFETY: the caller's memory lies in a mapping, and nobody has a reference to it but to
+        // SAFETY: the caller's memory lies in a mapping, and there is no reference to it but to
         // atomics.
         unsafe { memory.write_bytes(0, len) };
     }
@@ -54,6 +54,6 @@ pub unsafe fn madvise(memory: *mut c_void, len: usize, advice: c_int) -> c_int {
 
 /// As `clock_gettime(2)`, for clocks that Miri does not know: its own steady one.
 pub unsafe fn clock_gettime(_: clockid_t, time: *mut timespec) -> c_int {
-    // SAFETY: by the caller's word.
+    // SAFETY: the caller promises that.
     unsafe { ::libc::clock_gettime(CLOCK_MONOTONIC, time) }
 }
