@@ -22,8 +22,8 @@
 //! was given, one epoll set, one buffer to read into and one to write from; UDP sockets are
 //! read by workers, too. All share one store, whose items are locked by stripes of the hash.
 //! Three threads look after memory: they keep the LRU lists in order, find what has expired,
-//! and move pages. The logger sends those who watch what the other threads have recorded; it sleeps as long
-//! as nobody does.
+//! and move pages. The logger sends watchers what the other threads have recorded; it sleeps as long
+//! as there are none.
 //!
 //! The rooms, from the top; calls go down this list, never up:
 //!
