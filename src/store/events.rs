@@ -72,7 +72,7 @@ pub enum Seen {
 /// How an attempt to store has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreEnd {
-    /// The terms have been looked at.
+    /// The rules have been looked at.
     Judged(Outcome),
     /// There was no memory for the value.
     Refused(AllocError),

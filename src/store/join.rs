@@ -37,7 +37,7 @@ impl Store {
         held.notify_look_up(&part.key());
         loop {
             let moment = held.moment();
-            let old = match held.to_join(&part, rules) {
+            let old = match held.item_to_join(&part, rules) {
                 Err(outcome) => return part.not_stored(held.thread, moment, rules, outcome),
                 Ok(Some(old)) => old,
                 Ok(None) => {
@@ -118,7 +118,7 @@ impl Store {
 
 impl<'s> Held<'s, '_> {
     /// What a part is to be joined to: an item, or nothing, and then it becomes one.
-    fn to_join(
+    fn item_to_join(
         &mut self,
         part: &Draft<'_>,
         rules: &StoreRules,

@@ -4,7 +4,7 @@
 //! command that judged by one look and acted by a second could join what was never together: a
 //! value from before a flush, linked as one from after it. So a command takes the stripe of its
 //! key, reads these words once, and carries what it has read, a [`Moment`], in the guard
-//! ([`Held`]) until it leaves the stripe. There is no other way to the epoch and to the division:
+//! (`held`) until it leaves the stripe. There is no other way to the epoch and to the division:
 //! they stand in [`Shared`], whose words only this file can read. The clock's second has other
 //! readers outside of the store; within it a test (below) keeps them out. (What a client's expiry
 //! means may be asked of the clock before, by what carries out the protocol: it is stored, and

@@ -26,7 +26,7 @@ pub enum Mode {
     Prepend,
 }
 
-/// On what terms a value is stored.
+/// By which rules a value is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreRules {
     /// What is done with it.

@@ -139,7 +139,7 @@ impl Store {
         let len = self.key_offset + key.bytes().len() + value.len();
         let classes = &self.slabs.classes;
         let (home, finer) = (classes.class_for(len)?, classes.finer_for(len));
-        let mut held = self.hold(thread, key.hash());
+        let held = self.hold(thread, key.hash());
         let slot = held.find_hinted(key).filter(|slot| !held.is_dead(slot))?;
         let header = self.header(slot.id);
         // Acquires: the last reader of the value is done with it before it is written over.
