@@ -11,7 +11,7 @@ use crate::commands::{Awaits, Output, Pin, Session};
 use crate::server::conns::{ConnEntry, ConnState};
 use crate::server::log::Reason;
 use crate::store::ThreadState;
-use crate::sys::epoll::Event;
+use crate::sys::epoll::Readiness;
 use crate::sys::socket::Address;
 use std::io::{IoSlice, IoSliceMut, Result};
 use std::os::fd::RawFd;
@@ -156,10 +156,10 @@ impl<'s> Connection<'s> {
     }
 
     /// Notes what an event says of the client's side.
-    pub fn note_end(&mut self, event: Event) {
+    pub fn note_end(&mut self, event: Readiness) {
         let ended = match event {
-            Event { gone: true, .. } => Ended::All,
-            Event { hung_up: true, .. } => Ended::Sending,
+            Readiness { gone: true, .. } => Ended::All,
+            Readiness { hung_up: true, .. } => Ended::Sending,
             _ => Ended::Nothing,
         };
         self.ended = self.ended.max(ended);

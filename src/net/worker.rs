@@ -32,7 +32,7 @@ use crate::server::conns::SocketKind;
 use crate::server::log::{Admission, Reason, Recorder, Streams};
 use crate::settings::{BUFFER_BYTES, Protocol};
 use crate::store::ThreadState;
-use crate::sys::epoll::{Epoll, Event, Events, Watch};
+use crate::sys::epoll::{Epoll, Events, Readiness, Watch};
 use crate::sys::errors::error_text;
 use crate::sys::socket::Address;
 use crate::wire::Put;
@@ -393,7 +393,7 @@ impl<'s> Worker<'s> {
         }
     }
 
-    fn on_event(&mut self, event: Event, sharing: Sharing) {
+    fn on_event(&mut self, event: Readiness, sharing: Sharing) {
         let Some(client) = self.table.get(event.token) else {
             return;
         };

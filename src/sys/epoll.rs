@@ -30,7 +30,7 @@ pub struct Events {
 
 /// One ready descriptor.
 #[derive(Clone, Copy, Debug)]
-pub struct Event {
+pub struct Readiness {
     /// The token of [`Epoll::add`].
     pub token: u64,
     /// There may be input.
@@ -180,10 +180,10 @@ impl Events {
     }
 
     /// The event at `index` of the last wait.
-    pub fn get(&self, index: usize) -> Event {
+    pub fn get(&self, index: usize) -> Readiness {
         let event = self.list[index];
         let has = |flags: libc::c_int| event.events & flags as u32 != 0;
-        Event {
+        Readiness {
             token: event.u64,
             readable: has(libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
             hung_up: has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR | libc::EPOLLPRI),

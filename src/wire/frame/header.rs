@@ -30,7 +30,7 @@ pub const HEADER_LEN: usize = 24;
 
 /// The header of a request, as it was sent: nothing has been checked. Lengths in bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct Header {
+pub struct FrameHeader {
     /// [`MAGIC`], or it is no request.
     pub magic: u8,
     /// What is asked for.
@@ -47,10 +47,10 @@ pub struct Header {
     pub cas: u64,
 }
 
-impl Header {
+impl FrameHeader {
     /// Takes 24 bytes apart.
     #[inline]
-    pub fn read(bytes: &[u8; HEADER_LEN]) -> Header {
+    pub fn read(bytes: &[u8; HEADER_LEN]) -> FrameHeader {
         let [
             magic,
             opcode,
@@ -70,7 +70,7 @@ impl Header {
             o3,
             cas @ ..,
         ] = *bytes;
-        Header {
+        FrameHeader {
             magic,
             opcode,
             key_len: usize::from(u16::from_be_bytes([k0, k1])),
@@ -119,7 +119,7 @@ impl Frame {
     pub fn parts<'i>(&self, input: &'i [u8]) -> Parts<'i> {
         let rest = &input[self.start as usize..];
         let (head, body) = rest.split_first_chunk().expect("checked by the parser");
-        let header = Header::read(head);
+        let header = FrameHeader::read(head);
         let (extras, after) = body.split_at(header.extras_len);
         Parts {
             ids: RequestIds::of(&header),
@@ -172,12 +172,12 @@ pub struct ReplyHeader {
 /// What the reply repeats of a request of which the header alone is known to be there.
 pub fn ids_at(input: &[u8], start: u32) -> RequestIds {
     let head = input[start as usize..].first_chunk();
-    RequestIds::of(&Header::read(head.expect("checked by the parser")))
+    RequestIds::of(&FrameHeader::read(head.expect("checked by the parser")))
 }
 
 impl RequestIds {
     /// What the reply to such a request repeats.
-    pub fn of(header: &Header) -> RequestIds {
+    pub fn of(header: &FrameHeader) -> RequestIds {
         RequestIds {
             opcode: header.opcode,
             opaque: header.opaque,

@@ -8,7 +8,7 @@ use super::super::parse::Stop;
 use super::super::request::{CloseCause, Command, Request};
 use super::super::span::Span;
 use super::fault::Fault;
-use super::header::{Frame, HEADER_LEN, Header, MAGIC};
+use super::header::{Frame, FrameHeader, HEADER_LEN, MAGIC};
 use super::login::{self, Login};
 use super::opcode::{self, BinaryVerb, Opcode};
 
@@ -61,7 +61,7 @@ fn frame(
     let Some(head) = rest.first_chunk() else {
         return Step::Wait;
     };
-    let header = Header::read(head);
+    let header = FrameHeader::read(head);
     let value_at = HEADER_LEN + header.extras_len + header.key_len;
     if header.magic != MAGIC {
         return push(
@@ -155,7 +155,11 @@ fn unknown(requests: &mut Vec<Request>, at: usize, value: Span, is_whole: bool) 
 /// The opcode of a request, `None` if there is no such; or what is so wrong with it that the
 /// connection is to be closed.
 #[inline]
-fn check(header: &Header, value_at: usize, login: Login) -> Result<Option<&'static Opcode>, Fault> {
+fn check(
+    header: &FrameHeader,
+    value_at: usize,
+    login: Login,
+) -> Result<Option<&'static Opcode>, Fault> {
     if value_at > HEAD_LEN_MAX {
         return Err(Fault::Invalid);
     }
@@ -176,6 +180,6 @@ fn check(header: &Header, value_at: usize, login: Login) -> Result<Option<&'stat
 }
 
 #[inline]
-fn fits(opcode: &Opcode, header: &Header) -> bool {
+fn fits(opcode: &Opcode, header: &FrameHeader) -> bool {
     opcode.fits(header.extras_len, header.key_len, header.value_len())
 }
