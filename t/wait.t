@@ -172,6 +172,24 @@ for my $threads (1, 4) {
     $_->is_eof('... which closes them') for @parked;
 }
 
+# However requests are cut into batches and turns.
+for my $options ('-R 1', '-vv', '-o read_buf_mem_limit=1', '-R 1 -vv -c 64') {
+    my $server = Server->start("-t 2 $options");
+    my $operator = $server->client;
+    my @clients = map { $server->client } 1 .. 4;
+    my @names = map { ('a', 'b', 'a', 'c')[$_ % 4] . $_ % 3 } 0 .. 39;
+    $operator->set('k', 'v');
+    $_->send(join '', map { "get k\r\ndebugwait $_\r\nmn\r\n" } @names) for @clients;
+    my $expected = join '', map { "VALUE k 0 1\r\nv\r\nEND\r\nDONE $_\r\nMN\r\n" } @names;
+    my %seen = map { $_ => 1 } @names;
+    wait_for(sub {
+        finish($operator, $_) for sort keys %seen;
+        $_->read_some for @clients;
+        return !grep { length $_->{in} < length $expected } @clients;
+    }, "$options: several clients wait again and again");
+    $_->expects($expected . Client::VERSION_LINE, '... and have all replies') for map { $_->send("version\r\n"); $_ } @clients;
+}
+
 # Who is on a unix socket is seen to go.
 {
     my $server = Server->start(['-s', scratch_path('wait'), '-t', 1]);
