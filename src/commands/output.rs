@@ -70,7 +70,7 @@ impl<'s> Output<'s> {
 
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
-        self.bytes.len() == 0
+        self.bytes.is_empty()
     }
 
     /// The copied bytes.

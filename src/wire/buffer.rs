@@ -48,6 +48,11 @@ impl Buffer {
         self.len
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Forgets all of them; memory beyond the usual goes back.
     pub fn clear(&mut self) {
         self.len = 0;

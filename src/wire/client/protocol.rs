@@ -56,7 +56,7 @@ impl ClientProtocol {
         }
     }
 
-    /// Whether the values of a get of `count` keys are followed by [`Piece::End`]; if not, its
+    /// Whether the values of a get of `count` keys are followed by [`Piece::End`](super::Piece); if not, its
     /// one reply is all.
     pub fn ends(self, count: u32) -> bool {
         self == ClientProtocol::Text || count > 1
