@@ -14,7 +14,7 @@
 //! key of an item under the lock of its lists, lets go, and then tries the item's stripe.
 //!
 //! All of this runs on the mover's thread; how long it waits between passes, and when it
-//! ends a move, is the caller's business (`ops::mover`).
+//! ends a move, is the caller's business (`upkeep::mover`).
 
 use super::engine::Store;
 use super::evict::Try;
