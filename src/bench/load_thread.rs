@@ -412,7 +412,7 @@ impl<'a> LoadThread<'a> {
         }
         connection.is_open = false;
         connection.out.clear();
-        // Nobody reads what may still come.
+        // What may still come is not read.
         let _ = self.epoll.remove(connection.fd());
         course.in_flight -= connection.waiting.len();
         let now_ns = course.now();

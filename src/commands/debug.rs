@@ -14,8 +14,8 @@ pub fn time(call: &mut Call<'_, '_>, words: &[&[u8]]) -> Answer {
     let store = &call.server.store;
     let seconds = |word| std::str::from_utf8(word).ok()?.parse().ok();
     match words.get(1).copied() {
-        Some(b"p") => store.clock.pause(true),
-        Some(b"r") => store.clock.pause(false),
+        Some(b"p") => store.clock.pause(),
+        Some(b"r") => store.clock.resume(),
         word => match word.and_then(seconds) {
             Some(seconds) => store.clock.shift(seconds),
             None => return Answer::Say(reply::ERROR),

@@ -2,7 +2,7 @@
 //!
 //! For a dump the worker itself walks the table, a few rows in each of the connection's turns,
 //! and stops while the output is full. So a client that reads slowly, or not at all, holds up
-//! nobody and nothing but its own output; and one that reads fast does not get all of a
+//! nothing but its own output; and one that reads fast does not get all of a
 //! processor, for a dump rests now and then, as the crawler does. Nothing is written to a
 //! socket under a lock.
 

@@ -124,11 +124,16 @@ impl Arena {
         usize::from(self.owner(page).load(Acquire) & CLASS_BITS)
     }
 
-    /// Marks `page` as being emptied, or takes the mark off.
-    pub fn mark_draining(&self, page: usize, draining: bool) {
+    /// Marks `page` as being emptied.
+    pub fn mark_draining(&self, page: usize) {
         let class = self.class_of_page(page) as u8;
-        let mark = if draining { DRAINING } else { 0 };
-        self.owner(page).store(class | mark, Relaxed);
+        self.owner(page).store(class | DRAINING, Relaxed);
+    }
+
+    /// Takes that mark off.
+    pub fn unmark_draining(&self, page: usize) {
+        let class = self.class_of_page(page) as u8;
+        self.owner(page).store(class, Relaxed);
     }
 
     #[inline]

@@ -27,6 +27,13 @@ const BEFORE_START: u32 = 60;
 /// An expiry above this many seconds is an absolute time: thirty days.
 const RELATIVE_MAX_S: i64 = 60 * 60 * 24 * 30;
 
+/// Whether time passes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    On,
+    Stopped,
+}
+
 /// Seconds since a little before the start.
 pub struct Clock {
     reading: AtomicU64, // a `Reading`
@@ -190,8 +197,18 @@ impl Clock {
         (1..until_s).contains(&at_s)
     }
 
-    /// Stops or resumes the clock, for tests. Resumed, it catches up.
-    pub fn pause(&self, paused: bool) {
+    /// Stops the clock, for tests.
+    pub fn pause(&self) {
+        self.run(Going::Stopped);
+    }
+
+    /// Lets it go on, and catch up.
+    pub fn resume(&self) {
+        self.run(Going::On);
+    }
+
+    fn run(&self, going: Going) {
+        let paused = going == Going::Stopped;
         let mut paused_at_s = self.paused_at_s.lock().unwrap();
         if paused != paused_at_s.is_some() {
             let passed_s = paused_at_s.take().unwrap_or(PAUSED);
@@ -272,15 +289,15 @@ mod tests {
     #[test]
     fn a_paused_clock_moves_only_when_told() {
         let clock = Clock::new();
-        clock.pause(true);
+        clock.pause();
         let before = clock.now();
         clock.count(Duration::from_secs(7));
         assert_eq!(clock.now(), before);
         clock.shift(30);
         assert_eq!((clock.now(), clock.awake()), (before + 30, before + 30));
-        clock.pause(true);
-        clock.pause(false);
-        clock.pause(false);
+        clock.pause();
+        clock.resume();
+        clock.resume();
         assert_eq!(clock.now(), before + 30);
         clock.count(Duration::from_secs(7));
         assert_eq!(clock.now(), before + 37, "it catches up");

@@ -222,7 +222,7 @@ impl Store {
     #[inline]
     pub(super) fn key_of<'k>(&'k self, id: ItemId, _kept_by: &'k impl KeepsKeys) -> &'k [u8] {
         let header = self.header(id);
-        debug_assert!(!header.has(state::FREE), "a key that nobody keeps");
+        debug_assert!(!header.has(state::FREE), "a key that is not kept");
         self.arena().reads(id, Part::Key);
         // SAFETY: a key lies within its chunk (checked when it was written) and is frozen
         // from before linking until the chunk is free again, which `_kept_by` prevents for as long

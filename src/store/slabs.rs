@@ -548,7 +548,7 @@ impl Slabs {
             PagePick::Emptiest => self.emptiest(class),
         }?;
         let mut state = self.class(class);
-        self.arena.mark_draining(number as usize, true);
+        self.arena.mark_draining(number as usize);
         if let Some(at) = state.open.iter().position(|&open| open == number) {
             state.open.remove(at);
             state.free -= self.spare(number, class);
@@ -674,7 +674,7 @@ impl Slabs {
     pub fn abandon_drain(&self, page: usize) {
         let class = self.arena.class_of_page(page);
         let mut state = self.class(class);
-        self.arena.mark_draining(page, false);
+        self.arena.unmark_draining(page);
         state.stuck = Some(page as u32);
         let spare = self.spare(page as u32, class);
         if spare > 0 {

@@ -100,7 +100,7 @@ fn server(options: &str) -> Server {
 fn converse(run: &mut Run, options: &str, seed: u64, ops: u64, one_by_one: bool) {
     let server = server(options);
     let store = &server.store;
-    store.clock.pause(true);
+    store.clock.pause();
     let (now, wall) = (store.clock.now(), store.clock.wall(0));
     let use_cas = server.settings.use_cas;
     let head_len = if use_cas { 40 } else { 32 };

@@ -455,7 +455,7 @@ fn nothing_comes_back_when_its_epoch_does_wherever_it_lies() {
 #[test]
 fn a_later_flush_replaces_the_pending_one() {
     let store = Store::new(&config(4)).unwrap();
-    store.clock.pause(true);
+    store.clock.pause();
     let mut client = Client::new(&store);
     client.put(b"k", b"x", Mode::Set).unwrap();
     store.flush(&mut client.thread, FlushTime::At(store.clock.now() + 5));
@@ -490,7 +490,7 @@ fn a_flush_is_noted_before_the_walk_through_what_is_dead() {
 fn a_flush_whose_second_has_begun_is_carried_out_whatever_is_asked_for_then() {
     for later in [FlushTime::At(1000), FlushTime::Never, FlushTime::Now] {
         let store = Store::new(&config(4)).unwrap();
-        store.clock.pause(true);
+        store.clock.pause();
         let mut client = Client::new(&store);
         client.put(b"k", b"x", Mode::Set).unwrap();
         store.flush(&mut client.thread, FlushTime::At(store.clock.now() + 1));
@@ -507,7 +507,7 @@ fn a_flush_whose_second_has_begun_is_carried_out_whatever_is_asked_for_then() {
 fn a_flush_that_many_find_due_happens_once_and_before_any_of_them_goes_on() {
     const THREADS: usize = 3;
     let store = Store::new(&config(4)).unwrap();
-    store.clock.pause(true);
+    store.clock.pause();
     let barrier = std::sync::Barrier::new(THREADS);
     std::thread::scope(|scope| {
         for number in 0..THREADS {
@@ -540,7 +540,7 @@ fn a_flush_that_many_find_due_happens_once_and_before_any_of_them_goes_on() {
 #[test]
 fn an_expired_item_is_missing_for_everyone_and_its_memory_is_taken_first() {
     let store = Store::new(&config(2)).unwrap();
-    store.clock.pause(true);
+    store.clock.pause();
     let mut client = Client::new(&store);
     let expires_s = store.clock.now() + 10;
     let meta = Meta {

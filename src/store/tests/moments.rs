@@ -172,7 +172,7 @@ fn an_append_to_a_value_with_as_many_readers_as_may_be_takes_no_pin() {
 #[test]
 fn an_item_in_its_last_second_has_a_second_left_whenever_that_is_asked() {
     let store = Store::new(&config(4)).unwrap();
-    store.clock.pause(true);
+    store.clock.pause();
     let mut client = Client::new(&store);
     let terms = Mode::Set.into();
     let meta = Meta {
@@ -201,7 +201,7 @@ fn an_item_in_its_last_second_has_a_second_left_whenever_that_is_asked() {
 #[test]
 fn who_stores_under_the_key_of_a_dead_item_reclaims_it() {
     let store = Store::new(&config(4)).unwrap();
-    store.clock.pause(true);
+    store.clock.pause();
     let mut client = Client::new(&store);
     let terms = Mode::Set.into();
     let meta = Meta {

@@ -95,7 +95,7 @@ fn a_list_is_shown_a_few_items_at_a_time_and_others_have_it_in_between() {
 #[test]
 fn items_that_nobody_asks_for_sink_to_cold_and_those_in_use_rise_to_warm() {
     let store = Store::new(&config(8)).unwrap();
-    store.clock.pause(true);
+    store.clock.pause();
     let mut client = Client::new(&store);
     for n in 0..100 {
         put_for(&mut client, &format!("key{n}"), 500, 0);
@@ -129,7 +129,7 @@ fn items_that_nobody_asks_for_sink_to_cold_and_those_in_use_rise_to_warm() {
 fn a_report_that_is_out_of_date_does_nothing() {
     let store = Store::new(&config(8)).unwrap();
     let mut client = Client::new(&store);
-    store.clock.pause(true);
+    store.clock.pause();
     for n in 0..50 {
         put_for(&mut client, &format!("key{n}"), 500, 0);
     }
@@ -162,7 +162,7 @@ fn a_report_that_is_out_of_date_does_nothing() {
 #[test]
 fn what_is_asked_for_stays_in_warm_while_others_use_up_cold() {
     let store = Store::new(&config(4)).unwrap();
-    store.clock.pause(true);
+    store.clock.pause();
     let mut client = Client::new(&store);
     let asked: Vec<_> = (0..10).map(|n| format!("asked{n}")).collect();
     for key in &asked {
@@ -236,7 +236,7 @@ fn flat_mode_empties_the_other_lists_and_segments_come_back() {
 #[test]
 fn temporary_items_expire_and_are_not_given_up_before_others() {
     let store = Store::new(&config(2)).unwrap();
-    store.clock.pause(true);
+    store.clock.pause();
     store.set_temporary_ttl(Some(61));
     let mut client = Client::new(&store);
     put_for(&mut client, "canary", 1000, 30);
@@ -300,7 +300,7 @@ fn class_of_small(client: &mut Client<'_>, n: usize) -> usize {
 #[test]
 fn a_crawl_removes_what_is_dead_and_tells_when_the_rest_will_be() {
     let store = Store::new(&config(16)).unwrap();
-    store.clock.pause(true);
+    store.clock.pause();
     let mut client = Client::new(&store);
     for n in 0..1000 {
         put_for(&mut client, &format!("flushed{n}"), 100, 0);
@@ -343,7 +343,7 @@ fn a_crawl_removes_what_is_dead_and_tells_when_the_rest_will_be() {
 #[test]
 fn a_dump_lists_every_living_item_once_and_leaves_no_mark() {
     let store = Store::new(&config(16)).unwrap();
-    store.clock.pause(true);
+    store.clock.pause();
     let mut client = Client::new(&store);
     for n in 0..5000 {
         put_for(&mut client, &format!("key{n}"), 10, u32::from(n < 1000) * 5);

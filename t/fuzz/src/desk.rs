@@ -75,7 +75,7 @@ impl Terms {
         let logins = Logins::read(&settings, &environment).expect("the file is there");
         let server =
             Server::new(settings, logins, Secret::from_number(1)).expect("there is address space");
-        server.store.clock.pause(true);
+        server.store.clock.pause();
         (server, users)
     }
 }
