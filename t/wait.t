@@ -190,6 +190,40 @@ for my $options ('-R 1', '-vv', '-o read_buf_mem_limit=1', '-R 1 -vv -c 64') {
     $_->expects($expected . Client::VERSION_LINE, '... and have all replies') for map { $_->send("version\r\n"); $_ } @clients;
 }
 
+# A dump may take long. What has been begun for the requests behind it is not forgotten meanwhile.
+{
+    my $server = Server->start('-t 1 -o no_lru_maintainer');
+    my $operator = $server->client;
+    my $items = 3000;
+    $operator->set("key$_", 'v') for 1 .. $items;
+    wait_for(sub { !$operator->stats->{lru_crawler_running} }, 'nothing crawls');
+    my $client = $server->client;
+    $client->send("lru_crawler mgdump all\r\ndebugwait c\r\n");
+    my $finished = 0;
+    wait_for(sub { $finished += finish($operator, 'c'); $finished }, 'a client wants to wait after a dump');
+    my $dump = $client->read_until("EN\r\n");
+    is(() = $dump =~ /^mg key/mg, $items, '... the dump comes first');
+    $client->expects("DONE c\r\n", '... and what it waits for is not lost');
+    is($finished + waiting($operator), 1, '... or begun twice');
+    $operator->is_silent('... and all is well');
+}
+
+# A request that waits is logged once, when it is carried out.
+{
+    my $server = Server->start('-t 1 -vv');
+    my $operator = $server->client;
+    my $client = $server->client;
+    $client->send("mn\r\ndebugwait a\r\nmn\r\n");
+    wait_for(sub { waiting($operator) == 1 }, 'a client waits, with -vv');
+    finish($operator, 'a');
+    $client->expects("MN\r\nDONE a\r\nMN\r\n", '... and is answered');
+    my $log = $server->stderr;
+    my ($fd) = $log =~ /^<([0-9]+) debugwait a$/m;
+    my @lines = grep { /^[<>]\Q$fd\E (?!new)/ } split /\n/, $log;
+    my @expected = ("<$fd mn", ">$fd MN", "<$fd debugwait a", ">$fd DONE a", "<$fd mn", ">$fd MN");
+    is_deeply(\@lines, \@expected, '... each request is logged once, with its reply');
+}
+
 # Who is on a unix socket is seen to go.
 {
     my $server = Server->start(['-s', scratch_path('wait'), '-t', 1]);

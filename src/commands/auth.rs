@@ -24,7 +24,7 @@ const BLOCK_LEN_MAX: u32 = (16 << 10) - 2;
 pub enum LoginLine<'i> {
     /// Not enough to tell.
     Partial,
-    /// Nothing that a client of this protocol header.
+    /// Nothing that a client of this protocol says.
     NotALogin,
     /// A line of so many bytes, or a line and a block, that deserve this reply.
     Refused(usize, &'static [u8]),

@@ -301,6 +301,8 @@ impl<'s> Session<'s> {
         }
         match ran.dump {
             Some(dump) => {
+                let is_idle = matches!(self.state, SessionState::Commands);
+                debug_assert!(is_idle, "work is under way that nothing will wait for");
                 self.state = SessionState::Dump(Box::new(dump));
                 Flow::Pause
             }
@@ -345,6 +347,9 @@ impl<'s> Session<'s> {
         out: &mut Output<'s>,
     ) -> Flow {
         let log = cx.log;
+        if !self.is_ready(cx, input, request) {
+            return Flow::Wait; // it is logged when it is carried out, once
+        }
         log.request(input, request);
         if log.has_looks() {
             cx.log_look(input, &request.command);
@@ -432,12 +437,16 @@ fn close(cause: CloseCause) -> Flow {
 /// Requests that wait for other threads.
 #[cfg_attr(not(debug_assertions), allow(dead_code))] // a release build has no such request yet
 impl<'s> Session<'s> {
-    /// Begins the work of all requests of a batch that want any, before the first is carried out.
+    /// Begins the work of all requests of a batch that want any, before the first is carried out;
+    /// of those behind a command that is not about a key only when that has been carried out: it may
+    /// be a dump, which takes the place of the list of work.
     #[cold]
     fn begin_work(&mut self, cx: &Context<'_, 's>, input: &[u8], batch: &Batch) {
         for request in batch.requests() {
             if let Some(work) = cx.work_of(input, request) {
                 self.begin(cx, &work);
+            } else if matches!(request.command, Command::Admin { .. }) {
+                break;
             }
         }
     }
@@ -461,6 +470,15 @@ impl<'s> Session<'s> {
         }
     }
 
+    /// Whether a request can be carried out now; its work is begun. If not, the session waits.
+    fn is_ready(&mut self, cx: &Context<'_, 's>, input: &[u8], request: &Request) -> bool {
+        let Some(work) = cx.work_of(input, request) else {
+            return true;
+        };
+        self.begin(cx, &work); // a request of the same subject may have used the last one
+        self.waiting().is_done(work.subject)
+    }
+
     /// The finished work that a request wants. `None`: it is under way, and the session waits.
     fn wait_for(&mut self, cx: &Context<'_, 's>, work: &Work<'_>) -> Option<Ticket> {
         self.begin(cx, work); // a request of the same subject may have used the last one
@@ -481,6 +499,7 @@ impl<'s> Session<'s> {
         request: &Request,
         out: &mut Output<'s>,
     ) -> Flow {
+        let from = out.bytes().len();
         match cx.work_of(input, request) {
             None => out.put(reply::ERROR),
             Some(work) => match self.wait_for(cx, &work) {
@@ -491,6 +510,9 @@ impl<'s> Session<'s> {
                     }
                 }
             },
+        }
+        if cx.log.has_commands() {
+            cx.log.reply(&out.bytes()[from..]);
         }
         Flow::Next
     }

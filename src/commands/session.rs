@@ -320,7 +320,7 @@ impl<'s> Session<'s> {
     }
 
     /// After a turn that was used up: whether the next one is to wait for as long as
-    /// `lru_crawler_sleep` header. Said once.
+    /// `lru_crawler_sleep` says. Said once.
     pub fn take_rest(&mut self) -> bool {
         match &mut self.state {
             SessionState::Dump(dump) => dump.take_rest(),

@@ -32,7 +32,7 @@ pub struct Upload<'s> {
 enum Answer {
     /// In one line, or not at all.
     Classic { quiet: bool },
-    /// In the rules of these flags.
+    /// As these flags ask for.
     Meta { key: Box<[u8]>, flags: Box<[u8]> },
     /// In a frame, if it is an error or not quiet. The value is bare.
     Frame {

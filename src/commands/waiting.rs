@@ -1,4 +1,4 @@
-//! Entry that other threads do for the requests of a session whose replies are not ready.
+//! Work that other threads do for the requests of a session whose replies are not ready.
 //!
 //! All work of a batch is begun before its first request is carried out. The batch ends at the
 //! first request whose work is not done; when it is, the input is parsed again from there. So a
@@ -53,18 +53,20 @@ impl Waiting {
         });
     }
 
+    /// Whether the work for that subject, which has been begun, is done. If not, the session waits
+    /// for it.
+    pub fn is_done(&mut self, subject: u64) -> bool {
+        let mut works = self.works.iter();
+        let open = works.find(|work| work.subject == subject && !work.is_done);
+        self.blocked_on = open.map(|work| work.ticket);
+        open.is_none()
+    }
+
     /// Takes work that is done out; `None`: it is not, and the session waits for it.
     pub fn take_done(&mut self, subject: u64) -> Option<Ticket> {
         let index = self.works.iter().position(|work| work.subject == subject)?;
-        let Entry {
-            ticket, is_done, ..
-        } = self.works[index];
-        if !is_done {
-            self.blocked_on = Some(ticket);
-            return None;
-        }
-        self.works.remove(index);
-        Some(ticket)
+        let is_done = self.is_done(subject);
+        is_done.then(|| self.works.remove(index).ticket)
     }
 
     /// The work of a ticket is done. Whether the session can go on now.
@@ -90,11 +92,13 @@ mod tests {
         waiting.add(1, one);
         waiting.add(2, two);
         assert!(waiting.has(1) && waiting.has(2) && !waiting.has(3));
+        assert!(!waiting.is_done(1));
         assert_eq!(waiting.take_done(1), None);
         assert!(!waiting.complete(two), "the other one comes first");
         assert!(!waiting.complete(Ticket::next()), "of an earlier time");
         assert!(waiting.complete(one));
         assert!(!waiting.complete(one), "said once");
+        assert!(waiting.is_done(1), "as often as it is asked");
         assert_eq!(waiting.take_done(1), Some(one));
         assert_eq!(waiting.take_done(2), Some(two));
         assert!(waiting.is_empty());

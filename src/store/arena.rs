@@ -14,7 +14,7 @@
 //! (`slabs`), the bytes are written under the lock of the class.
 
 use super::cache_line::CACHE_LINE;
-use super::item::{CHUNK_LEN_MIN, HEADER_LEN, Header, ItemId, Word};
+use super::item::{CHUNK_LEN_MIN, HEADER_LEN, Header, ItemId, PAGE_LEN, Part, Word};
 use super::space::{Plain, Space};
 use crate::sys::memory::{HUGE_PAGE_LEN, Reservation};
 use std::io::{Error, ErrorKind, Result};
@@ -23,9 +23,6 @@ use std::sync::atomic::{
     AtomicU8, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-
-/// Bytes of a page.
-pub const PAGE_LEN: usize = 1 << 20;
 
 /// Pages beyond the limit that are reserved with it: every class may own one.
 const SPARE_PAGES: usize = 65;
@@ -58,15 +55,6 @@ pub struct Arena {
     committed: AtomicUsize,
     #[cfg(loom)]
     twins: super::loom_twins::Twins,
-}
-
-/// A part of a chunk behind its header. A key is frozen, a value may be written over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Part {
-    /// The key.
-    Key,
-    /// The value.
-    Value,
 }
 
 impl Arena {

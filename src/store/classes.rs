@@ -16,8 +16,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::arena::PAGE_LEN;
 use super::item::HEADER_LEN;
+use super::item::PAGE_LEN;
 
 /// Class ids are `1..CLASSES_MAX`; 0 is no class.
 pub const CLASSES_MAX: usize = 64;

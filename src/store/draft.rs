@@ -1,10 +1,9 @@
 //! Drafts: items in the making.
 
-use super::arena::Part;
 use super::engine::{KeepsKeys, Store};
 use super::events::StoreEnd;
 use super::held::{Held, Keeping};
-use super::item::{HEADER_LEN, ItemId, KEY_LEN_MAX, state};
+use super::item::{HEADER_LEN, ItemId, KEY_LEN_MAX, Part, state};
 use super::key::Key;
 use super::lru::Segment;
 use super::moment::Moment;

@@ -1,12 +1,12 @@
 //! The store itself: what it is made of, what it says of itself, and what its modules share.
 
-use super::arena::{Arena, Part};
+use super::arena::Arena;
 use super::bumps::Bumps;
 use super::classes::{ClassSet, Classes};
 use super::clock::Clock;
 use super::config::{Config, stripe_power};
 use super::hash::Secret;
-use super::item::{CAS_LEN, HEADER_LEN, Header, ItemId, accounted_len, state};
+use super::item::{CAS_LEN, HEADER_LEN, Header, ItemId, Part, accounted_len, state};
 use super::key::Key;
 use super::lru::{HeldLists, Lru};
 use super::moment::{Lock, Moment, PendingFlush, Shared};

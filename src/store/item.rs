@@ -18,6 +18,18 @@ use crate::sys::sync::atomic::{
 use std::num::NonZero;
 use std::sync::atomic::AtomicU64;
 
+/// Bytes of a page.
+pub const PAGE_LEN: usize = 1 << 20;
+
+/// A part of a chunk behind its header. A key is frozen, a value may be written over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// The key.
+    Key,
+    /// The value.
+    Value,
+}
+
 /// Longest key, in bytes.
 pub const KEY_LEN_MAX: usize = 250;
 

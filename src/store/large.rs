@@ -14,10 +14,9 @@
 //! gigabyte and sends nothing takes nothing. The last one is taken from the class that
 //! fits what is left.
 
-use super::arena::Part;
 use super::engine::Store;
 use super::held::Keeping;
-use super::item::{HEADER_LEN, ItemId, state};
+use super::item::{HEADER_LEN, ItemId, Part, state};
 use super::thread_state::ThreadState;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;

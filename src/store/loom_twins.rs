@@ -6,8 +6,7 @@
 //! the same time. The words of the table are loom's. Pages and cas ids stay plain atomics: locks
 //! guard them, and those are checked.
 
-use super::arena::{PAGE_LEN, Part};
-use super::item::{Header, ItemId};
+use super::item::{Header, ItemId, PAGE_LEN, Part};
 use loom::cell::UnsafeCell;
 
 /// Sizes of chunks in a model are multiples of this.

@@ -1,7 +1,7 @@
 //! What the LRU maintainer does: it moves items between the lists of a class, so that COLD
 //! holds the ones to evict next, and those in use are elsewhere.
 //!
-//! The thread itself, its sleep and its pace, are the caller's (`ops::maintainer`).
+//! The thread itself, its sleep and its pace, are the caller's (`upkeep::maintainer`).
 
 use super::engine::Store;
 use super::item::{Header, state};

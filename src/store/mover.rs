@@ -14,13 +14,13 @@
 //! key of an item under the lock of its lists, lets go, and then tries the item's stripe.
 //!
 //! All of this runs on the mover's thread; how long it waits between passes, and when it
-//! ends a move, is the caller's business (`ops::mover`).
+//! ends a move, is the caller's business (`upkeep::mover`).
 
-use super::arena::{PAGE_LEN, Part};
 use super::engine::Store;
 use super::evict::Try;
 use super::held::Held;
 use super::item::{HEADER_LEN, ItemId, state};
+use super::item::{PAGE_LEN, Part};
 use super::slabs::{Grow, PagePick};
 use super::table::Slot;
 use super::thread_state::ThreadState;

@@ -22,10 +22,10 @@
 //! Elsewhere: when [`Slabs::take`] finds nothing it says so; evicting is the work of
 //! the store, from the tails of `lru`.
 
-use super::arena::{Arena, PAGE_LEN};
+use super::arena::Arena;
 use super::cache_line::Padded;
 use super::classes::{CLASSES_MAX, ClassSizes, Classes};
-use super::item::{ItemId, state};
+use super::item::{ItemId, PAGE_LEN, state};
 use super::space::{Plain, Space};
 use crate::sys::sync::{Mutex, MutexGuard};
 use std::io::Result;

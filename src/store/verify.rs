@@ -4,9 +4,9 @@
 //! It takes one lock at a time, so its result is true only while no thread stores anything.
 //! In tests and debug builds only.
 
-use super::arena::PAGE_LEN;
 use super::classes::CLASSES_MAX;
 use super::engine::Store;
+use super::item::PAGE_LEN;
 use super::item::{ItemId, accounted_len, state};
 use super::lru::Segment;
 use super::thread_state::ThreadState;

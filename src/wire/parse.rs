@@ -126,7 +126,7 @@ impl Parser {
         self.list.is_some()
     }
 
-    /// Goes back to `op`, which has not been carried out: the next input begins there.
+    /// Goes back to `request`, which has not been carried out: the next input begins there.
     pub fn rewind(&mut self, request: &Request) {
         self.searched = 0;
         self.list = match request.command {
@@ -283,7 +283,7 @@ impl Parser {
         Step::Next(at + first)
     }
 
-    /// Takes keys from `at`, where one begins, until the line or the requests_max ends; returns where
+    /// Takes keys from `at`, where one begins, until the line ends or the batch is full; returns where
     /// that is.
     fn keys<H: Fn(&[u8]) -> u64>(
         &mut self,
@@ -360,7 +360,7 @@ impl<H> Fill<'_, H> {
 
     /// A refused value, and the reply, which does not wait for it.
     fn discard(&mut self, at: usize, len: u32, reply: &'static [u8], next: usize) -> Step {
-        let len = len + reply::CR_LF.len() as u32; // a length leaves requests_max for that
+        let len = len + reply::CR_LF.len() as u32; // a length leaves space for that
         self.push(at, Command::Discard { len, reply });
         Step::Halt(next)
     }

@@ -14,7 +14,7 @@ use super::opcode::{self, BinaryVerb, Opcode};
 
 /// Longest header, extras and key together.
 const HEAD_LEN_MAX: usize = 16 << 10;
-/// Longest command.
+/// Longest body.
 const BODY_LEN_MAX: usize = 1 << 30;
 
 /// What becomes of the input after a frame.
