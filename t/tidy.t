@@ -56,6 +56,8 @@ my @made_up = (
     ['a file that is just not too long', [], 'src/sys/mod.rs' => "\n" x 800],
     ['a long function', ['src/sys/mod.rs: long is too long'],
         'src/sys/mod.rs' => "fn long<'a, F: Fn(&u8) -> Vec<u8>>(f: F) -> bool {\n$many\n}\nfn short() {}\n"],
+    ['a long function that gives an array', ['src/sys/mod.rs: long is too long'],
+        'src/sys/mod.rs' => "fn long() -> [[u8; 2]; 2] {\n$many\n}\nfn short(a: [u8; 4]) -> [u8; 4];\n"],
     ['a long function without a body', [], 'src/sys/mod.rs' => "trait T {\n fn f(&self);\n}\nmod m {\n$many\n}"],
     ['many parameters', ['src/sys/mod.rs: many has too many parameters'],
         'src/sys/mod.rs' => 'fn many(&mut self, a: A<B, C>, b: impl Fn(u8, u8) -> D, c: C, d: D, e: E, f: F, g: G,) {}'

@@ -8,7 +8,7 @@ use Test::More;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
 use IO::Socket::INET;
-use Socket qw(SOL_SOCKET SO_LINGER);
+use Socket qw(MSG_OOB SOL_SOCKET SO_LINGER);
 use Server;
 
 for my $threads (1, 4) {
@@ -255,6 +255,32 @@ for my $options ('-R 1', '-vv', '-o read_buf_mem_limit=1', '-R 1 -vv -c 64') {
     is(states($operator), 'conn_io_queue', '... and the one that has gone');
     is(finish($operator, 'a'), 2, '... both get what they have waited for');
     $waits->says("version\r\n", "DONE a\r\n" . Client::VERSION_LINE, '... the other one in time');
+}
+
+# That time is counted from the request that waits, whatever else the client has sent; and urgent
+# data, which is seen in the same way as the end, is none.
+{
+    my $server = Server->start('-t 1 -o idle_timeout=5');
+    my ($operator, $late, $urgent, $gone, $silent) = map { $server->client } 1 .. 5;
+    $urgent->is_silent('a client says something');
+    send $urgent->{socket}, '!', MSG_OOB;
+    $urgent->send("debugwait urgent\r\n");
+    wait_for(sub { waiting($operator) == 1 }, '... then something urgent, and waits');
+    $gone->send("debugwait gone\r\n");
+    wait_for(sub { waiting($operator) == 2 }, 'another one waits');
+    $gone->send("version\r\n");
+    $gone->close;
+    sleep 3;
+    $late->send("debugwait late\r\n");
+    $late->half_close;
+    wait_for(sub { $operator->stats->{idle_kicks} }, 'one that said nothing is closed');
+    is(finish($operator, 'late'), 1, '... and one that has just sent its last request is answered');
+    $late->expects("DONE late\r\n", '... in time');
+    $late->is_eof('... before it is closed');
+    wait_for(sub { $operator->stats->{idle_kicks} == 2 }, 'one that has gone is closed, although it had sent more');
+    is(finish($operator, 'urgent'), 1, 'the one that waits for an answer');
+    $urgent->says("version\r\n", "DONE urgent\r\n" . Client::VERSION_LINE, '... has it');
+    $silent->is_eof('the silent one had to go');
 }
 
 # How many requests wait; and how many were done that waited for a name.

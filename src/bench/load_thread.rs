@@ -192,7 +192,8 @@ impl<'a> LoadThread<'a> {
             self.epoll.wait_for(&mut self.events, wait)?;
             for index in 0..self.events.len() {
                 let event = self.events.get(index);
-                self.serve(event.token as usize, event.hung_up, &mut course);
+                let stops_short = event.hung_up | event.urgent;
+                self.serve(event.token as usize, stops_short, &mut course);
             }
             course
                 .progress
@@ -242,7 +243,7 @@ impl<'a> LoadThread<'a> {
     }
 
     /// Sends and receives on a connection that is ready.
-    fn serve(&mut self, index: usize, hung_up: bool, course: &mut Course<'_>) {
+    fn serve(&mut self, index: usize, stops_short: bool, course: &mut Course<'_>) {
         if !self.connections[index].is_open {
             return;
         }
@@ -262,7 +263,7 @@ impl<'a> LoadThread<'a> {
                 Ok(Some(arrival)) => {
                     course.last_arrival_ns = course.last_arrival_ns.max(arrival.at_ns);
                     at_ns = Some(arrival.at_ns);
-                    if !arrival.more && !hung_up {
+                    if !arrival.more && !stops_short {
                         break;
                     }
                 }

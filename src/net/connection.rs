@@ -41,6 +41,9 @@ pub struct Connection<'s> {
     pub active_s: u32,
     /// How much of the client's side has ended.
     pub ended: Ended,
+    /// Whether a short read does not mean that the socket is empty: the end is in it, or urgent
+    /// data, where a read stops.
+    pub stops_short: bool,
     unsent: Option<Box<Unsent<'s>>>,
 }
 
@@ -103,6 +106,7 @@ impl<'s> Connection<'s> {
             held: 0,
             active_s,
             ended: Ended::Nothing,
+            stops_short: false,
             unsent: None,
         }
     }
@@ -144,15 +148,20 @@ impl<'s> Connection<'s> {
     /// value or of taking a reply, its turn is not due, and it has not just said something that
     /// has not been read yet. Only TCP has a reason to doubt that a silent client is there.
     /// A parked one waits for us, and is idle only if it has said that it will say no more: most
-    /// such clients have gone, which TCP does not tell before something is sent to them.
+    /// such clients have gone, which TCP does not tell before something is sent to them. What it
+    /// had said before is in its socket, and does not count.
     pub fn may_be_idle(&self) -> bool {
-        let is_its_turn = match self.wants {
-            Wants::Reply => self.ended != Ended::Nothing,
-            _ => self.session.awaits() == Awaits::Command,
+        let is_parked = self.wants == Wants::Reply;
+        let is_its_turn = if is_parked {
+            self.ended != Ended::Nothing
+        } else {
+            self.session.awaits() == Awaits::Command
         };
         let waits = is_its_turn && !self.queued && !self.is_blocked();
         let is_remote = |address: Address| !address.is_unix();
-        waits && self.stream.local_address().is_ok_and(is_remote) && !self.stream.has_input()
+        waits
+            && self.stream.local_address().is_ok_and(is_remote)
+            && (is_parked || !self.stream.has_input())
     }
 
     /// Notes what an event says of the client's side.
@@ -163,6 +172,7 @@ impl<'s> Connection<'s> {
             _ => Ended::Nothing,
         };
         self.ended = self.ended.max(ended);
+        self.stops_short |= event.hung_up | event.urgent;
     }
 
     /// Whether it waits for a reply that would not reach the client.

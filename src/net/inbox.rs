@@ -11,7 +11,8 @@
 //!
 //! Any number of threads send, and only the worker receives. A message that was sent is received,
 //! or the worker has ended before: then what it has not received is handed to it once more, to be
-//! dropped, and later messages come back to the thread that sends them.
+//! dropped, and later messages come back to the thread that sends them. If the system refuses the
+//! byte, a client comes back, and any other message waits for the next one.
 //!
 //! Locks: one mutex for the list; a byte is written and read under it, which never waits, and no
 //! other lock is taken.
@@ -42,7 +43,7 @@ pub enum Message {
 /// Messages of which memory is kept when there are none.
 const MESSAGES_KEPT: usize = 64;
 
-/// What both ends share. The pipe holds a byte if and only if `messages` is not empty.
+/// What both ends share. The pipe holds a byte if the list says that the worker is woken.
 struct Shared {
     list: Mutex<List>,
     pipe: WakePipe,
@@ -51,6 +52,8 @@ struct Shared {
 #[derive(Default)]
 struct List {
     messages: Vec<Message>,
+    /// Whether the worker has been woken since it last received.
+    is_woken: bool,
     /// Whether the worker has ended.
     is_closed: bool,
 }
@@ -78,10 +81,15 @@ impl Sender {
     /// Sends a message. Never waits.
     ///
     /// # Errors
-    /// The worker has ended, or cannot be woken: the message comes back.
+    /// The worker has ended, or the message is a client and the worker cannot be woken: the message
+    /// comes back.
     pub fn send(&self, message: Message) -> std::result::Result<(), Message> {
         let mut list = self.0.list.lock().unwrap();
-        if list.is_closed || list.messages.is_empty() && self.0.pipe.wake().is_err() {
+        if list.is_closed {
+            return Err(message);
+        }
+        list.is_woken = list.is_woken || self.0.pipe.wake().is_ok();
+        if !list.is_woken && matches!(message, Message::Client(..)) {
             return Err(message);
         }
         list.messages.push(message);
@@ -104,6 +112,7 @@ impl Inbox {
         messages.shrink_to(MESSAGES_KEPT);
         let mut list = self.0.list.lock().unwrap();
         self.0.pipe.clear();
+        list.is_woken = false;
         std::mem::swap(&mut list.messages, messages);
     }
 

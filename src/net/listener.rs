@@ -193,9 +193,9 @@ impl<'s> Listener<'s> {
         let thread = &self.local.counters.thread;
         let limit = settings.connections_max as i32 - 1;
         if settings.maxconns_fast && client.as_raw_fd() >= limit {
+            thread.rejected_connections.add(1); // before the client sees that it is closed
             // If the line cannot be sent at once the client is closed without it.
             let _ = Stream::Plain(client).send(TOO_MANY_CONNECTIONS);
-            thread.rejected_connections.add(1);
             return;
         }
         thread.total_connections.add(1);

@@ -16,7 +16,7 @@
 #![forbid(unsafe_code)]
 
 use super::conn_table::ConnTable;
-use super::connection::{Connection, Ended, Input, Wants};
+use super::connection::{Connection, Input, Wants};
 use super::inbox::{Inbox, Message, Sender, inbox};
 use super::listen::Listening;
 use super::logger::Arrivals;
@@ -489,7 +489,7 @@ impl<'s> Worker<'s> {
                 let bytes_read = &self.local.counters.thread.bytes_read;
                 bytes_read.add(received.len as u64);
                 // A client that has hung up is read to the end, where it is closed.
-                let drained = received.drained && client.ended == Ended::Nothing;
+                let drained = received.drained && !client.stops_short;
                 self.handle(token, input, InSocket::unless(drained), sharing)
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
@@ -521,7 +521,8 @@ impl<'s> Worker<'s> {
                 return Ok(Outcome::Closed(Reason::Error));
             }
         }
-        if consumed > 0 {
+        // A request that waits has come, though it is not consumed yet.
+        if consumed > 0 || next == Next::Wait {
             client.active_s = self.server.store.clock.awake();
         }
         client.wants = match next {

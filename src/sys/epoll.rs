@@ -35,9 +35,11 @@ pub struct Readiness {
     pub token: u64,
     /// There may be input.
     pub readable: bool,
-    /// The peer has closed its sending side, the connection is gone, or urgent data is among the
-    /// input, where a read stops: a short read does not mean that nothing is left.
+    /// The peer has closed its sending side, or the connection is gone: a short read does not mean
+    /// that nothing is left.
     pub hung_up: bool,
+    /// Urgent data is among the input. A read stops there, so the same holds.
+    pub urgent: bool,
     /// The connection is gone: nothing that is sent reaches the peer.
     pub gone: bool,
 }
@@ -186,7 +188,8 @@ impl Events {
         Readiness {
             token: event.u64,
             readable: has(libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
-            hung_up: has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR | libc::EPOLLPRI),
+            hung_up: has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR),
+            urgent: has(libc::EPOLLPRI),
             gone: has(libc::EPOLLHUP | libc::EPOLLERR),
         }
     }

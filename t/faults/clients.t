@@ -62,6 +62,19 @@ use IO::Socket::INET;
     @clients = ();
     wait_for(sub { $first->stats->{curr_connections} == 1 }, '... and not counted');
     $server->client->is_silent('... and others come through');
+
+    # What is done for a client that waits is not forgotten if the worker cannot be woken for it.
+    my $waits = $server->client;
+    $waits->send("debugwait a\r\n");
+    wait_for(sub {
+        $first->send("debugdone\r\n");
+        return $first->read_until("END\r\n") eq "STAT count 1\r\nEND\r\n";
+    }, 'a client waits');
+    $first->faults('write ENOMEM times 1');
+    $first->says("debugdone a\r\n", "STAT count 1\r\nEND\r\n", '... and what for is done');
+    is($first->fault_counts->{write}{faulty}, 1, '... which cannot be said');
+    $server->client->is_silent('... until the worker is woken for something else');
+    $waits->says("version\r\n", "DONE a\r\n" . Client::VERSION_LINE, '... then it is answered');
 }
 
 # Threads that wait for each other's locks, interrupted while they sleep.

@@ -273,7 +273,7 @@ sub lengths {
             push @bad, ["$path: $name has too many parameters", "line $first, $count of them"]
                 if $count > PARAMETERS;
             pos(my $after = $code) = $end;
-            next unless $after =~ /\G[^;{]*\{/g;
+            next unless $after =~ /\G(?:[^;{\[]|(\[(?:[^\[\]]|(?1))*\]))*\{/g;
             my $long = line_of($code, closing($code, pos($after) - 1) - 1) - $first + 1;
             push @bad, ["$path: $name is too long", "line $first, $long lines"] if $long > FUNCTION_LINES;
         }
