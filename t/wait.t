@@ -139,15 +139,15 @@ for my $threads (1, 4) {
     {
         my @finishers = map { $server->client } 1 .. 3;
         my @many = map { $server->client } 1 .. 60;
-        $many[$_]->send(join '', map { "debugwait m$_\r\n" } $_ % 7, $_ % 5, $_ % 3) for 0 .. $#many;
-        wait_for(sub { waiting($operator) > 100 }, "$is: many wait");
-        for (1 .. 3) {
-            for my $name (0 .. 6) {
-                $_->send("debugdone m$name\r\n") for @finishers;
-                /^STAT count [0-9]+\r\nEND\r\n$/ or fail("debugdone m$name: $_") for map { $_->read_until("END\r\n") } @finishers;
-            }
+        # Each waits for three things, none of them twice, so it is known how many that are in all.
+        my @names = map { my $n = $_; ['m' . $n % 7, 'n' . $n % 5, 'o' . $n % 3] } 0 .. $#many;
+        $many[$_]->send(join '', map { "debugwait $_\r\n" } @{ $names[$_] }) for 0 .. $#many;
+        wait_for(sub { waiting($operator) == 3 * @many }, "$is: many wait");
+        for my $name ((map { "m$_" } 0 .. 6), (map { "n$_" } 0 .. 4), map { "o$_" } 0 .. 2) {
+            $_->send("debugdone $name\r\n") for @finishers;
+            /^STAT count [0-9]+\r\nEND\r\n$/ or fail("debugdone $name: $_") for map { $_->read_until("END\r\n") } @finishers;
         }
-        my @expected = map { my $n = $_; join '', map { "DONE m$_\r\n" } $n % 7, $n % 5, $n % 3 } 0 .. $#many;
+        my @expected = map { join '', map { "DONE $_\r\n" } @$_ } @names;
         my @got = map { $many[$_]->recv_exact(length $expected[$_]) } 0 .. $#many;
         is_deeply(\@got, \@expected, '... and each has its replies, in order');
         is(waiting($operator), 0, '... nothing waits any more');
